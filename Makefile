@@ -1,0 +1,35 @@
+# Needs Python 3.11 or newer and nothing else: every target makes the .venv it uses. `make PYTHON=python3.12 test` picks
+# another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+DEMO := harness run --method zarts-mgs --space s1 --dataset digits --protocol smoke
+
+.PHONY: demo test check bench clean
+
+demo: $(INSTALLED)
+	$(BIN)/$(DEMO)
+
+test: $(INSTALLED)
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
+
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+# pytest answers 5 where there is no benchmark to run.
+bench: $(INSTALLED)
+	@mkdir -p tests/benchmarks
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only || test $$? -eq 5
+
+# Without the stamp .venv is what an interrupted run left behind, and is made afresh.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is %d.%d; name another one with make PYTHON=..." % sys.version_info[:2])'
+	test -e $@ || $(PYTHON) -m venv --clear .venv
+	rm -f $@
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .benchmarks .mypy_cache .pytest_cache .ruff_cache dist
+	find harness methods spaces reports tests -name __pycache__ -prune -exec rm -rf {} +

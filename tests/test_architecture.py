@@ -1,0 +1,148 @@
+"""Imports point one way, the command line and the reports start without torch, and every module says what it is."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("harness", "methods", "spaces", "reports")
+LEAVES = (
+    "harness",
+    "harness.errors",
+    "harness.genotype",
+    "harness.memory",
+    "harness.rng",
+    "harness.settings",
+    "harness.types",
+)
+"""`harness` itself is here for its `__init__`, which every import of a leaf executes."""
+
+# What the modules under a package may import of the project, besides the leaves.
+ALLOWED = {
+    "spaces": ("spaces",),
+    "methods": ("methods", "spaces"),
+    "reports": ("reports",),
+    "harness.data": ("harness.data",),
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+
+
+def imports(module: str, path: Path, source: str) -> Iterator[str]:
+    """The modules that the source imports anywhere, functions and TYPE_CHECKING blocks included."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                submodule = f"{base}.{alias.name}"
+                yield submodule if submodule in MODULES else base
+
+
+IMPORTS = {module: set(imports(module, path, path.read_text("utf-8"))) for module, path in MODULES.items()}
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def may_import(module: str, target: str) -> bool:
+    if not within(target, PACKAGES) or target in LEAVES:
+        return True
+    if module in LEAVES:
+        return False
+    return all(within(target, allowed) for package, allowed in ALLOWED.items() if within(module, (package,)))
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [f"{m} imports {target}" for m in MODULES for target in IMPORTS[m] if not may_import(m, target)]
+    assert not wrong
+
+
+def test_leaves_import_one_another_without_a_cycle() -> None:
+    TopologicalSorter({leaf: IMPORTS[leaf].intersection(LEAVES) for leaf in LEAVES}).prepare()
+
+
+def test_reports_never_import_torch() -> None:
+    reports = [module for module in MODULES if within(module, ("reports",))]
+    assert not [m for m in reports if any(within(target, ("torch", "torchvision")) for target in IMPORTS[m])]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("import harness.errors", "harness.errors"),
+        ("from harness.errors import HarnessError", "harness.errors"),
+        ("from harness import errors", "harness.errors"),
+        ("from harness import __version__", "harness"),
+        ("from . import operations", "spaces.operations"),
+        ("from .operations import norm", "spaces.operations"),
+        ("def f():\n    import torch.nn", "torch.nn"),
+    ],
+)
+def test_the_walk_finds_every_form_of_import(source: str, target: str) -> None:
+    assert list(imports("spaces.cells", ROOT / "spaces" / "cells.py", source)) == [target]
+
+
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        ("harness.types", "spaces.operations"),
+        ("harness.rng", "harness.cli"),
+        ("spaces.cells", "methods"),
+        ("spaces.cells", "harness.data.digits"),
+        ("methods.darts", "harness.runner"),
+        ("methods.darts", "reports"),
+        ("reports.tables", "spaces"),
+        ("harness.data.digits", "harness.runner"),
+    ],
+)
+def test_an_arrow_the_other_way_is_refused(module: str, target: str) -> None:
+    assert not may_import(module, target)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_docstring(module: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[module].read_text("utf-8")))
+
+
+def loads_no_torch(code: str) -> None:
+    """Runs the code in a fresh interpreter, and fails where it fails or has loaded torch."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nsys.exit('torch' in sys.modules and 'this loaded torch')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif("harness.cli" not in MODULES, reason="harness/cli.py is not written yet")
+@pytest.mark.parametrize("arguments", ["--help", "list methods", "list spaces", "list datasets", "list protocols"])
+def test_the_command_line_answers_without_torch(arguments: str) -> None:
+    loads_no_torch(
+        f"sys.argv = ['harness', *{arguments.split()}]\n"
+        "from harness.cli import main\n"
+        "try:\n    code = main()\nexcept SystemExit as stop:\n    code = stop.code\n"
+        "assert not code, f'exit code {code}'"
+    )
+
+
+def test_leaves_and_reports_load_without_torch() -> None:
+    names = [module for module in MODULES if module in LEAVES or within(module, ("reports",))]
+    loads_no_torch(f"import {', '.join(names)}")
