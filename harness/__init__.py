@@ -1,0 +1,3 @@
+"""Benchmarking harness for neural architecture search."""
+
+__version__ = "0.1.0"
