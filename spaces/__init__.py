@@ -1,0 +1,9 @@
+"""The search spaces by name. Importing this package needs no torch; a space builds its networks on demand."""
+
+from spaces.darts import DARTS, DARTS_NONE, S1, S2, S3, S4
+from spaces.nasbench201 import NASBENCH201
+from spaces.space import Space
+
+SPACES: dict[str, Space] = {space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201)}
+
+__all__ = ["SPACES", "Space"]

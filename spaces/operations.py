@@ -1,0 +1,142 @@
+"""The operations of the cell spaces, as the DARTS and NAS-Bench-201 code define them.
+
+Every operation maps (B, C, H, W) to (B, C, H/stride, W/stride). Convolutions have no bias, except NAS-Bench-201's where
+their batch norm is not affine; ReLU comes first and is never in place. `affine` is False in a supernet and True in a
+final network. Sources: DARTS operations.py:5-131, NAS-Bench-201 cell_operations.py:95, with the conventions of the
+ZARTS code (model_search.py:26-27: a pool is followed by a batch norm in search and by nothing in the final network).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+def norm(channels: int, affine: bool) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, affine=affine)
+
+
+class Rectified(nn.Sequential):
+    """ReLU, then the layers. A cell rectifies a state once for all the operations that read it, and calls `after`."""
+
+    def after(self, rectified: Tensor) -> Tensor:
+        return super().forward(rectified)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(torch.relu(x))
+
+
+def relu_conv_bn(c_in: int, c_out: int, affine: bool, kernel: int = 1) -> Rectified:
+    return Rectified(nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, bias=False), norm(c_out, affine))
+
+
+def _separable(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
+    padding = dilation * (kernel // 2)
+    return [
+        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        norm(channels, affine),
+    ]
+
+
+def sep_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
+    """Twice [ReLU, depthwise, pointwise, BN]; the stride is in the first."""
+    first = _separable(channels, kernel, stride, 1, affine)
+    return Rectified(*first, nn.ReLU(), *_separable(channels, kernel, 1, 1, affine))
+
+
+def dil_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
+    """Once [ReLU, depthwise with dilation 2, pointwise, BN]."""
+    return Rectified(*_separable(channels, kernel, stride, 2, affine))
+
+
+class FactorizedReduce(Rectified):
+    """ReLU, two 1x1 convolutions of stride 2, the second shifted by one pixel, concatenated; BN. Even H and W only."""
+
+    def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        self.norm = norm(c_out, affine)
+
+    def after(self, rectified: Tensor) -> Tensor:
+        return self.norm(torch.cat([self.even(rectified), self.odd(rectified[:, :, 1:, 1:])], dim=1))
+
+
+class Noise(nn.Module):
+    """S4's decoy: standard normal values of the strided output's shape, drawn anew at every forward, at test time too.
+    They are drawn where the generator lives and moved to the state's device."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor, draw: Generator) -> Tensor:
+        shape = x[:, :, :: self.stride, :: self.stride].shape
+        return torch.randn(shape, generator=draw, device=draw.device, dtype=x.dtype).to(x.device)
+
+
+class Zero(nn.Module):
+    """`none`: zeros of the strided output's shape."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+
+
+def pool(kind: str, stride: int) -> nn.Module:
+    if kind == "max_pool_3x3":
+        return nn.MaxPool2d(3, stride, padding=1)
+    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+
+
+def skip(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+def nor_conv(channels: int, affine: bool, kernel: int) -> Rectified:
+    """NAS-Bench-201's [ReLU, convolution, BN]: the convolution has a bias exactly when its BN is not affine."""
+    convolution = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=not affine)
+    return Rectified(convolution, norm(channels, affine))
+
+
+OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
+    "none": lambda c, stride, affine: Zero(stride),
+    "noise": lambda c, stride, affine: Noise(stride),
+    "max_pool_3x3": lambda c, stride, affine: pool("max_pool_3x3", stride),
+    "avg_pool_3x3": lambda c, stride, affine: pool("avg_pool_3x3", stride),
+    "skip_connect": skip,
+    "sep_conv_3x3": lambda c, stride, affine: sep_conv(c, stride, affine, 3),
+    "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
+    "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
+    "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
+    "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, affine, 1),
+    "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, affine, 3),
+}
+"""name -> build(channels, stride, affine)."""
+
+
+def apply(operation: nn.Module, x: Tensor, draw: Generator | None) -> Tensor:
+    """The operation on a state; `draw` is the randomness of this forward, which only noise reads."""
+    return operation(x, draw) if isinstance(operation, Noise) else operation(x)
+
+
+class ResidualBlock(nn.Module):
+    """NAS-Bench-201's reduction between stages, (B, c_in, H, W) to (B, c_out, H/2, W/2): twice [ReLU, 3x3 convolution,
+    BN], the first of stride 2, plus a shortcut of average pooling and a 1x1 convolution. BN is affine in the supernet
+    too (AutoDL-Projects cell_operations.py)."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        down = nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False)
+        self.first = Rectified(down, norm(c_out, affine=True))
+        self.second = relu_conv_bn(c_out, c_out, affine=True, kernel=3)
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), nn.Conv2d(c_in, c_out, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.second(self.first(x))

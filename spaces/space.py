@@ -1,0 +1,96 @@
+"""What a search space is: cells as lists of edges with candidate operations, and the rule that derives a genotype.
+
+A space is data and pure functions; its networks are built on demand, so listing the spaces needs no torch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.genotype import Genotype
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from spaces.supernet import Supernet
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A mixed edge: `operations` in the order of alpha's columns, applied to state `source`, summed in `target`."""
+
+    source: int
+    target: int
+    operations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Final:
+    """The size at which a final network's parameters are quoted unless a protocol says otherwise."""
+
+    channels: int
+    cells: int
+
+
+@dataclass(frozen=True)
+class Space(ABC):
+    """A cell-based search space.
+
+    alpha is one flat vector (d,): the logits of all edges of all kinds of cell, kind by kind, edge by edge.
+    """
+
+    name: str
+    summary: str
+    source: str
+    cells: Mapping[str, tuple[Edge, ...]]
+    final: Final
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The hyper-parameters that this space's experiments set differently from a method's own defaults."""
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """All mixed edges in alpha's row order."""
+        return tuple(edge for edges in self.cells.values() for edge in edges)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many candidate operations each row of alpha has."""
+        return tuple(len(edge.operations) for edge in self.edges)
+
+    @property
+    def dimension(self) -> int:
+        return sum(self.widths)
+
+    def derive(self, probabilities: Sequence[Sequence[float]]) -> Genotype:
+        """The genotype for one row of operation probabilities per edge, in alpha's row order."""
+        cells, start = [], 0
+        for kind, edges in self.cells.items():
+            cells.append((kind, self._derive_cell(edges, probabilities[start : start + len(edges)])))
+            start += len(edges)
+        return Genotype(tuple(cells))
+
+    @abstractmethod
+    def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Any: ...
+
+    @abstractmethod
+    def macro(self) -> Any:
+        """The supernet's size, as a dataclass of settings at the published values."""
+
+    @abstractmethod
+    def supernet(self, macro: Any, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
+        """The one-shot network that holds all candidates. `outgoing` builds what leaves one state of a cell: the edge
+        part of a method, e.g. `spaces.supernet.SumOfOperations`."""
+
+    @abstractmethod
+    def network(
+        self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False
+    ) -> nn.Module:
+        """The final network of a genotype of this space."""
+
+
+def argmax(values: Sequence[float], allowed: Sequence[int]) -> int:
+    """The allowed index with the largest value; the smaller index on a tie."""
+    return max(allowed, key=lambda i: (values[i], -i))

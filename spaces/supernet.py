@@ -1,0 +1,213 @@
+"""Supernets: one network that holds every candidate operation of every edge, mixed by gates.
+
+`forward(x, gates, draw)` takes images (B, 3, H, W), one row of gates per mixed edge (rows, widest edge), as alpha has
+them, and the randomness of this forward (only noise operations read it); it returns logits (B, classes). Batch
+norms inside the cells have no affine part, as in every search code of the family.
+
+A cell is evaluated state by state: as soon as a state is complete, everything that leaves it is computed, so that what
+several edges have in common (the ReLU, the pools, which have no weights) is computed once. Sources: DARTS
+model_search.py, ZARTS model_search.py:86-263, AutoDL-Projects search_model_darts.py:22-59.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Protocol, cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace
+from spaces.nasbench201 import STATES, NasBench201Macro, NasBench201Space
+from spaces.operations import OPERATIONS, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
+from spaces.space import Edge
+from spaces.stems import STEMS, image_stem
+
+STEM_MULTIPLIER = 3
+POOLS = ("max_pool_3x3", "avg_pool_3x3")
+
+Build = Callable[[str, int, int], nn.Module]
+"""(operation, channels, stride) -> the candidate as it is in search."""
+Gates = Sequence[Sequence[Tensor]]
+"""One scalar per operation and edge of a cell."""
+
+
+class Supernet(nn.Module):
+    """A supernet is called as `supernet(images, gates, draw)`."""
+
+    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+class Outgoing(Protocol):
+    """What leaves one state of a cell: the edge part of a method."""
+
+    def __call__(self, x: Tensor, gates: Gates, draw: Generator | None) -> Iterator[tuple[int, Tensor]]: ...
+
+
+class SumOfOperations(nn.Module):
+    """The candidates on all edges that leave one state, each edge the gated sum of its operations."""
+
+    def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
+        super().__init__()
+        self.edges = edges
+        names = {name for _, edge in edges for name in edge.operations}
+        self.shared = nn.ModuleDict({name: build(name, channels, stride) for name in POOLS if name in names})
+        self.own = nn.ModuleList(
+            nn.ModuleDict({n: build(n, channels, stride) for n in edge.operations if n not in POOLS})
+            for _, edge in edges
+        )
+
+    def forward(self, x: Tensor, gates: Gates, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
+        """Yields (target state, contribution) edge by edge."""
+        rectified = torch.relu(x)
+        shared = {name: pool(x) for name, pool in self.shared.items()}
+        for (row, edge), own in zip(self.edges, self.own, strict=True):
+            total = None
+            for name, gate in zip(edge.operations, gates[row], strict=False):
+                if name == "none" and len(edge.operations) > 1:
+                    continue  # zero whatever its gate
+                y = shared[name] if name in shared else _evaluate(cast(nn.ModuleDict, own)[name], x, rectified, draw)
+                total = y * gate if total is None else torch.addcmul(total, y, gate)
+            assert total is not None
+            yield edge.target, total
+
+
+def _evaluate(operation: nn.Module, x: Tensor, rectified: Tensor, draw: Generator | None) -> Tensor:
+    return operation.after(rectified) if isinstance(operation, Rectified) else apply(operation, x, draw)
+
+
+class MixedGraph(nn.Module):
+    """The mixed edges of one cell, from its inputs to its last state."""
+
+    def __init__(
+        self,
+        edges: Sequence[Edge],
+        inputs: int,
+        channels: int,
+        strides: Sequence[int],
+        build: Build,
+        outgoing: Callable[..., nn.Module],
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        rows = list(enumerate(edges))
+        self.leaving = nn.ModuleList(
+            outgoing([(row, edge) for row, edge in rows if edge.source == source], channels, stride, build)
+            for source, stride in enumerate(strides)
+        )
+
+    def forward(self, inputs: Sequence[Tensor], gates: Gates, draw: Generator | None) -> list[Tensor]:
+        """All states of the cell, inputs first."""
+        states = list(inputs)
+        sums: dict[int, Tensor] = {}
+        for source, leaving in enumerate(self.leaving):
+            for target, y in leaving(states[source], gates, draw):
+                sums[target] = sums[target] + y if target in sums else y
+            if source + 1 >= self.inputs:
+                states.append(sums.pop(source + 1))
+        return states
+
+
+def darts_candidate(name: str, channels: int, stride: int) -> nn.Module:
+    """A pool is followed by a batch norm in search."""
+    operation = OPERATIONS[name](channels, stride, False)
+    return nn.Sequential(operation, norm(channels, False)) if name in POOLS else operation
+
+
+def nasbench201_candidate(name: str, channels: int, stride: int) -> nn.Module:
+    return OPERATIONS[name](channels, stride, False)
+
+
+class DartsCell(nn.Module):
+    def __init__(
+        self,
+        edges: Sequence[Edge],
+        c_before: int,
+        c_previous: int,
+        channels: int,
+        after_reduction: bool,
+        reduction: bool,
+        outgoing: Callable[..., nn.Module],
+    ) -> None:
+        super().__init__()
+        self.preprocess0 = (
+            FactorizedReduce(c_before, channels, False) if after_reduction else relu_conv_bn(c_before, channels, False)
+        )
+        self.preprocess1 = relu_conv_bn(c_previous, channels, False)
+        strides = [2 if reduction and source < INPUTS else 1 for source in range(INPUTS + NODES - 1)]
+        self.graph = MixedGraph(edges, INPUTS, channels, strides, darts_candidate, outgoing)
+
+    def forward(self, s0: Tensor, s1: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
+        states = self.graph([self.preprocess0(s0), self.preprocess1(s1)], gates, draw)
+        return torch.cat(states[INPUTS:], dim=1)
+
+
+class DartsSupernet(Supernet):
+    """Stem, `cells` cells of which those at cells//3 and 2*cells//3 halve the map and double the channels, head."""
+
+    def __init__(self, space: DartsSpace, macro: DartsMacro, classes: int, outgoing: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.rows = {kind: len(edges) for kind, edges in space.cells.items()}
+        channels, stem = macro.channels, STEM_MULTIPLIER * macro.channels
+        self.stem = STEMS[macro.stem](stem)
+        c_before, c_previous, after_reduction = stem, stem, macro.stem == "imagenet"
+        self.cells = nn.ModuleList()
+        for index in range(macro.cells):
+            reduction = index in (macro.cells // 3, 2 * macro.cells // 3)
+            channels *= 2 if reduction else 1
+            edges = space.cells["reduce" if reduction else "normal"]
+            self.cells.append(DartsCell(edges, c_before, c_previous, channels, after_reduction, reduction, outgoing))
+            c_before, c_previous, after_reduction = c_previous, NODES * channels, reduction
+        self.reductions = (macro.cells // 3, 2 * macro.cells // 3)
+        self.classifier = nn.Linear(c_previous, classes)
+
+    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
+        normal, reduce = (_scalars(rows) for rows in gates.split(list(self.rows.values())))
+        s0, s1 = self.stem(x)
+        for index, cell in enumerate(self.cells):
+            s0, s1 = s1, cell(s0, s1, reduce if index in self.reductions else normal, draw)
+        return self.classifier(s1.mean((2, 3)))
+
+
+class NasBench201Cell(nn.Module):
+    def __init__(self, edges: Sequence[Edge], channels: int, outgoing: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        strides = [1] * (STATES - 1)
+        self.graph = MixedGraph(edges, 1, channels, strides, nasbench201_candidate, outgoing)
+
+    def forward(self, x: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
+        return self.graph([x], gates, draw)[-1]
+
+
+class NasBench201Supernet(Supernet):
+    """Stem, three stages of cells with a residual block of stride 2 before the second and the third, head."""
+
+    def __init__(
+        self, space: NasBench201Space, macro: NasBench201Macro, classes: int, outgoing: Callable[..., nn.Module]
+    ) -> None:
+        super().__init__()
+        widths = [macro.channels, 2 * macro.channels, 4 * macro.channels]
+        self.stem = image_stem(widths[0])
+        self.stages = nn.ModuleList(
+            nn.ModuleList(NasBench201Cell(space.cells["cell"], width, outgoing) for _ in range(macro.cells))
+            for width in widths
+        )
+        self.reductions = nn.ModuleList(ResidualBlock(c_in, c_out) for c_in, c_out in pairwise(widths))
+        self.norm = nn.BatchNorm2d(widths[-1])
+        self.classifier = nn.Linear(widths[-1], classes)
+
+    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
+        scalars = _scalars(gates)
+        x = self.stem(x)
+        for index, stage in enumerate(self.stages):
+            if index > 0:
+                x = self.reductions[index - 1](x)
+            for cell in cast(nn.ModuleList, stage):
+                x = cell(x, scalars, draw)
+        return self.classifier(torch.relu(self.norm(x)).mean((2, 3)))
+
+
+def _scalars(gates: Tensor) -> Gates:
+    return [row.unbind() for row in gates.unbind()]

@@ -1,0 +1,219 @@
+"""The truth that the production supernets are held to: one module per operation, arranged as the published code is.
+
+Written from the spec, sharing nothing with spaces.operations or spaces.supernet: every mixed edge evaluates every
+operation on its own, nothing is shared between edges, and the gated outputs are added up.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def bn(channels):
+    return nn.BatchNorm2d(channels, affine=False)
+
+
+class Plain(nn.Sequential):
+    pass
+
+
+class TwoBranches(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.a = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.b = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.bn = bn(c_out)
+
+    def forward(self, x):
+        x = x.clamp(min=0)
+        return self.bn(torch.cat([self.a(x), self.b(x[:, :, 1:, 1:])], 1))
+
+
+class NoneOp(nn.Module):
+    def __init__(self, stride):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        return x[:, :, :: self.stride, :: self.stride] * 0.0
+
+
+class NoiseOp(nn.Module):
+    def __init__(self, stride):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        shape = x[:, :, :: self.stride, :: self.stride].shape
+        return torch.randn(shape, dtype=x.dtype)
+
+
+def depthwise(c, k, stride, dilation):
+    return nn.Conv2d(c, c, k, stride, dilation * (k - 1) // 2, dilation, groups=c, bias=False)
+
+
+def operation(name, c, stride, benchmark):
+    if name == "none":
+        return NoneOp(stride)
+    if name == "noise":
+        return NoiseOp(stride)
+    if name == "skip_connect":
+        return nn.Identity() if stride == 1 else TwoBranches(c, c)
+    if name == "avg_pool_3x3":
+        pool = nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+        return pool if benchmark else nn.Sequential(pool, bn(c))
+    if name == "max_pool_3x3":
+        return nn.Sequential(nn.MaxPool2d(3, stride, 1), bn(c))
+    kind, size = name[:-4], int(name[-1])
+    if kind == "nor_conv":
+        return nn.Sequential(nn.ReLU(), nn.Conv2d(c, c, size, padding=size // 2), bn(c))
+    if kind == "dil_conv":
+        return nn.Sequential(nn.ReLU(), depthwise(c, size, stride, 2), nn.Conv2d(c, c, 1, bias=False), bn(c))
+    return nn.Sequential(
+        nn.ReLU(),
+        depthwise(c, size, stride, 1),
+        nn.Conv2d(c, c, 1, bias=False),
+        bn(c),
+        nn.ReLU(),
+        depthwise(c, size, 1, 1),
+        nn.Conv2d(c, c, 1, bias=False),
+        bn(c),
+    )
+
+
+class MixedEdge(nn.Module):
+    def __init__(self, names, c, stride, benchmark):
+        super().__init__()
+        self.ops = nn.ModuleDict({name: operation(name, c, stride, benchmark) for name in names})
+
+    def forward(self, x, gates):
+        return sum(gate * op(x) for gate, op in zip(gates, self.ops.values(), strict=False))
+
+
+class PlainDartsCell(nn.Module):
+    def __init__(self, space, kind, c_pp, c_p, c, previous_reduced):
+        super().__init__()
+        self.pre0 = (
+            TwoBranches(c_pp, c)
+            if previous_reduced
+            else nn.Sequential(nn.ReLU(), nn.Conv2d(c_pp, c, 1, bias=False), bn(c))
+        )
+        self.pre1 = nn.Sequential(nn.ReLU(), nn.Conv2d(c_p, c, 1, bias=False), bn(c))
+        self.edges = nn.ModuleDict()
+        for edge in space.cells[kind]:
+            stride = 2 if kind == "reduce" and edge.source < 2 else 1
+            self.edges[f"{edge.source}>{edge.target}"] = MixedEdge(edge.operations, c, stride, False)
+
+    def forward(self, s0, s1, gates):
+        states, row = [self.pre0(s0), self.pre1(s1)], 0
+        for node in range(2, 6):
+            total = 0
+            for j in range(node):
+                total = total + self.edges[f"{j}>{node}"](states[j], gates[row])
+                row += 1
+            states.append(total)
+        return torch.cat(states[2:], 1)
+
+
+class PlainDarts(nn.Module):
+    def __init__(self, space, channels, cells, classes):
+        super().__init__()
+        stem = 3 * channels
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem))
+        c_pp = c_p = stem
+        c, reduced = channels, False
+        self.cells, self.kinds = nn.ModuleList(), []
+        for i in range(cells):
+            kind = "reduce" if i in (cells // 3, 2 * cells // 3) else "normal"
+            c = 2 * c if kind == "reduce" else c
+            self.cells.append(PlainDartsCell(space, kind, c_pp, c_p, c, reduced))
+            self.kinds.append(kind)
+            c_pp, c_p, reduced = c_p, 4 * c, kind == "reduce"
+        self.head = nn.Linear(c_p, classes)
+
+    def forward(self, x, gates):
+        rows = {"normal": gates[:14], "reduce": gates[14:]}
+        s0 = s1 = self.stem(x)
+        for kind, cell in zip(self.kinds, self.cells, strict=True):
+            s0, s1 = s1, cell(s0, s1, rows[kind])
+        return self.head(nn.functional.adaptive_avg_pool2d(s1, 1).flatten(1))
+
+
+class PlainBenchmarkCell(nn.Module):
+    def __init__(self, space, c):
+        super().__init__()
+        self.edges = nn.ModuleDict(
+            {f"{e.source}>{e.target}": MixedEdge(e.operations, c, 1, True) for e in space.cells["cell"]}
+        )
+
+    def forward(self, x, gates):
+        states, row = [x], 0
+        for node in range(1, 4):
+            total = 0
+            for j in range(node):
+                total = total + self.edges[f"{j}>{node}"](states[j], gates[row])
+                row += 1
+            states.append(total)
+        return states[-1]
+
+
+class PlainResidual(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.conv_a = nn.Sequential(nn.ReLU(), nn.Conv2d(c_in, c_out, 3, 2, 1, bias=False), nn.BatchNorm2d(c_out))
+        self.conv_b = nn.Sequential(nn.ReLU(), nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), nn.Conv2d(c_in, c_out, 1, bias=False))
+
+    def forward(self, x):
+        return self.shortcut(x) + self.conv_b(self.conv_a(x))
+
+
+class PlainBenchmark(nn.Module):
+    """NAS-Bench-201's."""
+
+    def __init__(self, space, channels, cells, classes):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        widths = [channels, 2 * channels, 4 * channels]
+        self.cells = nn.ModuleList(PlainBenchmarkCell(space, c) for c in widths for _ in range(cells))
+        self.residuals = nn.ModuleList([PlainResidual(widths[0], widths[1]), PlainResidual(widths[1], widths[2])])
+        self.bn = nn.BatchNorm2d(widths[2])
+        self.head = nn.Linear(widths[2], classes)
+
+    def forward(self, x, gates):
+        x, per_stage = self.stem(x), len(self.cells) // 3
+        for i, cell in enumerate(self.cells):
+            if i and i % per_stage == 0:
+                x = self.residuals[i // per_stage - 1](x)
+            x = cell(x, gates)
+        return self.head(nn.functional.adaptive_avg_pool2d(self.bn(x).relu(), 1).flatten(1))
+
+
+def plain_supernet(space, channels, cells, classes):
+    build = PlainBenchmark if space.name == "nasbench201" else PlainDarts
+    return build(space, channels, cells, classes)
+
+
+def matching_modules(production, plain):
+    """Pairs of modules that compute the same thing: (production's, plain's)."""
+    if isinstance(plain, PlainDarts):
+        pairs = [(production.stem.layers, plain.stem), (production.classifier, plain.head)]
+        cells = list(zip(production.cells, plain.cells, strict=True))
+        pairs += [(cell.preprocess0, other.pre0) for cell, other in cells]
+        pairs += [(cell.preprocess1, other.pre1) for cell, other in cells]
+    else:
+        pairs = [(production.stem, plain.stem), (production.norm, plain.bn), (production.classifier, plain.head)]
+        for residual, other in zip(production.reductions, plain.residuals, strict=True):
+            pairs += [
+                (residual.first, other.conv_a),
+                (residual.second, other.conv_b),
+                (residual.shortcut, other.shortcut),
+            ]
+        cells = list(zip([cell for stage in production.stages for cell in stage], plain.cells, strict=True))
+    for cell, other in cells:
+        for source, leaving in enumerate(cell.graph.leaving):
+            for (_, edge), own in zip(leaving.edges, leaving.own, strict=True):
+                ops = other.edges[f"{source}>{edge.target}"].ops
+                pairs += [(own[name] if name in own else leaving.shared[name], ops[name]) for name in edge.operations]
+    return pairs

@@ -1,0 +1,123 @@
+"""The production supernets against the plain ones, and the published parameter counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from plain_supernets import matching_modules, plain_supernet
+
+from spaces import SPACES
+from spaces.darts import DartsMacro
+from spaces.supernet import SumOfOperations
+
+SMALL = {name: {"channels": 2, "cells": 1 if name == "nasbench201" else 3} for name in SPACES}
+BATCH, SIZE, CLASSES = 4, 16, 5
+
+
+def production(space, dtype=torch.float64):
+    torch.manual_seed(1)
+    macro = dataclasses.replace(space.macro(), **SMALL[space.name])
+    return space.supernet(macro, CLASSES, SumOfOperations).to(dtype)
+
+
+def plain_twin(space, net, dtype=torch.float64):
+    """A plain supernet with the production one's weights and statistics, and the pairs of matching modules."""
+    torch.manual_seed(2)
+    plain = plain_supernet(space, classes=CLASSES, **SMALL[space.name]).to(dtype)
+    pairs = matching_modules(net, plain)
+    for ours, theirs in pairs:
+        theirs_state = dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True))
+        theirs.load_state_dict(theirs_state)
+    return plain, pairs
+
+
+def inputs(space, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(3)
+    x = torch.randn(BATCH, 3, SIZE, SIZE, generator=draw, dtype=dtype)
+    y = torch.randint(CLASSES, (BATCH,), generator=draw)
+    alpha = torch.randn(len(space.widths), max(space.widths), generator=draw, dtype=dtype)
+    return x, y, alpha.softmax(1).requires_grad_()
+
+
+def close(a, b, tolerance):
+    scale = b.abs().max().clamp(min=1e-3)
+    return bool((a - b).abs().max() <= tolerance * scale)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", SPACES)
+def test_equals_one_module_per_operation(name, training, monkeypatch):
+    space = SPACES[name]
+    net = production(space)
+    plain, pairs = plain_twin(space, net)
+    x, y, gates = inputs(space)
+    other_gates = gates.detach().clone().requires_grad_()
+    if name == "s4":  # the two nets visit the edges, and so draw noise, in different orders
+        fixed_noise(monkeypatch)
+    for model in (net, plain):  # statistics that are not the initial ones
+        model.train()
+        with torch.no_grad():
+            model(x.flip(0), gates) if model is plain else model(x.flip(0), gates, torch.Generator())
+        model.train(training)
+    out, expected = net(x, gates, torch.Generator()), plain(x, other_gates)
+    assert close(out, expected, 1e-9)
+    F.cross_entropy(out, y).backward()
+    F.cross_entropy(expected, y).backward()
+    assert close(gates.grad, other_gates.grad, 1e-9)
+    for ours, theirs in pairs:
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert close(p.grad, q.grad, 1e-9)
+        for a, b in zip(ours.buffers(), theirs.buffers(), strict=True):
+            assert close(a.double(), b.double(), 1e-9)
+    assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in plain.parameters())
+
+
+def fixed_noise(monkeypatch):
+    """Both nets see the same values wherever they draw noise of one shape."""
+
+    def constant(shape, generator=None, device=None, dtype=None):
+        return torch.linspace(-1, 1, shape.numel(), dtype=dtype).view(shape)
+
+    monkeypatch.setattr(torch, "randn", constant)
+
+
+def test_noise_is_a_function_of_its_generator():
+    space = SPACES["s4"]
+    net = production(space).eval()
+    gates = torch.full((28, 2), 0.5, dtype=torch.float64)
+    x = torch.zeros(BATCH, 3, SIZE, SIZE, dtype=torch.float64)
+
+    def run(seed):
+        return net(x, gates, torch.Generator().manual_seed(seed))
+
+    assert torch.equal(run(0), run(0))
+    assert not torch.equal(run(0), run(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension", "count"),
+    [
+        ("darts", 196, 1_930_618),
+        ("darts-none", 224, 1_930_618),
+        ("s1", 56, 405_146),
+        ("s2", 56, 665_466),
+        ("s3", 84, 665_466),
+        ("s4", 56, 624_506),
+        ("nasbench201", 30, 1_692_826),
+    ],
+)
+def test_published_counts(name, dimension, count):
+    space = SPACES[name]
+    net = space.supernet(space.macro(), 10, SumOfOperations)
+    assert space.dimension == dimension
+    assert sum(p.numel() for p in net.parameters()) == count
+
+
+def test_imagenet_stem_count_and_shape():
+    net = SPACES["darts"].supernet(DartsMacro(stem="imagenet"), 1000, SumOfOperations)
+    assert sum(p.numel() for p in net.parameters()) == 2_215_648
+    meta = net.to("meta")
+    assert meta(torch.empty(2, 3, 224, 224, device="meta"), torch.empty(28, 7, device="meta")).shape == (2, 1000)
