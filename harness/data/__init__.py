@@ -1,0 +1,46 @@
+"""Datasets: labelled images in memory, from torchvision, folders, Parquet files or scikit-learn.
+
+Importing this package loads neither torch nor any reader; they come with the first use of `load`, `check` or `prepare`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harness.data.catalogue import DATASETS
+from harness.data.identity import file_digest, short_name
+
+if TYPE_CHECKING:
+    from harness.data.images import ImageDataset, ImagePart, Images
+    from harness.data.loading import load
+    from harness.data.report import Report, check, prepare
+
+__all__ = [
+    "DATASETS",
+    "ImageDataset",
+    "ImagePart",
+    "Images",
+    "Report",
+    "check",
+    "file_digest",
+    "load",
+    "prepare",
+    "short_name",
+]
+
+_HOMES = {
+    "ImageDataset": "images",
+    "ImagePart": "images",
+    "Images": "images",
+    "Report": "report",
+    "check": "report",
+    "load": "loading",
+    "prepare": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

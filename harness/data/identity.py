@@ -1,0 +1,29 @@
+"""What a dataset is called, and what tells two of one name apart, before anything is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from harness.data.catalogue import DATASETS
+
+
+def short_name(name: str) -> str:
+    """A known name as it is; a path by its last part, in lower-case letters, digits and dashes."""
+    if name in DATASETS:
+        return name
+    path = Path(name).expanduser().resolve()
+    return re.sub(r"[^a-z0-9]+", "-", (path.stem if path.is_file() else path.name).lower()).strip("-") or "data"
+
+
+def file_digest(name: str) -> str | None:
+    """8 hexadecimal digits over the names and sizes of a path's files, None for a known name: cheap, the same on every
+    machine, and another for other data in all but contrived cases."""
+    if name in DATASETS:
+        return None
+    root = Path(name).expanduser()
+    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+    listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in files]
+    return hashlib.sha256("\n".join(listing).encode()).hexdigest()[:8]
