@@ -1,0 +1,73 @@
+"""The methods, one literal entry each: which parts they are made of, what they set, and where they come from.
+
+Needs no torch, so that `harness list methods` answers at once. `methods.parts` turns names into parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A method: the names of its parts, and the settings in which it differs from the parts' own defaults."""
+
+    summary: str
+    source: str
+    rule: str
+    lookahead: str
+    relaxation: str = "softmax"
+    edge: str = "sum"
+    schedule: str = "alternating"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further settings, by the name of the space."""
+
+
+_ZARTS = {"warmup": 10, "cadence": 10}
+
+CATALOGUE: dict[str, Composition] = {
+    "darts-1st": Composition(
+        "gradient of the validation loss at the current weights",
+        "DARTS (Liu et al., ICLR 2019), section 2.3",
+        rule="adam",
+        lookahead="first-order",
+        on={"nasbench201": {"order": "weights-first"}},
+    ),
+    "darts-2nd": Composition(
+        "gradient of the validation loss after one unrolled step",
+        "DARTS (Liu et al., ICLR 2019), Eq. 6-8; ZARTS supplement 1.1",
+        rule="adam",
+        lookahead="unrolled",
+    ),
+    "zarts-rs": Composition(
+        "random search: a gradient estimated from fine-tuned losses",
+        "ZARTS (Wang et al., NeurIPS 2022), Eq. 4",
+        rule="random-search",
+        lookahead="fine-tuned",
+        settings=_ZARTS,
+    ),
+    "zarts-mgs": Composition(
+        "maximum-likelihood guided search: importance-weighted updates",
+        "ZARTS (Wang et al., NeurIPS 2022), Eq. 5-8",
+        rule="mgs",
+        lookahead="fine-tuned",
+        settings=_ZARTS,
+    ),
+    "zarts-gld": Composition(
+        "gradientless descent: the best of candidates on spheres",
+        "ZARTS (Wang et al., NeurIPS 2022), Eq. 10",
+        rule="gld",
+        lookahead="fine-tuned",
+        settings=_ZARTS,
+    ),
+    "zarts-mgs-released": Composition(
+        "zarts-mgs as the released code computes it, without fine-tuning",
+        "ZARTS cnn/train_search.py:347-403",
+        rule="mgs",
+        lookahead="fine-tuned",
+        settings=_ZARTS | {"weight_mode": "released", "proposal": "sum", "sigma_lag": 1, "finetune": "released"},
+    ),
+}

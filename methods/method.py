@@ -1,0 +1,55 @@
+"""The public face of a method: the same for every family of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.types import Budget, Dataset, SearchResult
+from methods.catalogue import Composition
+from methods.parts import Parts, compose
+from methods.search import Search
+from spaces import Space
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered method. Calling it with a seed gives a searcher."""
+
+    name: str
+    composition: Composition
+
+    def __call__(self, seed: int = 0, device: str = "cpu", settings: Mapping[str, Any] | None = None) -> Searcher:
+        return Searcher(self, seed, device, settings or {})
+
+    def parts(
+        self,
+        space: Space,
+        budget: Budget,
+        layers: Sequence[Mapping[str, Any]] = (),
+        user: Mapping[str, Any] | None = None,
+    ) -> Parts:
+        """The resolved parts; the budget's epochs win over every layer. See `methods.parts.compose`."""
+        epochs = {} if budget.epochs is None else {"epochs": budget.epochs}
+        return compose(self.composition, space, layers, {**(user or {}), **epochs})
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """A method with a seed, and hyper-parameters where they differ from the method's own."""
+
+    method: Method
+    seed: int
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def search(self, space: Space, dataset: Dataset, budget: Budget | None = None) -> SearchResult:
+        """Searches to the end of the budget. Raises HarnessError for settings that do not fit."""
+        budget = budget or Budget()
+        parts = self.method.parts(space, budget, user=self.settings)
+        search = Search(parts, space, dataset, self.seed, self.device, budget)
+        state = search.start()
+        while not state.stopped_by:
+            state = search.advance(state)
+        return search.result(state)

@@ -1,0 +1,46 @@
+"""Gradient descent on alpha with Adam: the rule of DARTS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from harness.settings import setting
+from harness.types import Oracle
+from methods.rules.rule import Memory, Move
+from methods.schedules import Clock
+
+
+@dataclass(frozen=True)
+class Adam:
+    """torch.optim.Adam's update with L2 weight decay, on the oracle's gradient (DARTS architect.py:17-37)."""
+
+    alpha_lr: float = setting(3e-4, "DARTS architect.py:17-37", minimum=0)
+    alpha_beta1: float = setting(0.5, "DARTS architect.py:17-37", minimum=0, maximum=1)
+    alpha_beta2: float = setting(0.999, "DARTS architect.py:17-37", minimum=0, maximum=1)
+    alpha_weight_decay: float = setting(1e-3, "DARTS architect.py:17-37", minimum=0)
+    alpha_eps: float = setting(1e-8, "torch.optim.Adam's default", minimum=0)
+
+    def start(self, alpha: Tensor) -> Memory:
+        return {
+            "mean": torch.zeros_like(alpha),
+            "square": torch.zeros_like(alpha),
+            "updates": alpha.new_zeros((), dtype=torch.float64),
+        }
+
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+        gradient = oracle.gradient(alpha)
+        decayed = gradient + self.alpha_weight_decay * alpha
+        updates = memory["updates"] + 1
+        mean = torch.lerp(memory["mean"], decayed, 1 - self.alpha_beta1)
+        square = torch.lerp(memory["square"], decayed.square(), 1 - self.alpha_beta2)
+        correction1 = (1 - self.alpha_beta1**updates).to(alpha)
+        correction2 = (1 - self.alpha_beta2**updates).to(alpha)
+        step = -self.alpha_lr * (mean / correction1) / ((square / correction2).sqrt() + self.alpha_eps)
+        return Move(
+            alpha + step,
+            {"mean": mean, "square": square, "updates": updates},
+            {"gradient_norm": gradient.norm(), "step_norm": step.norm()},
+        )

@@ -1,0 +1,50 @@
+"""Gradientless descent, the rule of ZARTS-GLD (paper, section 4.3, Eq. 10)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from harness.settings import setting
+from harness.types import Oracle
+from methods.rules.rule import Memory, Move, sphere
+from methods.schedules import Clock
+
+
+@dataclass(frozen=True)
+class GLD:
+    """One candidate on each sphere of radius 2^-k R, k = 0..floor(log2(R/r)); alpha moves to the best candidate, or
+    stays when none is below L(alpha). L(alpha) is evaluated like the candidates, fine-tuned on the same batches."""
+
+    radius: float = setting(0.13, "R, ZARTS vis_optimzation.py:501-516 (the only published values)", minimum=1e-12)
+    smallest_radius: float = setting(
+        4.69e-6, "r, same place: R/r = 27,719 at d = 196, 15 candidates; kept for every d (choice)", minimum=1e-12
+    )
+
+    def start(self, alpha: Tensor) -> Memory:
+        return {}
+
+    def radii(self, alpha: Tensor) -> Tensor:
+        """R, R/2, R/4, ... down to no less than r, as a column (K+1, 1)."""
+        count = max(0, math.floor(math.log2(self.radius / self.smallest_radius))) + 1
+        return self.radius * 0.5 ** torch.arange(count, dtype=alpha.dtype, device=alpha.device)[:, None]
+
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+        radii = self.radii(alpha)
+        candidates = torch.cat([alpha[None], alpha + radii * sphere(draw, len(radii), alpha)])
+        losses = oracle.losses(candidates)
+        # argmin takes the first of equals, and alpha comes first: a tie stays. A diverged candidate never wins.
+        best = torch.where(losses.isfinite(), losses, torch.inf).argmin()
+        chosen = candidates[best]
+        return Move(
+            chosen,
+            {},
+            {
+                "moved": (best > 0).to(alpha),
+                "step_norm": (chosen - alpha).norm(),
+                "improvement": losses[0] - losses[best],
+            },
+        )

@@ -1,0 +1,44 @@
+"""Random search, the multi-point gradient estimator of ZARTS-RS (paper, Eq. 4 and Table 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from harness.settings import setting
+from harness.types import Oracle
+from methods.rules.rule import Memory, Move, normal, sphere
+from methods.schedules import Clock
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """u* = -xi phi(d) / (2 mu N) sum_i [L(alpha + mu u_i) - L(alpha - mu u_i)] u_i: 2N losses per update.
+
+    phi(d) is 1 for normal directions and d for directions on the unit sphere.
+    """
+
+    samples: int = setting(4, "N, ZARTS supplement 2.2", minimum=1)
+    mu: float = setting(0.1, "ZARTS vis_optimzation.py:72-78 (the paper gives none for the search)", minimum=1e-12)
+    xi: float = setting(0.1, "open in the paper; choice, see the README", minimum=0)
+    directions: str = setting(
+        "sphere", "ZARTS vis_optimzation.py:72-78; the paper allows both", choices=("sphere", "normal")
+    )
+
+    def start(self, alpha: Tensor) -> Memory:
+        return {}
+
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+        gradient = self.estimate(alpha, oracle, draw)
+        step = -self.xi * gradient
+        return Move(alpha + step, {}, {"gradient_norm": gradient.norm(), "step_norm": step.norm()})
+
+    def estimate(self, alpha: Tensor, oracle: Oracle, draw: Generator) -> Tensor:
+        """The estimated gradient (d,) of the oracle's loss at alpha."""
+        on_sphere = self.directions == "sphere"
+        u = (sphere if on_sphere else normal)(draw, self.samples, alpha)
+        plus, minus = oracle.losses(torch.cat([alpha + self.mu * u, alpha - self.mu * u])).chunk(2)
+        phi = alpha.numel() if on_sphere else 1
+        return phi / (2 * self.mu * self.samples) * (plus - minus).to(u) @ u

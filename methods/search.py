@@ -1,0 +1,276 @@
+"""The search: an explicit state, advanced one weight step at a time.
+
+    state = search.start()
+    while not state.stopped_by:
+        state = search.advance(state)
+    result = search.result(state)
+
+Everything random is a function of (seed, stream, step), so a state that was saved and loaded goes on as if nothing had
+happened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness.errors import HarnessError
+from harness.genotype import PARAMETERLESS, Genotype
+from harness.memory import peak_memory
+from harness.rng import generator, seed_of
+from harness.types import Budget, Cost, Dataset, SearchResult
+from methods.batches import Batch, Batches
+from methods.lookahead import Bench
+from methods.parts import Parts
+from methods.relaxations import rows_of
+from methods.schedules import Clock
+from methods.state import State
+from methods.weights import FlatModel
+from spaces import Space
+
+ALPHA_SCALE = 1e-3
+"""alpha starts as 1e-3 N(0, 1) (DARTS model_search.py)."""
+VALIDATION_BATCH = 250
+"""Images per batch of the epoch-end validation; eval mode, so it does not enter the result."""
+CHECK_EVERY = 50
+"""Weight steps between two looks at whether the loss is still finite; a look waits for the device."""
+
+
+class Search:
+    """One search with everything that is fixed about it. Raises HarnessError when the parts do not fit the data."""
+
+    def __init__(
+        self, parts: Parts, space: Space, dataset: Dataset, seed: int, device: str = "cpu", budget: Budget | None = None
+    ) -> None:
+        self.parts, self.space, self.seed, self.device = parts, space, seed, device
+        self.seconds = (budget or Budget()).seconds
+        data, training = parts.data, parts.training
+        train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation)
+        self.train_batches = Batches(train, seed, "train", training.batch)
+        self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
+        size = getattr(parts.lookahead, "finetune_batch", training.batch)
+        self.finetune_batches = Batches(train, seed, "finetune", size)
+        self.steps_per_epoch = self.train_batches.per_pass
+        self.model = self._build(dataset.classes)
+        self.scratch = self._build(dataset.classes)
+
+    def _build(self, classes: int) -> FlatModel:
+        """A supernet with the initial weights of this seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(self.seed, "weights"))
+            module = self.space.supernet(self.parts.macro, classes, self.parts.edge.outgoing)
+        return FlatModel(module.to(memory_format=torch.channels_last), self.device)
+
+    def start(self) -> State:
+        """The state before the first step."""
+        draw = generator(self.seed, "alpha")
+        alpha = (ALPHA_SCALE * torch.randn(self.space.dimension, generator=draw)).to(self.device)
+        return State(
+            epoch=0,
+            step=0,
+            alpha=alpha,
+            memory=self.parts.rule.start(alpha),
+            weights=self.model.weights.clone(),
+            momentum=torch.zeros_like(self.model.weights),
+            statistics=self.model.statistics.clone(),
+            meters=torch.zeros(3, dtype=torch.float64, device=self.device),
+            failed_at=torch.full((), -1, device=self.device),
+            diagnostics={},
+            cost=Cost(),
+        )
+
+    def advance(self, state: State) -> State:
+        """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record.
+
+        Changes the state's tensors in place and returns it. Raises HarnessError when the loss is no longer finite.
+        """
+        began = time.perf_counter()
+        self._bind(state)
+        schedule, batch = self.parts.schedule, self.train_batches.at(self._weight_step(state))
+        moves_alpha = schedule.moves_alpha(state.epoch, state.step)
+        if moves_alpha and schedule.order == "alpha-first":
+            self._move_alpha(state, batch)
+        self._train(state, batch)
+        if moves_alpha and schedule.order == "weights-first":
+            self._move_alpha(state, batch)
+        state.step += 1
+        epoch_over = state.step == self.steps_per_epoch
+        if epoch_over or state.step % CHECK_EVERY == 0:
+            self.check(state)
+        state.cost.seconds += time.perf_counter() - began
+        out_of_time = self.seconds is not None and state.cost.seconds >= self.seconds
+        if epoch_over or out_of_time:
+            self._close_epoch(state, out_of_time)
+        return state
+
+    def check(self, state: State) -> None:
+        """Raises HarnessError if the loss or alpha stopped being finite, saying at which step."""
+        failed = int(state.failed_at)
+        if failed >= 0:
+            epoch, step = divmod(failed, self.steps_per_epoch)
+            raise HarnessError(
+                f"the loss is not finite from epoch {epoch}, step {step} on; the last good state is kept. "
+                "Try a smaller learning rate (--set lr=...) or step of alpha."
+            )
+
+    def genotype(self, state: State) -> Genotype:
+        """The architecture that the current alpha derives to."""
+        return self.space.derive(self.probabilities(state.alpha))
+
+    def probabilities(self, alpha: Tensor) -> list[list[float]]:
+        """softmax(alpha) per edge, float64, without padding."""
+        rows = rows_of(alpha.detach().double().cpu(), self.space.widths).softmax(dim=1).tolist()
+        return [row[:width] for row, width in zip(rows, self.space.widths, strict=True)]
+
+    def result(self, state: State) -> SearchResult:
+        return SearchResult(
+            genotype=self.genotype(state),
+            cost=state.cost,
+            records=tuple(state.records),
+            alpha=tuple(state.alpha.tolist()),
+            settings=self.parts.settings(),
+            stopped_by=state.stopped_by,
+        )
+
+    def _weight_step(self, state: State) -> int:
+        return state.epoch * self.steps_per_epoch + state.step
+
+    def _bind(self, state: State) -> None:
+        if self.model.weights is not state.weights or self.model.statistics is not state.statistics:
+            self.model.bind(state.weights, state.statistics)
+
+    def _gates(self, alpha: Tensor) -> Tensor:
+        return self.parts.relaxation.gates(alpha, self.space.widths)
+
+    def _train(self, state: State, batch: Batch) -> None:
+        """One SGD step on the weights with alpha fixed."""
+        images, labels = batch
+        step = self._weight_step(state)
+        self.model.module.train()
+        self.model.gradient.zero_()
+        logits = self.model.module(images, self._gates(state.alpha), self._noise("train", step))
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+        lr = self.parts.training.lr_at(state.epoch)
+        self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
+        state.cost.weight_steps += 1
+        state.cost.spend(forwards=1, backwards=1, images=len(labels))
+        self._meter(state, step, loss.detach(), logits.detach(), labels)
+
+    def _meter(self, state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Adds to the epoch's sums and notes a failure, without waiting for the device."""
+        correct = (logits.argmax(dim=1) == labels).sum()
+        state.meters += torch.stack([loss.double() * len(labels), correct.double(), correct.new_tensor(len(labels))])
+        finite = loss.isfinite() & state.alpha.isfinite().all()
+        first = (state.failed_at < 0) & ~finite
+        state.failed_at = torch.where(first, step, state.failed_at)
+
+    def _move_alpha(self, state: State, train: Batch) -> None:
+        """One update of alpha by the rule, through the lookahead's oracle."""
+        update, parts = state.cost.alpha_steps, self.parts
+        per_update = getattr(parts.lookahead, "finetune_steps", 0)
+        self.model.module.train()
+        self.scratch.module.train()
+        bench = Bench(
+            model=self.model,
+            scratch=self.scratch,
+            momentum=state.momentum,
+            gates=self._gates,
+            training=parts.training,
+            lr=parts.training.lr_at(state.epoch),
+            train=train,
+            valid=self.valid_batches.at(update),
+            finetune=lambda i: self.finetune_batches.at(update * per_update + i),
+            draw=lambda name: self._noise(name, update),
+            cost=state.cost,
+        )
+        clock = Clock(state.epoch, parts.training.epochs, parts.schedule.warmup)
+        draw = generator(self.seed, "rule", update)
+        move = parts.rule.step(state.alpha, parts.lookahead.oracle(bench), state.memory, clock, draw)
+        state.alpha, state.memory = move.alpha, move.memory
+        for name, value in {**move.diagnostics, "updates": torch.ones(())}.items():
+            state.diagnostics[name] = state.diagnostics.get(name, torch.zeros(())) + value.detach().double().cpu()
+        state.cost.alpha_steps += 1
+
+    def _noise(self, name: str, step: int) -> torch.Generator:
+        """For noise operations, which draw on the device."""
+        return generator(self.seed, f"noise/{name}", step, self.device)
+
+    def _close_epoch(self, state: State, out_of_time: bool) -> None:
+        """Validation and the record; then the next epoch, or the end."""
+        self.check(state)
+        began = time.perf_counter()
+        valid_loss, valid_accuracy = self._validate(state)
+        state.cost.validation_seconds += time.perf_counter() - began
+        self._measure_memory(state)
+        state.records.append(self._record(state, valid_loss, valid_accuracy))
+        if state.step == self.steps_per_epoch:
+            state.epoch, state.step = state.epoch + 1, 0
+            state.meters, state.diagnostics = torch.zeros_like(state.meters), {}
+        if state.epoch == self.parts.training.epochs:
+            state.stopped_by = "epochs"
+        elif out_of_time:
+            state.stopped_by = "seconds"
+
+    @torch.no_grad()
+    def _validate(self, state: State) -> tuple[float, float]:
+        """Mean loss and accuracy over alpha's half, eval mode, without augmentation."""
+        self.model.module.eval()
+        gates, sums = self._gates(state.alpha), torch.zeros(2, dtype=torch.float64, device=self.device)
+        for number, chosen in enumerate(torch.arange(len(self.valid)).split(VALIDATION_BATCH)):
+            images, labels = self.valid.batch(chosen, None)
+            logits = self.model.module(images, gates, self._noise(f"validation-{number}", state.epoch))
+            loss = F.cross_entropy(logits, labels, reduction="sum")
+            sums += torch.stack([loss.double(), (logits.argmax(dim=1) == labels).sum().double()])
+        loss_sum, correct = (sums / len(self.valid)).tolist()
+        return loss_sum, correct
+
+    def _measure_memory(self, state: State) -> None:
+        measured, kind = peak_memory(self.device)
+        state.cost.peak_memory = max(state.cost.peak_memory, measured)
+        state.cost.memory_kind = kind
+
+    def _record(self, state: State, valid_loss: float, valid_accuracy: float) -> dict[str, Any]:
+        genotype = self.genotype(state)
+        loss, correct, images = state.meters.tolist()
+        sums = {name: float(value) for name, value in state.diagnostics.items()}
+        updates = sums.pop("updates", 0.0)
+        return {
+            "epoch": state.epoch,
+            "steps": state.step,
+            "train_loss": loss / images,
+            "train_accuracy": correct / images,
+            "valid_loss": valid_loss,
+            "valid_accuracy": valid_accuracy,
+            "lr": self.parts.training.lr_at(state.epoch),
+            "genotype": str(genotype),
+            "operations": operation_counts(genotype),
+            "alpha_entropy": self._entropy(state.alpha),
+            "alpha_norm": float(state.alpha.double().norm()),
+            "alpha_updates": int(updates),
+            "rule": {name: total / updates for name, total in sorted(sums.items())},
+            "cost": state.cost.to_json(),
+        }
+
+    def _entropy(self, alpha: Tensor) -> float:
+        """Mean over the edges of the entropy of softmax(alpha), in nats."""
+        rows = self.probabilities(alpha)
+        return -sum(p * math.log(p) for row in rows for p in row if p > 0) / len(rows)
+
+
+def operation_counts(genotype: Genotype) -> Mapping[str, Mapping[str, int]]:
+    """Per kind of cell: skips, and operations without parameters (pools and skips), among the chosen ones."""
+    return {
+        kind: {
+            "skip": cell.count("skip_connect"),
+            "parameterless": cell.count(*PARAMETERLESS),
+            "none": cell.count("none"),
+        }
+        for kind, cell in genotype.cells
+    }

@@ -1,0 +1,49 @@
+"""The state of a search: all of it. What is not in here does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from torch import Tensor
+
+from harness.types import Cost
+
+
+@dataclass
+class State:
+    """Where a search is. d = alpha's size, P = the supernet's parameters, S = its batch-norm statistics."""
+
+    epoch: int
+    step: int
+    """Weight steps done in this epoch."""
+    alpha: Tensor
+    """(d,)"""
+    memory: dict[str, Tensor]
+    """The rule's."""
+    weights: Tensor
+    """(P,)"""
+    momentum: Tensor
+    """(P,)"""
+    statistics: Tensor
+    """(S,)"""
+    meters: Tensor
+    """(3,) float64 sums over this epoch: training loss times images, correct answers, images."""
+    failed_at: Tensor
+    """() int64: the first weight step, counted over the search, with a loss or an alpha that is not finite; -1."""
+    diagnostics: dict[str, Tensor]
+    """Sums over this epoch's updates of alpha; "updates" counts them."""
+    cost: Cost
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """One per finished epoch."""
+    stopped_by: str = ""
+    """Why the search is over; empty while it is not."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Tensors and plain values only, so that it loads with weights_only=True."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return values | {"cost": self.cost.to_json()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> State:
+        return cls(**(values | {"cost": Cost.from_json(values["cost"])}))

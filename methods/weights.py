@@ -1,0 +1,88 @@
+"""A supernet whose weights and batch-norm statistics are two flat vectors, and SGD on them.
+
+A copy of all weights is then one memcpy, an SGD step a handful of vector operations, and the state of a search a few
+tensors. The module is only a view: its parameters alias the vectors it is bound to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from harness.settings import setting
+from spaces.supernet import Supernet
+
+
+class FlatModel:
+    """Binds a supernet to flat vectors `weights` (P,) and `statistics` (S,); `gradient` (P,) collects the gradients."""
+
+    def __init__(self, module: Supernet, device: torch.device | str) -> None:
+        self.module = module.to(device)
+        for child in self.module.modules():
+            if isinstance(child, nn.BatchNorm2d):
+                child.num_batches_tracked = None  # only a cumulative average would read it
+        self.parameters = list(self.module.parameters())
+        self._buffers = list(self.module.buffers())
+        self.gradient = torch.zeros_like(_flatten(self.parameters))
+        for parameter, view in zip(self.parameters, _views(self.gradient, self.parameters), strict=True):
+            parameter.grad = view
+        self.bind(_flatten(self.parameters), _flatten(self._buffers))
+
+    def bind(self, weights: Tensor, statistics: Tensor) -> None:
+        """From now on the module's parameters and statistics are these vectors."""
+        self.weights, self.statistics = weights, statistics
+        for parameter, view in zip(self.parameters, _views(weights, self.parameters), strict=True):
+            parameter.data = view
+        for buffer, view in zip(self._buffers, _views(statistics, self._buffers), strict=True):
+            buffer.data = view
+
+    def copy_from(self, other: FlatModel) -> None:
+        self.weights.copy_(other.weights)
+        self.statistics.copy_(other.statistics)
+
+
+def _flatten(tensors: list[nn.Parameter] | list[Tensor]) -> Tensor:
+    return torch.cat([_channels_last(t.detach()).reshape(-1) for t in tensors])
+
+
+def _views(flat: Tensor, like: list[nn.Parameter] | list[Tensor]) -> Iterator[Tensor]:
+    """The slices of `flat` in the tensors' shapes; convolution kernels are stored channels last, as they are used."""
+    for piece, tensor in zip(flat.split([t.numel() for t in like]), like, strict=True):
+        if tensor.dim() == 4:
+            o, i, h, w = tensor.shape
+            yield piece.view(o, h, w, i).permute(0, 3, 1, 2)
+        else:
+            yield piece.view(tensor.shape)
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the supernet's weights are trained, and on what. One instance serves the search and its fine-tuning."""
+
+    epochs: int = setting(50, "ZARTS supplement 2.2", minimum=1)
+    batch: int = setting(64, "ZARTS train_search.py:36", minimum=2)
+    lr: float = setting(0.025, "ZARTS supplement 2.2", minimum=0)
+    lr_min: float = setting(0.001, "ZARTS train_search.py:37-53; cosine per epoch from lr to lr_min", minimum=0)
+    momentum: float = setting(0.9, "ZARTS supplement 2.2", minimum=0, maximum=1)
+    nesterov: bool = setting(False, "ZARTS train_search.py:183-190; true on NAS-Bench-201")
+    weight_decay: float = setting(3e-4, "ZARTS train_search.py:37-53", minimum=0)
+    clip: float = setting(5.0, "ZARTS train_search.py:37-53; the largest norm of the gradient", minimum=1e-12)
+
+    def lr_at(self, epoch: int) -> float:
+        cosine = torch.cos(torch.tensor(torch.pi * epoch / self.epochs, dtype=torch.float64)).item()
+        return self.lr_min + (self.lr - self.lr_min) * (1 + cosine) / 2
+
+    def step(self, weights: Tensor, momentum: Tensor, gradient: Tensor, lr: float) -> None:
+        """One SGD step, in place on `weights` and `momentum`, as clip_grad_norm_ and torch.optim.SGD do it."""
+        scale = (self.clip / (gradient.norm() + 1e-6)).clamp(max=1.0)
+        direction = torch.addcmul(self.weight_decay * weights, gradient, scale)
+        momentum.mul_(self.momentum).add_(direction)
+        update = direction.add_(momentum, alpha=self.momentum) if self.nesterov else momentum
+        weights.sub_(update, alpha=lr)

@@ -1,0 +1,55 @@
+"""A tiny learnable dataset and small settings, for tests of searches."""
+
+from __future__ import annotations
+
+import torch
+
+CLASSES = 4
+SIZE = 8
+SMALL = {"batch": 8, "valid_batch": 8, "channels": 2, "cells": 3}
+ZARTS = {"warmup": 0, "cadence": 2, "finetune_batch": 8, "finetune_steps": 2}
+
+
+class ToyPart:
+    """Images whose class is the quadrant that is bright, in noise."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        draw = torch.Generator().manual_seed(seed)
+        self.labels = torch.randint(CLASSES, (count,), generator=draw)
+        self.images = 0.3 * torch.randn(count, 3, SIZE, SIZE, generator=draw)
+        half = SIZE // 2
+        for image, label in zip(self.images, self.labels.tolist(), strict=True):
+            top, left = half * (label // 2), half * (label % 2)
+            image[:, top : top + half, left : left + half] += 1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices, augment):
+        images = self.images[indices]
+        if augment is not None:
+            images = images + 0.05 * torch.randn(images.shape, generator=augment)
+        return images.contiguous(memory_format=torch.channels_last), self.labels[indices]
+
+
+class ToyDataset:
+    name, classes, image_size = "toy", CLASSES, SIZE
+
+    def __init__(self, count: int = 28) -> None:
+        self.count = count
+
+    def to(self, device):
+        return self
+
+    def halves(self, portion, images, normalisation):
+        return ToyPart(self.count, 1), ToyPart(self.count, 2)
+
+
+def small_settings(method: str, space: str, **more):
+    """Settings with which a search of this method on this space takes about a second."""
+    settings = dict(SMALL) | (ZARTS if method.startswith("zarts") else {})
+    if method == "zarts-gld":
+        settings |= {"smallest_radius": 0.05}
+    if space == "nasbench201":
+        settings |= {"cells": 1}
+    return settings | more
