@@ -1,0 +1,267 @@
+"""The command line. Everything heavy is imported by the command that needs it: `harness --help` answers in a blink."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError, Interrupted
+
+if TYPE_CHECKING:
+    from harness.runner import Outcome
+
+DONE, WRONG, INTERRUPTED = 0, 2, 130
+
+
+class Commands(click.Group):
+    """Turns the harness's errors into one line and an exit code; `--debug` shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            if ctx.params["debug"]:
+                raise
+            click.echo(f"harness: {error}", err=True)
+            ctx.exit(WRONG)
+        except Interrupted as stop:
+            click.echo(f"harness: {stop} Run the same command again to go on.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="harness")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Run, compare and report neural architecture searches.
+
+    \b
+    harness run --method zarts-mgs --space s1 --dataset digits    search; run it again to resume
+    harness list methods                                          what there is
+    harness describe zarts-mgs                                    parts, sources, hyper-parameters
+    """
+
+
+@main.command()
+@click.option("--method", required=True, help="What searches; see `harness list methods`.")
+@click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
+@click.option("--dataset", required=True, help="A name (`harness list datasets`), an image folder or Parquet files.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--protocol", default="proxy", show_default=True, help="A name (`harness list protocols`) or a TOML file."
+)
+@click.option("--epochs", type=int, help="Search epochs, in place of the protocol's.")
+@click.option("--seconds", type=float, help="End the search after so many seconds of search time.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A hyper-parameter; see `harness describe METHOD`. May be given again.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), envvar="HARNESS_DATA", show_envvar=True, help="Where data sets are kept."
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where run folders are kept.",
+)
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Save within an epoch, too, when the last checkpoint is so old.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
+def run(
+    method: str,
+    space: str,
+    dataset: str,
+    seed: int,
+    protocol: str,
+    epochs: int | None,
+    seconds: float | None,
+    assignments: tuple[str, ...],
+    device: str,
+    data: Path | None,
+    results: Path,
+    checkpoint_seconds: float,
+    as_json: bool,
+) -> None:
+    """Search for a cell. The same command resumes what is unfinished and skips what is done."""
+    from rich.console import Console
+
+    from harness import protocol as protocols
+    from harness import runner
+    from harness.progress import Display, live_display
+    from harness.types import Budget
+
+    request = runner.Request(
+        method,
+        space,
+        dataset,
+        protocols.load(protocol),
+        seed,
+        Budget(epochs, seconds),
+        assignments,
+        device,
+        data,
+        results,
+        checkpoint_seconds,
+    )
+    plan = runner.plan(request)
+    console = Console(stderr=True)
+    if not as_json:
+        click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seed}, {plan.device}")
+        click.echo(f"run folder: {plan.folder}")
+    with live_display(console) as live:
+        observe = (lambda search: Display(search, live)) if live is not None and not as_json else None
+        outcome = runner.run(plan, warn=lambda message: click.echo(f"harness: {message}", err=True), observe=observe)
+    drawing = _draw(outcome)
+    if as_json:
+        click.echo(json.dumps({"folder": str(outcome.folder), "drawing": str(drawing), **outcome.result}, indent=2))
+    else:
+        click.echo(_summary(outcome, drawing))
+
+
+def _draw(outcome: Outcome) -> Path:
+    """The cell's drawing in the run folder, made if it is not there."""
+    from spaces.drawing import draw
+
+    path = outcome.folder / "cell.svg"
+    if not path.exists():
+        draw(outcome.genotype, path)
+    return path
+
+
+def _summary(outcome: Outcome, drawing: Path) -> str:
+    from harness.progress import duration
+    from harness.text import cell_rows, columns
+
+    result, cost = outcome.result, outcome.result["cost"]
+    state = "was done before" if outcome.was_done else f"done, {result['stopped_by']} used up"
+    if outcome.resumed_from is not None:
+        state += f", resumed from weight step {outcome.resumed_from:,}"
+    seconds = f"{duration(cost['seconds'])} of search, {duration(cost['validation_seconds'])} of validation"
+    steps = (
+        f"{cost['weight_steps']:,} weight steps, {cost['alpha_steps']:,} alpha updates, "
+        f"{cost['finetune_steps']:,} fine-tuning steps"
+    )
+    passes = f"{cost['forwards']:,} forward and {cost['backwards']:,} backward passes, {cost['images']:,} images"
+    accuracy = f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"
+    rows = [
+        ("search", state),
+        *cell_rows(outcome.genotype),
+        ("genotype", result["notation"]),
+        ("parameters", f"{result['parameters']:,} ({result['how']['parameters']})"),
+        ("validation", accuracy),
+        ("cost", seconds),
+        ("", steps),
+        ("", passes),
+        ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
+        ("drawing", str(drawing)),
+        ("run folder", str(outcome.folder)),
+    ]
+    return "\n".join(columns(rows))
+
+
+KINDS = ("methods", "spaces", "datasets", "protocols")
+
+
+@main.command(name="list")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_(kind: str, as_json: bool) -> None:
+    """What there is, by name."""
+    found = _registry(kind)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        width = max(map(len, found))
+        click.echo("\n".join(f"{name:<{width}}  {summary}" for name, summary in found.items()))
+
+
+def _registry(kind: str) -> dict[str, str]:
+    """name -> one line."""
+    if kind == "methods":
+        from methods.catalogue import CATALOGUE
+
+        return {name: entry.summary for name, entry in CATALOGUE.items()}
+    if kind == "spaces":
+        from spaces import SPACES
+
+        return {name: f"{space.summary} (d = {space.dimension})" for name, space in SPACES.items()}
+    if kind == "datasets":
+        from harness.data.catalogue import DATASETS
+
+        return dict(DATASETS)
+    from harness import protocol
+
+    loaded = [protocol.load(name) for name in protocol.available()]
+    return {item.name: f"version {item.version}: {item.summary}" for item in loaded}
+
+
+@main.command()
+@click.argument("name")
+@click.option("--draw", "drawing", type=click.Path(path_type=Path), help="Draw the cell into this .svg, .png or .pdf.")
+@click.option("--classes", default=10, show_default=True, type=click.IntRange(min=2), help="Of the final network.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> None:
+    """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""
+    from harness import describing
+
+    description = describing.describe(name, classes)
+    if drawing is not None:
+        describing.draw(description, drawing)
+    click.echo(json.dumps(description.to_json(), indent=2) if as_json else str(description))
+    if drawing is not None and not as_json:
+        click.echo(f"drawing: {drawing}")
+
+
+@main.group()
+def data() -> None:
+    """Fetch and verify data sets."""
+
+
+def _data_options(command: Any) -> Any:
+    command = click.option(
+        "--data",
+        "root",
+        type=click.Path(path_type=Path),
+        envvar="HARNESS_DATA",
+        show_envvar=True,
+        help="Where data sets are kept.",
+    )(command)
+    return click.argument("dataset")(command)
+
+
+@data.command()
+@_data_options
+def prepare(dataset: str, root: Path | None) -> None:
+    """Fetch a data set if it is absent, and read every image once."""
+    from harness import data as datasets
+
+    click.echo(str(datasets.prepare(dataset, root)))
+
+
+@data.command()
+@_data_options
+def check(dataset: str, root: Path | None) -> None:
+    """Read every image of a data set that is here, and say what it holds."""
+    from harness import data as datasets
+
+    click.echo(str(datasets.check(dataset, root)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

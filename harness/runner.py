@@ -1,0 +1,306 @@
+"""One run: from what was asked to a finished run folder, through checkpoints.
+
+Run the same request again and it resumes what is unfinished and returns what is done.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+import harness
+from harness import data
+from harness.errors import HarnessError, Interrupted, unknown
+from harness.files import make_folder, read_json, write_atomic
+from harness.genotype import Genotype, from_json
+from harness.protocol import Protocol as SearchProtocol
+from harness.settings import parse_assignments
+from harness.store import FORMAT, RunFolder, spec_hash
+from harness.types import Budget
+from methods import METHODS
+from methods.parts import Parts, all_settings
+from methods.search import Search
+from methods.state import State
+from spaces import SPACES, Space
+from spaces.counting import count
+
+if TYPE_CHECKING:
+    from methods.method import Method
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for."""
+
+    method: str
+    space: str
+    dataset: str
+    protocol: SearchProtocol
+    seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+    assignments: tuple[str, ...] = ()
+    """`name=value` each."""
+    device: str = "auto"
+    data_root: Path | None = None
+    results: Path = Path("results")
+    checkpoint_seconds: float = 60.0
+    """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
+
+
+class Observer(Protocol):
+    """Is told about the progress of a search."""
+
+    def update(self, state: State, moved_alpha: bool, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run."""
+
+    folder: Path
+    result: Mapping[str, Any]
+    resumed_from: int | None
+    """The weight step a checkpoint was taken at; None where nothing was resumed."""
+    was_done: bool
+    """Whether the run had been finished before."""
+
+    @property
+    def genotype(self) -> Genotype:
+        return from_json(self.result["genotype"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request with everything resolved, before any data is read."""
+
+    request: Request
+    method: Method
+    space: Space
+    parts: Parts
+    device: str
+    spec: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        spec, request = self.spec, self.request
+        name = f"{spec['method']}-{spec['space']}-{spec['dataset']}-s{spec['seed']}-{spec_hash(spec)[:8]}"
+        return request.results / request.protocol.name / name
+
+
+def plan(request: Request) -> Plan:
+    """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
+    method = METHODS[request.method]
+    if request.space not in SPACES:
+        raise unknown("space", request.space, SPACES)
+    space, dataset = SPACES[request.space], data.short_name(request.dataset)
+    known = all_settings()
+    for name in request.protocol.mentioned() - known:
+        raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
+    layers = request.protocol.layers(request.method, request.space, dataset)
+    parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
+    spec = {
+        "format": FORMAT,
+        "protocol": {"name": request.protocol.name, "version": request.protocol.version},
+        "method": request.method,
+        "parts": {
+            "rule": method.composition.rule,
+            "lookahead": method.composition.lookahead,
+            "relaxation": method.composition.relaxation,
+            "edge": method.composition.edge,
+            "schedule": method.composition.schedule,
+        },
+        "space": request.space,
+        "dataset": dataset,
+        "dataset_files": data.file_digest(request.dataset),
+        "seed": request.seed,
+        "budget": asdict(request.budget) | {"epochs": parts.training.epochs},
+        "settings": parts.settings(),
+    }
+    return Plan(request, method, space, parts, resolve_device(request.device), spec)
+
+
+def resolve_device(name: str) -> str:
+    """`auto` is a GPU where there is one. Raises HarnessError for a device that is not here."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind == "cpu" and not index:
+        return name
+    if kind != "cuda" or (index and not index.isdigit()):
+        raise HarnessError(f"device {name!r} is not known; use auto, cpu, cuda or cuda:N.")
+    devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(index or 0) >= devices:
+        raise HarnessError(f"device {name!r} is not here: PyTorch sees {devices} CUDA devices. Use --device cpu.")
+    return name
+
+
+def run(
+    plan: Plan, warn: Callable[[str], None] = lambda message: None, observe: Callable[[Search], Observer] | None = None
+) -> Outcome:
+    """Carries a planned search to its end, resuming what is there.
+
+    Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
+    the last good state kept.
+    """
+    request = plan.request
+    done = finished(plan.folder)
+    if done is not None:
+        return done
+    deterministic()
+    dataset = data.load(request.dataset, request.data_root, images=plan.parts.data.images)
+    search = Search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
+    claim_protocol(request)
+    with RunFolder(plan.folder, warn) as folder:
+        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
+        saved = folder.load(plan.device)
+        state = search.start() if saved is None else State.from_dict(saved)
+        resumed_from = None if saved is None else state.cost.weight_steps
+        state = _drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
+        result = describe_result(plan, search, state, dataset)
+        folder.finish(result)
+        return Outcome(plan.folder, result, resumed_from, was_done=False)
+
+
+def finished(folder: Path) -> Outcome | None:
+    """The run in this folder, if it is done."""
+    path = folder / "result.json"
+    return Outcome(folder, read_json(path), None, was_done=True) if path.exists() else None
+
+
+def _drain(
+    search: Search, state: State, folder: RunFolder, checkpoint_seconds: float, observer: Observer | None
+) -> State:
+    """Advances to the end, with a checkpoint after every epoch and whenever the last one is old."""
+    saved_at, epoch = time.monotonic(), state.epoch
+    with stop_signals() as stopped:
+        while not state.stopped_by:
+            updates, began = state.cost.alpha_steps, time.monotonic()
+            state = search.advance(state)
+            now = time.monotonic()
+            if observer:
+                observer.update(state, state.cost.alpha_steps > updates, now - began)
+            over = state.epoch > epoch or state.stopped_by
+            if over or stopped or now - saved_at > checkpoint_seconds:
+                search.check(state)
+                folder.save(state.to_dict())
+                saved_at, epoch = time.monotonic(), state.epoch
+            if stopped and not state.stopped_by:
+                raise Interrupted(f"stopped in epoch {state.epoch + 1}; the state is saved in {folder.path}.")
+    return state
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM is noted in the list, for the search to end cleanly; a second one acts at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, previous[number])
+
+    previous: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def describe_result(plan: Plan, search: Search, state: State, dataset: data.ImageDataset) -> dict[str, Any]:
+    """The content of result.json: every figure with how it was got."""
+    found, final = search.result(state), plan.space.final
+    network = plan.space.network(found.genotype, final.channels, final.cells, dataset.classes)
+    counted = count(network, FINAL_IMAGE_SIZE)
+    last = found.records[-1]
+    return {
+        "genotype": found.genotype.to_json(),
+        "notation": str(found.genotype),
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "valid_loss": last["valid_loss"],
+        "valid_accuracy": last["valid_accuracy"],
+        "operations": last["operations"],
+        "cost": found.cost.to_json(),
+        "stopped_by": found.stopped_by,
+        "images": {"weights": len(search.train_batches.part), "alpha": len(search.valid)},
+        "alpha": list(found.alpha),
+        "how": {
+            "genotype": "derived from the alpha of the last epoch; no selection over epochs",
+            "parameters": f"final network, {final.cells} cells"
+            f"{' per stage' if found.genotype.family == 'nasbench201' else ''}, {final.channels} channels, "
+            f"{dataset.classes} classes, CIFAR stem, without auxiliary head",
+            "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
+            "valid_loss": "supernet on alpha's part of the training set, last epoch, eval mode, no augmentation",
+            "valid_accuracy": "as valid_loss; it is the supernet's, not the cell's",
+            "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
+            f"batch; peak_memory: {found.cost.memory_kind}, bytes",
+        },
+    }
+
+
+FINAL_IMAGE_SIZE = 32
+
+
+def claim_protocol(request: Request) -> None:
+    """Keeps a copy of the protocol beside its runs, and refuses to mix versions in one folder."""
+    folder, protocol = request.results / request.protocol.name, request.protocol
+    make_folder(folder)
+    copy = folder / "protocol.toml"
+    if not copy.exists():
+        write_atomic(copy, protocol.text.encode())
+    elif copy.read_text(encoding="utf-8") != protocol.text:
+        raise HarnessError(
+            f"{folder} holds runs of another version of protocol {protocol.name!r} (its copy is {copy}; this one is "
+            f"version {protocol.version}); use another --results folder."
+        )
+
+
+def deterministic() -> None:
+    """The same numbers on every run of one machine: deterministic kernels, float32 as it is."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def environment(device: str, fingerprint: str) -> dict[str, Any]:
+    """What is recorded beside the spec and decides nothing but the last bits."""
+    on_gpu = device.startswith("cuda")
+    name = torch.cuda.get_device_name(device) if on_gpu else platform.processor() or platform.machine()
+    return {
+        "harness": harness.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": f"{device} ({name})",
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "data": fingerprint,
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the source tree this runs from, if it is one."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
