@@ -1,4 +1,4 @@
-"""The datasets with a name: CIFAR-10, CIFAR-100 and SVHN through torchvision, and scikit-learn's digits."""
+"""CIFAR-10, CIFAR-100 and SVHN through torchvision."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, extract_archive
 
-from harness.data.source import Source, Split
+from harness.data.source import Source, Split, in_memory
 from harness.errors import HarnessError
-
-DIGITS_TRAIN = 0.8
-"""The first 80 % of scikit-learn's digits are for training."""
 
 
 @dataclass(frozen=True)
@@ -74,41 +70,19 @@ _PUBLISHED = {
 }
 
 
-def default_root() -> Path:
-    """Where published data sets are kept unless told otherwise: $HARNESS_DATA, else ~/.cache/harness/data."""
-    return Path(os.environ.get("HARNESS_DATA") or Path.home() / ".cache" / "harness" / "data")
-
-
 def read_builtin(name: str, root: Path, download: bool) -> Source:
     """In torchvision's file order. Raises HarnessError when files are damaged, or absent and not to be had."""
-    if name == "digits":
-        return _digits()
     published = _PUBLISHED[name]
     train = _obtain(published, "train", root, download)
     names = getattr(train, "classes", [str(digit) for digit in range(10)])  # SVHN's reader does not name its digits
     return Source(tuple(names), _split(train), lambda: _split(_obtain(published, "test", root, download)))
 
 
-def _digits() -> Source:
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    pixels = torch.from_numpy(data.images * 255 / 16).round().to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
-    labels = torch.from_numpy(data.target).long()
-    cut = int(DIGITS_TRAIN * len(labels))
-    names = tuple(str(digit) for digit in data.target_names)
-    return Source(names, _in_memory(pixels[:cut], labels[:cut]), lambda: _in_memory(pixels[cut:], labels[cut:]))
-
-
 def _split(data: Any) -> Split:
     pixels = torch.from_numpy(data.data)
     if pixels.shape[-1] == 3:  # CIFAR's reader puts the channels last, SVHN's first
         pixels = pixels.permute(0, 3, 1, 2)
-    return _in_memory(pixels, torch.as_tensor(data.targets if hasattr(data, "targets") else data.labels))
-
-
-def _in_memory(pixels: Tensor, labels: Tensor) -> Split:
-    return Split(labels, lambda rows: pixels[rows].contiguous())
+    return in_memory(pixels, torch.as_tensor(data.targets if hasattr(data, "targets") else data.labels))
 
 
 def _obtain(published: _Published, part: str, root: Path, download: bool) -> Any:

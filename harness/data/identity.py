@@ -1,4 +1,4 @@
-"""What a dataset is called, and what tells two of one name apart, before anything is read."""
+"""What a dataset is called, where it is kept, and what tells two of one name apart, before anything is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import re
 from pathlib import Path
 
 from harness.data.catalogue import DATASETS
+
+
+def default_root() -> Path:
+    """Where published data sets are kept unless told otherwise: $HARNESS_DATA, else ~/.cache/harness/data."""
+    return Path(os.environ.get("HARNESS_DATA") or Path.home() / ".cache" / "harness" / "data")
 
 
 def short_name(name: str) -> str:

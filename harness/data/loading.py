@@ -13,10 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.data.builtin import default_root, read_builtin
 from harness.data.catalogue import DATASETS
 from harness.data.folders import is_image_folder, read_folder
-from harness.data.identity import short_name
+from harness.data.identity import default_root, short_name
 from harness.data.images import ImageDataset, Images
 from harness.data.normalisation import PUBLISHED, measure
 from harness.data.parquet import is_parquet_folder, read_parquet
@@ -35,7 +34,7 @@ def load(name: str, root: Path | None = None, download: bool = True, images: int
     Raises HarnessError, in a sentence, for whatever is absent, damaged or unfit to train on.
     """
     builtin = name in DATASETS
-    source = read_builtin(name, root or default_root(), download) if builtin else _read_path(name)
+    source = _read_known(name, root or default_root(), download) if builtin else _read_path(name)
     # The dataset outlives the source, so what it keeps for its test part must not hold the training images.
     labels, names, test = source.train.labels, source.class_names, source.test
     seen = frozenset(labels.tolist())
@@ -61,6 +60,16 @@ def load(name: str, root: Path | None = None, download: bool = True, images: int
         published=published,
         read_test=(lambda: _read_test(test(), name, names, seen, size)) if test else None,
     )
+
+
+def _read_known(name: str, root: Path, download: bool) -> Source:
+    if name == "digits":
+        from harness.data.digits import read_digits
+
+        return read_digits()
+    from harness.data.builtin import read_builtin  # torchvision takes two seconds to import
+
+    return read_builtin(name, root, download)
 
 
 def _read_path(name: str) -> Source:

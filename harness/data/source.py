@@ -29,6 +29,11 @@ class Source:
     test: Callable[[], Split] | None
 
 
+def in_memory(pixels: Tensor, labels: Tensor) -> Split:
+    """A split that is already decoded: pixels (n, 3, h, w), uint8."""
+    return Split(labels, lambda rows: pixels[rows].contiguous())
+
+
 def unseen_classes(name: str | Path, names: Iterable[str]) -> HarnessError:
     """The error for test images of classes that no training image has."""
     return HarnessError(

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.data import check, load
+from harness.data import file_digest, check, load
 from harness.data import decode as decoding
 from harness.errors import HarnessError
 
@@ -299,9 +299,16 @@ def test_places_without_data(tmp_path: Path) -> None:
     assert f"{tmp_path / 'absent'} does not exist" in failure(tmp_path / "absent")
 
 
-def test_more_images_than_there_are(image_folder: Path) -> None:
-    assert "13 training images of" in failure(image_folder, images=13)
-    assert "-1 training images" in failure(image_folder, images=-1)
+def test_more_images_than_there_are_means_all(image_folder: Path) -> None:
+    assert len(load(str(image_folder), images=13).train) == len(load(str(image_folder)).train) == 12
+
+
+def test_file_digest_tells_data_of_one_name_apart(image_folder: Path) -> None:
+    before = file_digest(str(image_folder))
+    assert before == file_digest(str(image_folder))
+    next(image_folder.rglob("*.png")).write_bytes(b"shorter")
+    assert file_digest(str(image_folder)) != before
+    assert file_digest("digits") is None
 
 
 def test_names_that_are_neither_a_dataset_nor_a_path() -> None:
