@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-DEMO := harness run --method zarts-mgs --space s1 --dataset digits --protocol smoke
+DEMO := harness run --method zarts-mgs --space s1 --dataset digits --protocol proxy
 
 .PHONY: demo test check bench clean
 

@@ -36,9 +36,10 @@ class Dataset(Protocol):
     @property
     def image_size(self) -> int: ...
 
-    def halves(self, portion: float, images: int, normalisation: str) -> tuple[Part, Part]:
-        """The first `portion` of the training set in file order, for the weights, and the rest, for alpha.
-        `images` > 0 takes only the first so many training images. `normalisation` names a convention."""
+    def halves(self, portion: float, images: int, normalisation: str, split_file: str) -> tuple[Part, Part]:
+        """The first `portion` of the training set in file order, for the weights, and the rest, for alpha; or the two
+        lists of a split file, where one is named. `images` > 0 takes at most the first so many training images.
+        `normalisation` names a convention."""
         ...
 
     def to(self, device: str) -> Dataset: ...

@@ -51,6 +51,10 @@ class Data:
         minimum=0.01,
         maximum=0.99,
     )
+    split_file: str = setting(
+        "",
+        "JSON lists train and valid in place of the portion, as NAS-Bench-201's configs/nas-benchmark/cifar-split.txt",
+    )
     images: int = setting(0, "0: the whole training set; else its first so many images", minimum=0)
     valid_batch: int = setting(64, "ZARTS train_search.py:36; the batch that alpha's losses are taken on", minimum=2)
     normalisation: str = setting(

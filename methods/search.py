@@ -51,7 +51,7 @@ class Search:
         self.parts, self.space, self.seed, self.device = parts, space, seed, device
         self.seconds = (budget or Budget()).seconds
         data, training = parts.data, parts.training
-        train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation)
+        train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation, data.split_file)
         self.train_batches = Batches(train, seed, "train", training.batch)
         self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
         size = getattr(parts.lookahead, "finetune_batch", training.batch)

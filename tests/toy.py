@@ -41,7 +41,7 @@ class ToyDataset:
     def to(self, device):
         return self
 
-    def halves(self, portion, images, normalisation):
+    def halves(self, portion, images, normalisation, split_file):
         return ToyPart(self.count, 1), ToyPart(self.count, 2)
 
 

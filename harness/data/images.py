@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Channels, Statistics, measure
+from harness.data.splits import read_split
 from harness.errors import HarnessError, unknown
 
 
@@ -27,6 +28,11 @@ class Images:
 
     def __getitem__(self, rows: slice) -> Images:
         """Consecutive images; a view, not a copy."""
+        return Images(self.pixels[rows], self.labels[rows])
+
+    def take(self, rows: Tensor) -> Images:
+        """A copy of the images of these row numbers (k,)."""
+        rows = rows.to(self.labels.device)
         return Images(self.pixels[rows], self.labels[rows])
 
     def to(self, device: str) -> Images:
@@ -126,20 +132,30 @@ class ImageDataset:
         mean, std = (torch.tensor(channels, dtype=torch.float32, device=device) for channels in statistics)
         return ImagePart(images, mean, std, self.padding, self.flip, cutout)
 
-    def halves(self, portion: float, images: int, normalisation: str) -> tuple[ImagePart, ImagePart]:
+    def halves(
+        self, portion: float, images: int, normalisation: str, split_file: str = ""
+    ) -> tuple[ImagePart, ImagePart]:
         """The first floor(portion * n) training images, for the weights, and the rest, for alpha (ZARTS
-        train_search.py:143-166). n is at most `images`, or all where that is 0; both halves use one normalisation,
-        published or measured on those n. Raises HarnessError when a half would be empty.
+        train_search.py:143-166), or the two lists of a split file (see `harness.data.splits`). n is at most `images`,
+        or all where that is 0; both halves use one normalisation, published or measured on those n.
+
+        Raises HarnessError when a half would be empty or the split file is not one.
         """
         selected = first(self.train, images)
         count = int(portion * len(selected))
-        if not 0 < count < len(selected):
+        if split_file:
+            rows = read_split(split_file, len(selected))
+            weights, alpha = (selected.take(half) for half in rows)
+        else:
+            weights, alpha = selected[:count], selected[count:]
+        if not (len(weights) and len(alpha)):
+            how = f"split file {split_file}" if split_file else f"portion {portion}"
             raise HarnessError(
-                f"portion {portion} of {len(selected)} training images leaves a half empty; "
-                "take a portion between 0 and 1, and more images."
+                f"{how} of {len(selected)} training images leaves a half empty; take a portion between 0 and 1, and "
+                "more images."
             )
         statistics = self.statistics(normalisation, selected)
-        return self.part(selected[:count], statistics), self.part(selected[count:], statistics)
+        return self.part(weights, statistics), self.part(alpha, statistics)
 
 
 def first(images: Images, count: int) -> Images:

@@ -22,7 +22,7 @@ class RandomSearch:
 
     samples: int = setting(4, "N, ZARTS supplement 2.2", minimum=1)
     mu: float = setting(0.1, "ZARTS vis_optimzation.py:72-78 (the paper gives none for the search)", minimum=1e-12)
-    xi: float = setting(0.1, "open in the paper; choice, see the README", minimum=0)
+    xi: float = setting(0.1, "open in the paper; choice: steps about as long as GLD's", minimum=0)
     directions: str = setting(
         "sphere", "ZARTS vis_optimzation.py:72-78; the paper allows both", choices=("sphere", "normal")
     )

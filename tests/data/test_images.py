@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ import torch
 from harness.data import ImageDataset, ImagePart, load
 from harness.data.augment import cutout, draw
 from harness.data.normalisation import PUBLISHED, measure
+from harness.data.splits import read_split
 from harness.errors import HarnessError
 from harness.types import Dataset, Part
 
@@ -170,3 +174,44 @@ def test_halves_that_cannot_be(
 
 def test_more_images_than_there_are_means_all(digits: ImageDataset) -> None:
     assert [len(part) for part in digits.halves(0.5, 100_000, "darts")] == [718, 719]
+
+
+def write_split(path: Path, train: list[int], valid: list[int], typed: bool) -> str:
+    lists = {"train": train, "valid": valid}
+    if typed:  # as NAS-Bench-201's own file has them
+        lists = {key: ["int", [str(row) for row in rows]] for key, rows in lists.items()}
+    path.write_text(json.dumps(lists))
+    return str(path)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_split_file_in_place_of_halves(digits: ImageDataset, tmp_path: Path, typed: bool) -> None:
+    file = write_split(tmp_path / "split.txt", [5, 0, 900], [1, 2, 1000], typed)
+    weights, alpha = digits.halves(0.5, 0, "darts", file)
+    labels = digits.train.labels
+    assert weights.images.labels.tolist() == labels[[5, 0, 900]].tolist()
+    assert torch.equal(alpha.images.pixels, digits.train.pixels[[1, 2, 1000]])
+    assert [len(part) for part in digits.halves(0.5, 901, "darts", file)] == [3, 2]
+
+
+def test_split_files_that_are_none(digits: ImageDataset, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text('{"train": [1]}')
+    cases = {
+        str(tmp_path / "absent"): "cannot be read",
+        str(wrong): "is not JSON with the lists",
+        write_split(tmp_path / "overlap", [1, 2], [2, 3], True): "separate lists",
+        write_split(tmp_path / "negative", [1, -2], [3], False): "separate lists",
+        write_split(tmp_path / "beyond", [1, 2], [5000], False): "leaves a half empty",
+    }
+    for file, message in cases.items():
+        with pytest.raises(HarnessError, match=message):
+            digits.halves(0.5, 0, "darts", file)
+
+
+def test_the_splits_of_nasbench201(digits: ImageDataset, shared_data: Path, tmp_path: Path) -> None:
+    lists = json.loads(gzip.decompress((shared_data / "nasbench201" / "splits.json.gz").read_bytes()))["cifar10"]
+    file = write_split(tmp_path / "cifar-split.txt", lists["train"], lists["valid"], True)
+    train, valid = read_split(file, 50_000)
+    assert (len(train), len(valid)) == (25_000, 25_000)
+    assert train[:5].tolist() == [0, 5, 7, 11, 13]

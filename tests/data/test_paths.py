@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.data import file_digest, check, load
+from harness.data import check, file_digest, load
 from harness.data import decode as decoding
 from harness.errors import HarnessError
 
