@@ -17,6 +17,6 @@ class Interrupted(Exception):
 def unknown(kind: str, name: str, known: Iterable[str]) -> HarnessError:
     """The error for a name that is not in a registry, with the nearest name that is."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}."
     return HarnessError(f"unknown {kind} {name!r}; {hint}")

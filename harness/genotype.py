@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,11 @@ Edge = tuple[str, int]
 
 FORMS = "JSON, a DARTS Genotype(...) literal or a NAS-Bench-201 string"
 NB201_NODES = 3
+INPUTS = {"normal": 2, "reduce": 2, "cell": 1}
+"""How many states a cell of each kind is given."""
 KINDS = (("normal", "reduce"), ("cell",))
+MOST_STATES = 100
+"""More than any cell has; an absurd `range` is refused before it fills the memory."""
 PARAMETERLESS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect")
 
 
@@ -38,17 +43,24 @@ class Cell:
 
     def __post_init__(self) -> None:
         states = self.inputs + len(self.nodes)
+        if not self.nodes:
+            raise HarnessError("genotype: a cell has no nodes.")
         for state, edges in enumerate(self.nodes, start=self.inputs):
             if not edges:
                 raise HarnessError(f"genotype: state {state} has no edge.")
             for operation, source in edges:
+                if not re.fullmatch(r"\w+", operation):
+                    raise HarnessError(f"genotype: {operation!r} into state {state} is not the name of an operation.")
                 if not 0 <= source < state:
                     raise HarnessError(
                         f"genotype: {operation!r} into state {state} reads state {source}; "
                         f"an edge comes from an earlier state, 0 to {state - 1}."
                     )
-        if not self.concat or any(not 0 <= c < states for c in self.concat):
-            raise HarnessError(f"genotype: concat {list(self.concat)} must name states 0 to {states - 1}.")
+        nodes = range(self.inputs, states)
+        if not self.concat or len({*self.concat} & {*nodes}) < len(self.concat):
+            raise HarnessError(
+                f"genotype: concat {list(self.concat)} must name nodes, {nodes[0]} to {nodes[-1]}, each at most once."
+            )
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -70,6 +82,11 @@ class Genotype:
             raise HarnessError(
                 f"genotype: cells {list(self.kinds)} are of no known family; expected normal and reduce, or cell."
             )
+        for kind, cell in self.cells:
+            if cell.inputs != INPUTS[kind]:
+                raise HarnessError(f"genotype: the {kind} cell has {cell.inputs} inputs; it must have {INPUTS[kind]}.")
+        if self.family == "nasbench201":
+            _check_nb201(self["cell"])
 
     def __getitem__(self, kind: str) -> Cell:
         return dict(self.cells)[kind]
@@ -94,8 +111,11 @@ class Genotype:
         }
 
     def __str__(self) -> str:
-        """The notation in which papers print a cell of this family."""
-        return to_nb201(self) if self.family == "nasbench201" else to_darts(self)
+        """The notation in which papers print a cell of this family; JSON for a cell that it cannot write."""
+        if self.family == "nasbench201":
+            return to_nb201(self)
+        paired = all(len(node) == 2 for _, cell in self.cells for node in cell.nodes)
+        return to_darts(self) if paired else json.dumps(self.to_json())
 
 
 def parse(text: str) -> Genotype:
@@ -108,7 +128,11 @@ def parse(text: str) -> Genotype:
             return from_nb201(text)
         if text.startswith("Genotype"):
             return from_darts(text)
-    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError) as error:
+    except (RecursionError, MemoryError):
+        raise HarnessError(f"genotype {_short(text)} is nested too deeply. Give {FORMS}.") from None
+    except SyntaxError as error:
+        raise HarnessError(f"genotype {_short(text)} cannot be read: {error.msg}. Give {FORMS}.") from None
+    except ValueError as error:
         raise HarnessError(f"genotype {_short(text)} cannot be read: {error}. Give {FORMS}.") from None
     raise HarnessError(f"{_short(text)} is not a genotype. Give {FORMS}.")
 
@@ -118,20 +142,48 @@ def looks_like(text: str) -> bool:
     return text.strip().startswith(("{", "|", "Genotype"))
 
 
-def from_json(data: Mapping[str, Any]) -> Genotype:
-    return Genotype(
-        tuple(
-            (
-                kind,
-                Cell(
-                    int(cell["inputs"]),
-                    tuple(tuple((str(op), int(source)) for op, source in node) for node in cell["nodes"]),
-                    tuple(int(state) for state in cell["concat"]),
-                ),
-            )
-            for kind, cell in data.items()
-        )
-    )
+def from_json(data: Any) -> Genotype:
+    """The kinds may come in any order. Raises ValueError for another structure, HarnessError for an impossible cell."""
+    cells = [(kind, _cell_from_json(kind, cell)) for kind, cell in _keyed("a genotype", data).items()]
+    return Genotype(tuple(sorted(cells)))
+
+
+def _cell_from_json(kind: str, data: Any) -> Cell:
+    cell = _keyed(f"the {kind} cell", data, "inputs", "nodes", "concat")
+    nodes = [_edges(kind, node) for node in _list(f"{kind}'s nodes", cell["nodes"])]
+    return Cell(_whole(f"{kind}'s inputs", cell["inputs"]), tuple(nodes), _states(kind, cell["concat"]))
+
+
+def _keyed(what: str, data: Any, *keys: str) -> Mapping[str, Any]:
+    """The mapping with exactly these keys, or any where none are given."""
+    if not isinstance(data, Mapping) or (keys and set(data) != set(keys)):
+        raise ValueError(f"{what} must be an object" + (f" of {', '.join(keys)}" if keys else ""))
+    return data
+
+
+def _list(what: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{what} must be a list, not {value!r}")
+    return value
+
+
+def _whole(what: str, value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{what} must be a whole number, not {value!r}")
+    return value
+
+
+def _edges(kind: str, value: Any) -> tuple[Edge, ...]:
+    edges = []
+    for edge in _list(f"{kind}'s edges", value):
+        if not (isinstance(edge, list | tuple) and len(edge) == 2 and isinstance(edge[0], str)):
+            raise ValueError(f"{edge!r} in {kind} is not an edge, an operation's name and the state that it reads")
+        edges.append((edge[0], _whole(f"{edge[0]}'s state", edge[1])))
+    return tuple(edges)
+
+
+def _states(kind: str, value: Any) -> tuple[int, ...]:
+    return tuple(_whole(f"{kind}'s concat", state) for state in _list(f"{kind}'s concat", value))
 
 
 def to_darts(genotype: Genotype) -> str:
@@ -145,18 +197,34 @@ def to_darts(genotype: Genotype) -> str:
 
 
 def from_darts(text: str) -> Genotype:
+    """Reads the text; runs none of it. Raises SyntaxError or ValueError for another text."""
     call = ast.parse(text.strip(), mode="eval").body
-    if not isinstance(call, ast.Call) or call.args:
+    wanted = [name for kind in ("normal", "reduce") for name in (kind, f"{kind}_concat")]
+    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"
+    if not isinstance(call, ast.Call) or not named or sorted(str(k.arg) for k in call.keywords) != wanted or call.args:
         raise ValueError("expected Genotype(normal=..., normal_concat=..., reduce=..., reduce_concat=...)")
-    fields = {keyword.arg: keyword.value for keyword in call.keywords}
+    fields = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
     cells = []
     for kind in ("normal", "reduce"):
-        pairs = [(str(op), int(source)) for op, source in ast.literal_eval(fields[kind])]
-        if len(pairs) % 2:
-            raise ValueError(f"{kind} lists {len(pairs)} edges, and every node takes two")
-        nodes = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-        cells.append((kind, Cell(2, nodes, _concat(fields[f"{kind}_concat"]))))
+        edges = _edges(kind, fields[kind])
+        if len(edges) % 2:
+            raise ValueError(f"{kind} lists {len(edges)} edges, and every node takes two")
+        nodes = tuple(zip(edges[::2], edges[1::2], strict=True))
+        cells.append((kind, Cell(INPUTS[kind], nodes, _states(kind, fields[f"{kind}_concat"]))))
     return Genotype(tuple(cells))
+
+
+def _literal(node: ast.expr) -> Any:
+    """A Python literal, or `range(2, 6)`, which many published genotypes have for their concat."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        states = range(*(_whole("range", _literal(argument)) for argument in node.args))
+        if len(states[: MOST_STATES + 1]) > MOST_STATES:
+            raise ValueError("its range is longer than any cell")
+        return list(states)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"{_short(ast.unparse(node))} is not a literal") from None
 
 
 def to_nb201(genotype: Genotype) -> str:
@@ -165,25 +233,26 @@ def to_nb201(genotype: Genotype) -> str:
 
 
 def from_nb201(text: str) -> Genotype:
+    """Raises ValueError for another text."""
     nodes = []
-    for state, group in enumerate(text.strip().split("+"), start=1):
-        if not (group.startswith("|") and group.endswith("|")):
-            raise ValueError(f"node {state} must start and end with '|'")
-        edges = [item.rsplit("~", 1) for item in group[1:-1].split("|")]
-        node = tuple((op, int(source)) for op, source in edges)
-        if [source for _, source in node] != list(range(state)):
-            raise ValueError(f"node {state} must read the states 0 to {state - 1} in order")
-        nodes.append(node)
-    if len(nodes) != NB201_NODES:
-        raise ValueError(f"a NAS-Bench-201 cell has {NB201_NODES} nodes, this string has {len(nodes)}")
-    return Genotype((("cell", Cell(1, tuple(nodes), (NB201_NODES,))),))
+    for number, group in enumerate(text.strip().split("+"), start=1):
+        if len(group) < 2 or not (group.startswith("|") and group.endswith("|")):
+            raise ValueError(f"node {number} must start and end with '|'")
+        edges = [re.fullmatch(r"(\w+)~(\d+)", item) for item in group[1:-1].split("|")]
+        if not all(edges):
+            raise ValueError(f"node {number} must be |operation~state|...|")
+        nodes.append(tuple((edge[1], int(edge[2])) for edge in edges if edge))
+    return Genotype((("cell", Cell(INPUTS["cell"], tuple(nodes), (len(nodes),))),))
 
 
-def _concat(node: ast.expr) -> tuple[int, ...]:
-    """`[2, 3, 4, 5]` or `range(2, 6)`, both seen in published genotypes."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        return tuple(range(*(int(ast.literal_eval(argument)) for argument in node.args)))
-    return tuple(int(state) for state in ast.literal_eval(node))
+def _check_nb201(cell: Cell) -> None:
+    """Its notation names all edges in order and no output."""
+    sources = [[source for _, source in node] for node in cell.nodes]
+    if sources != [list(range(state)) for state in range(1, NB201_NODES + 1)] or cell.concat != (NB201_NODES,):
+        raise HarnessError(
+            f"genotype: a NAS-Bench-201 cell has {NB201_NODES} nodes, each reads all states before it in order, and "
+            f"the last is the output; these read {sources} and the output is {list(cell.concat)}."
+        )
 
 
 def _short(text: str) -> str:

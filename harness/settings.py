@@ -59,9 +59,13 @@ class Declared:
     def range(self) -> str:
         if self.choices is not None:
             return " | ".join(self.choices)
+        if self.type is bool:
+            return "true | false"
+        if self.minimum is not None and self.maximum is not None:
+            return f"from {self.minimum:g} to {self.maximum:g}"
         bounds = [f"at least {self.minimum:g}"] if self.minimum is not None else []
         bounds += [f"at most {self.maximum:g}"] if self.maximum is not None else []
-        return " and ".join(bounds) or "any"
+        return "".join(bounds) or "any"
 
     def _typed(self, value: Any) -> Any:
         wrong = HarnessError(f"{self.name}={value!r} is not {_article(self.type)}.")
@@ -73,9 +77,11 @@ class Declared:
             return value
         if isinstance(value, bool):
             raise wrong
+        if self.type is str and not isinstance(value, str):
+            raise wrong
         try:
             typed = self.type(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise wrong from None
         if self.type is int and not isinstance(value, str) and typed != value:
             raise wrong
