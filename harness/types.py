@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,8 +69,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
             raise HarnessError(f"the budget is {self.epochs} epochs; give 1 or more.")
-        if self.seconds is not None and not self.seconds > 0:
-            raise HarnessError(f"the budget is {self.seconds} seconds; give more than 0.")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise HarnessError(f"the budget is {self.seconds} seconds; give a number above 0.")
 
 
 @dataclass

@@ -14,12 +14,15 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Batches:
-    """An endless, reshuffled pass over one part of the data. Batch k is batch k mod n of the pass k div n; the last
-    batch of a pass may be smaller, nothing is dropped."""
+    """An endless, reshuffled pass over one part of the data. Batch k is batch k mod n of the pass k div n.
+
+    The last batch of a pass may be smaller, nothing is dropped; but a single image left over joins the batch before
+    it, because batch norm cannot train on one value per channel.
+    """
 
     def __init__(self, part: Part, seed: int, stream: str, size: int) -> None:
         self.part, self.seed, self.stream, self.size = part, seed, stream, size
-        self.per_pass = -(-len(part) // size)
+        self.per_pass = max(1, -(-(len(part) - 1) // size))
         self._order = lru_cache(maxsize=2)(self._shuffle)
 
     def _shuffle(self, number: int) -> Tensor:
@@ -29,5 +32,6 @@ class Batches:
     def at(self, step: int) -> Batch:
         """Batch number `step`, augmented."""
         number, index = divmod(step, self.per_pass)
-        chosen = self._order(number)[index * self.size : (index + 1) * self.size]
+        end = (index + 1) * self.size if index + 1 < self.per_pass else len(self.part)
+        chosen = self._order(number)[index * self.size : end]
         return self.part.batch(chosen, generator(self.seed, f"{self.stream}/augment", step))

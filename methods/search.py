@@ -50,8 +50,17 @@ class Search:
     ) -> None:
         self.parts, self.space, self.seed, self.device = parts, space, seed, device
         self.seconds = (budget or Budget()).seconds
-        data, training = parts.data, parts.training
+        data, training, divisor = parts.data, parts.training, space.divisor(parts.macro)
+        if dataset.image_size % divisor:
+            raise HarnessError(
+                f"images of {dataset.name!r} have side {dataset.image_size}; it must divide by {divisor} here."
+            )
         train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation, data.split_file)
+        if min(len(train), len(self.valid)) < 2:
+            raise HarnessError(
+                f"{dataset.name!r} gives {len(train)} images to the weights and {len(self.valid)} to alpha; "
+                "batch norm needs 2 or more of each."
+            )
         self.train_batches = Batches(train, seed, "train", training.batch)
         self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
         size = getattr(parts.lookahead, "finetune_batch", training.batch)
@@ -110,12 +119,15 @@ class Search:
         return state
 
     def check(self, state: State) -> None:
-        """Raises HarnessError if the loss or alpha stopped being finite, saying at which step."""
+        """Raises HarnessError if anything in the state stopped being finite, saying at which step, counted from 1."""
         failed = int(state.failed_at)
+        carried = (state.alpha, state.weights, state.momentum, state.statistics)
+        if failed < 0 and not all(bool(tensor.isfinite().all()) for tensor in carried):
+            failed = self._weight_step(state) - 1
         if failed >= 0:
             epoch, step = divmod(failed, self.steps_per_epoch)
             raise HarnessError(
-                f"the loss is not finite from epoch {epoch}, step {step} on; the last good state is kept. "
+                f"the search is not finite from epoch {epoch + 1}, step {step + 1} on; the last good state is kept. "
                 "Try a smaller learning rate (--set lr=...) or step of alpha."
             )
 

@@ -45,5 +45,14 @@ class State:
         return values | {"cost": self.cost.to_json()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> State:
-        return cls(**(values | {"cost": Cost.from_json(values["cost"])}))
+    def from_dict(cls, values: dict[str, Any], device: str = "cpu") -> State:
+        """A state saved by to_dict, with its tensors on this device."""
+        return cls(**(_moved(values, device) | {"cost": Cost.from_json(values["cost"])}))
+
+
+def _moved(value: Any, device: str) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(entry, device) for key, entry in value.items()}
+    return value

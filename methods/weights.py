@@ -6,6 +6,7 @@ tensors. The module is only a view: its parameters alias the vectors it is bound
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -76,8 +77,8 @@ class Training:
     clip: float = setting(5.0, "ZARTS train_search.py:37-53; the largest norm of the gradient", minimum=1e-12)
 
     def lr_at(self, epoch: int) -> float:
-        cosine = torch.cos(torch.tensor(torch.pi * epoch / self.epochs, dtype=torch.float64)).item()
-        return self.lr_min + (self.lr - self.lr_min) * (1 + cosine) / 2
+        """The learning rate of an epoch."""
+        return self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
     def step(self, weights: Tensor, momentum: Tensor, gradient: Tensor, lr: float) -> None:
         """One SGD step, in place on `weights` and `momentum`, as clip_grad_norm_ and torch.optim.SGD do it."""

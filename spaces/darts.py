@@ -69,6 +69,9 @@ class DartsSpace(Space):
     def macro(self) -> DartsMacro:
         return DartsMacro()
 
+    def divisor(self, macro: DartsMacro) -> int:
+        return 4 if macro.stem == "cifar" else 32
+
     def supernet(self, macro: DartsMacro, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
         from spaces.supernet import DartsSupernet
 

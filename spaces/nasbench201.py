@@ -48,6 +48,9 @@ class NasBench201Space(Space):
     def macro(self) -> NasBench201Macro:
         return NasBench201Macro()
 
+    def divisor(self, macro: NasBench201Macro) -> int:
+        return 4
+
     def supernet(self, macro: NasBench201Macro, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
         from spaces.supernet import NasBench201Supernet
 

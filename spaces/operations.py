@@ -99,9 +99,9 @@ def skip(channels: int, stride: int, affine: bool) -> nn.Module:
     return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
 
 
-def nor_conv(channels: int, affine: bool, kernel: int) -> Rectified:
+def nor_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
     """NAS-Bench-201's [ReLU, convolution, BN]: the convolution has a bias exactly when its BN is not affine."""
-    convolution = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=not affine)
+    convolution = nn.Conv2d(channels, channels, kernel, stride, padding=kernel // 2, bias=not affine)
     return Rectified(convolution, norm(channels, affine))
 
 
@@ -115,8 +115,8 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
     "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
     "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
     "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
-    "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, affine, 1),
-    "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, affine, 3),
+    "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, stride, affine, 1),
+    "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, stride, affine, 3),
 }
 """name -> build(channels, stride, affine)."""
 

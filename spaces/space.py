@@ -80,6 +80,10 @@ class Space(ABC):
         """The supernet's size, as a dataclass of settings at the published values."""
 
     @abstractmethod
+    def divisor(self, macro: Any) -> int:
+        """By how much the supernet divides the side of its images: the side must be a multiple."""
+
+    @abstractmethod
     def supernet(self, macro: Any, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
         """The one-shot network that holds all candidates. `outgoing` builds what leaves one state of a cell: the edge
         part of a method, e.g. `spaces.supernet.SumOfOperations`."""

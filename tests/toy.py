@@ -1,8 +1,10 @@
-"""A tiny learnable dataset and small settings, for tests of searches."""
+"""A tiny learnable dataset, small settings, and what tests of searches do with states."""
 
 from __future__ import annotations
 
 import torch
+
+from harness.types import TIMINGS
 
 CLASSES = 4
 SIZE = 8
@@ -53,3 +55,27 @@ def small_settings(method: str, space: str, **more):
     if space == "nasbench201":
         settings |= {"cells": 1}
     return settings | more
+
+
+def drain(search, state=None):
+    """The state at the end of the search, from this state or from the start."""
+    state = state or search.start()
+    while not state.stopped_by:
+        state = search.advance(state)
+    return state
+
+
+def timeless(record):
+    """A record without what differs between two identical runs."""
+    return record | {"cost": {k: v for k, v in record["cost"].items() if k not in TIMINGS}}
+
+
+def same(a, b) -> bool:
+    """Whether two states are equal bit for bit."""
+    tensors = ("alpha", "weights", "momentum", "statistics", "meters", "failed_at")
+    return (
+        all(torch.equal(getattr(a, name), getattr(b, name)) for name in tensors)
+        and a.memory.keys() == b.memory.keys()
+        and all(torch.equal(a.memory[k], b.memory[k]) for k in a.memory)
+        and [timeless(r) for r in a.records] == [timeless(r) for r in b.records]
+    )

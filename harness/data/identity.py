@@ -24,11 +24,12 @@ def short_name(name: str) -> str:
 
 
 def file_digest(name: str) -> str | None:
-    """8 hexadecimal digits over the names and sizes of a path's files, None for a known name: cheap, the same on every
-    machine, and another for other data in all but contrived cases."""
+    """8 hexadecimal digits over the names and sizes of a path's training files, None for a known name: cheap, the same
+    on every machine, and another for other data in all but contrived cases."""
     if name in DATASETS:
         return None
     root = Path(name).expanduser()
-    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+    patterns = ("[!.]*.parquet", "data/[!.]*.parquet", "train/*/[!.]*")
+    files = [root] if root.is_file() else sorted(path for pattern in patterns for path in root.glob(pattern))
     listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in files]
     return hashlib.sha256("\n".join(listing).encode()).hexdigest()[:8]

@@ -25,7 +25,9 @@ class MGS:
     """
 
     samples: int = setting(4, "N, ZARTS supplement 2.2", minimum=1)
-    sigma: float = setting(0.025, "ZARTS script/run_search*.sh, a standard deviation; 0.2 on S1-S4", minimum=1e-12)
+    sigma: float = setting(
+        0.025, "ZARTS script/run_search*.sh, a standard deviation; 0.2 on S1-S4", minimum=1e-12, maximum=1e3
+    )
     sigma_decay: str = setting("cosine", "ZARTS script/run_search*.sh", choices=("cosine", "none"))
     sigma_lag: int = setting(0, "epochs; 1 in the released code, train_search.py:259-260", minimum=0)
     tau: float = setting(0.01, "ZARTS script/run_search*.sh", minimum=1e-12)

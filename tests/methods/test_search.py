@@ -1,4 +1,4 @@
-"""The search itself: order of updates, counts, determinism, explicit state, and what stops it."""
+"""The search itself: order of updates, counts, global generators, and what stops it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from toy import ToyDataset, small_settings
+from toy import ToyDataset, drain, same, small_settings
 
 from harness.errors import HarnessError
 from harness.rng import seed_of
-from harness.types import TIMINGS, Budget
-from methods import CATALOGUE, METHODS
+from harness.types import Budget
+from methods import METHODS
 from methods.search import Search
-from methods.state import State
 from spaces import SPACES
 from spaces.supernet import SumOfOperations
 
@@ -26,53 +25,11 @@ def make_search(method="zarts-mgs", space="s1", seed=0, epochs=2, seconds=None, 
     return Search(parts, SPACES[space], ToyDataset(count), seed, "cpu", budget)
 
 
-def drain(search, state=None):
-    state = state or search.start()
-    while not state.stopped_by:
-        state = search.advance(state)
-    return state
-
-
-def timeless(record):
-    return record | {"cost": {k: v for k, v in record["cost"].items() if k not in TIMINGS}}
-
-
-def same(a: State, b: State) -> bool:
-    tensors = ("alpha", "weights", "momentum", "statistics", "meters", "failed_at")
-    return (
-        all(torch.equal(getattr(a, name), getattr(b, name)) for name in tensors)
-        and a.memory.keys() == b.memory.keys()
-        and all(torch.equal(a.memory[k], b.memory[k]) for k in a.memory)
-        and [timeless(r) for r in a.records] == [timeless(r) for r in b.records]
-    )
-
-
-@pytest.mark.parametrize("space", ["s1", "s4", "nasbench201"])
-@pytest.mark.parametrize("method", CATALOGUE)
-def test_a_saved_state_goes_on_as_if_nothing_had_happened(method, space, tmp_path):
-    straight = drain(make_search(method, space))
-    for stop in (1, 3, 6):  # within the first epoch, before an update of alpha, in the second epoch
-        search = make_search(method, space)
-        state = search.start()
-        for _ in range(stop):
-            state = search.advance(state)
-        torch.save(state.to_dict(), tmp_path / "state.pt")
-        loaded = State.from_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-        assert same(drain(make_search(method, space), loaded), straight)
-
-
-def test_same_seed_same_bits_and_another_seed_another_result():
-    first, again, other = drain(make_search()), drain(make_search()), drain(make_search(seed=1))
-    assert same(first, again)
-    assert not torch.equal(first.alpha, other.alpha)
-    assert not torch.equal(first.weights, other.weights)
-
-
 def test_global_generators_are_neither_read_nor_moved():
-    straight = drain(make_search(space="s4"))
+    straight = drain(make_search(space="s4", epochs=1, samples=2))
     torch.manual_seed(99)
     before = torch.random.get_rng_state()
-    assert same(drain(make_search(space="s4")), straight)
+    assert same(drain(make_search(space="s4", epochs=1, samples=2)), straight)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -115,7 +72,7 @@ def test_records_hold_what_the_epochs_were():
         free = [n for n in names if "pool" in n or n == "skip_connect"]
         assert last["operations"][kind] == {"skip": names.count("skip_connect"), "parameterless": len(free), "none": 0}
     assert state.stopped_by == "epochs"
-    assert drain(make_search("zarts-gld")).records[0]["rule"].keys() == {"moved", "step_norm", "improvement"}
+    assert drain(make_search("zarts-gld", epochs=1)).records[0]["rule"].keys() == {"moved", "step_norm", "improvement"}
 
 
 def plain_darts(space, search, steps, weights_first):
@@ -183,7 +140,7 @@ def test_seconds_end_a_search_with_a_record_of_the_part_of_an_epoch():
 
 
 def test_the_public_face():
-    result = METHODS["zarts-rs"](seed=0, settings=small_settings("zarts-rs", "s3")).search(
+    result = METHODS["zarts-rs"](seed=0, settings=small_settings("zarts-rs", "s3", samples=2)).search(
         SPACES["s3"], ToyDataset(), Budget(epochs=1)
     )
     assert len(result.records) == 1
@@ -216,21 +173,8 @@ def test_settings_of_spaces_and_methods():
         parts("zarts-mgs", "s1", sigmaa=1)
 
 
-def test_every_setting_has_one_owner_and_a_source():
-    from harness.settings import declared
-
-    for method in CATALOGUE:
-        for space in SPACES:
-            parts = METHODS[method].parts(SPACES[space], Budget()).by_name()
-            names = [name for part in parts.values() for name in declared(part)]
-            assert len(names) == len(set(names))
-            assert all(item.source for part in parts.values() for item in declared(part).values())
-            for part in parts.values():  # the defaults pass their own checks
-                assert all(item.check(item.value) == item.value for item in declared(part).values())
-
-
 def test_adding_a_reader_does_not_change_a_run():
-    search, quiet = make_search(), make_search()
+    search, quiet = make_search(epochs=1), make_search(epochs=1)
     state, other = search.start(), quiet.start()
     while not state.stopped_by:
         search.genotype(state)

@@ -97,6 +97,27 @@ def test_batches_take_every_image_once_a_pass_and_depend_on_seed_stream_and_step
         assert not torch.equal(batches.at(0)[1], other.at(0)[1])
 
 
+def test_a_single_image_left_over_joins_the_last_batch():
+    class Counting:
+        def __init__(self, count):
+            self.count = count
+
+        def __len__(self):
+            return self.count
+
+        def batch(self, indices, augment):
+            return indices, indices
+
+    def sizes(count):
+        batches = Batches(Counting(count), 0, "train", 8)
+        return [len(batches.at(step)[0]) for step in range(batches.per_pass)]
+
+    assert sizes(17) == [8, 9]
+    assert sizes(18) == [8, 8, 2]
+    assert sizes(16) == [8, 8]
+    assert sizes(2) == [2]
+
+
 def test_softmax_gates_of_ragged_edges():
     alpha = torch.tensor([0.0, 1.0, 2.0, 0.5, 0.5], dtype=torch.float64, requires_grad=True)
     gates = Softmax().gates(alpha, (3, 2))

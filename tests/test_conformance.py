@@ -1,0 +1,199 @@
+"""What every method and every space owes its users. A new one is tested by being registered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from toy import ToyDataset, drain, same
+
+from harness import protocol
+from harness.errors import HarnessError
+from harness.genotype import from_darts, from_json, from_nb201, parse, to_darts, to_nb201
+from harness.settings import declared
+from harness.types import TIMINGS, Budget, SearchResult
+from methods import CATALOGUE, METHODS
+from methods.relaxations import Softmax
+from methods.search import Search
+from methods.state import State
+from spaces import SPACES
+from spaces.supernet import SumOfOperations
+
+EVERY_SPACE_WITH = "zarts-mgs"
+EVERY_METHOD_ON = ("s1", "nasbench201")
+PAIRS = sorted(
+    {(method, space) for method in CATALOGUE for space in EVERY_METHOD_ON}
+    | {(EVERY_SPACE_WITH, space) for space in SPACES}
+)
+QUICK = {"warmup": 0, "cadence": 2, "batch": 8, "valid_batch": 8, "finetune_batch": 8}
+"""On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch."""
+IMAGES, EPOCHS, STEPS = 12, 2, 4
+
+
+def make_search(method: str, space: str, seed: int = 0) -> Search:
+    layers = [*protocol.load("smoke").layers(method, space, "toy"), QUICK]
+    budget = Budget(epochs=EPOCHS)
+    parts = METHODS[method].parts(SPACES[space], budget, layers)
+    return Search(parts, SPACES[space], ToyDataset(IMAGES), seed, "cpu", budget)
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A short search of one method on one space, at its end."""
+
+    method: str
+    space: str
+    search: Search
+    state: State
+
+    @property
+    def result(self) -> SearchResult:
+        return self.search.result(self.state)
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def finished(request: pytest.FixtureRequest) -> Finished:
+    search = make_search(*request.param)
+    return Finished(*request.param, search, drain(search))
+
+
+def test_the_result_is_a_cell_of_the_space_and_a_finite_alpha(finished: Finished) -> None:
+    result, space = finished.result, SPACES[finished.space]
+    assert result.genotype.kinds == tuple(space.cells)
+    for kind, edges in space.cells.items():
+        allowed = {(edge.target, edge.source): edge.operations for edge in edges}
+        cell = result.genotype[kind]
+        for target, node in enumerate(cell.nodes, start=cell.inputs):
+            assert all(operation in allowed[target, source] for operation, source in node)
+    assert len(result.alpha) == space.dimension
+    assert all(map(math.isfinite, result.alpha))
+    assert result.stopped_by == "epochs"
+    assert result.settings["training"]["epochs"] == EPOCHS
+    assert not torch.equal(finished.state.alpha, finished.search.start().alpha), "alpha has never moved"
+
+
+def test_there_is_one_record_per_epoch_and_json_holds_it(finished: Finished) -> None:
+    records = finished.result.records
+    assert [record["epoch"] for record in records] == list(range(EPOCHS))
+    assert json.loads(json.dumps(records, allow_nan=False)) == list(records)
+    json.dumps(finished.result.settings, allow_nan=False)
+    for record in records:
+        assert parse(record["genotype"]).kinds == finished.result.genotype.kinds
+        assert 0 <= record["valid_accuracy"] <= 1
+        assert 0 <= record["alpha_entropy"] <= math.log(max(SPACES[finished.space].widths)) + 1e-9
+    assert records[-1]["genotype"] == str(finished.result.genotype)
+
+
+def test_costs_only_grow_and_add_up(finished: Finished) -> None:
+    costs = [record["cost"] for record in finished.result.records]
+    for name, value in costs[0].items():
+        if name != "memory_kind":
+            assert 0 <= value <= costs[1][name], name
+    assert [cost["weight_steps"] for cost in costs] == [STEPS // 2, STEPS]
+    last = finished.result.cost
+    assert last.to_json() == costs[-1]
+    assert last.alpha_steps == sum(record["alpha_updates"] for record in finished.result.records) > 0
+    assert last.forwards >= last.backwards >= last.weight_steps + last.finetune_steps
+    assert last.forwards <= last.images <= last.forwards * QUICK["batch"]
+    assert all(getattr(last, name) > 0 for name in TIMINGS)
+
+
+def test_a_search_that_is_saved_and_loaded_twice_ends_with_the_same_bits(finished: Finished, tmp_path) -> None:
+    state = None
+    for stop in (1, 3):  # after the update of alpha in the first epoch, and in the second
+        search = make_search(finished.method, finished.space)
+        state = state or search.start()
+        while state.epoch * STEPS // EPOCHS + state.step < stop:
+            state = search.advance(state)
+        torch.save(state.to_dict(), tmp_path / "state.pt")
+        state = State.from_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert same(drain(make_search(finished.method, finished.space), state), finished.state)
+
+
+@pytest.mark.parametrize("method", CATALOGUE)
+def test_another_seed_is_another_search(method: str) -> None:
+    first, other = (make_search(method, "nasbench201", seed) for seed in (0, 1))
+    a, b = first.start(), other.start()
+    assert not torch.equal(a.weights, b.weights)
+    assert not torch.equal(a.alpha, b.alpha)
+    for ours, theirs in zip(first.train_batches.at(0), other.train_batches.at(0), strict=True):
+        assert not torch.equal(ours, theirs)
+    moves = [search.advance(state).alpha - search.start().alpha for search, state in ((first, a), (other, b))]
+    assert not torch.equal(*moves)
+
+
+@pytest.mark.parametrize("space", EVERY_METHOD_ON)
+@pytest.mark.parametrize("method", CATALOGUE)
+def test_settings_are_declared_once_with_a_source_and_refuse_what_is_wrong(method: str, space: str) -> None:
+    def parts(**user):
+        return METHODS[method].parts(SPACES[space], Budget(), user=user)
+
+    items = [item for part in parts().by_name().values() for item in declared(part).values()]
+    assert len({item.name for item in items}) == len(items), "two parts declare one name"
+    for item in items:
+        assert item.source
+        assert item.check(item.value) == item.value, "a default must pass its own check"
+        for bound, beyond in ((item.minimum, -1), (item.maximum, 1)):
+            if bound is not None:
+                with pytest.raises(HarnessError, match=f"{item.name}=.* is out of range"):
+                    parts(**{item.name: item.type(bound + beyond)})
+        if item.range != "any":
+            with pytest.raises(HarnessError, match=f"^{item.name}='nonsense' is "):
+                parts(**{item.name: "nonsense"})
+    with pytest.raises(HarnessError, match="unknown setting 'no_such_setting'"):
+        parts(no_such_setting=1)
+
+
+def random_probabilities(name: str, seed: int) -> list[list[float]]:
+    draw = random.Random(seed)
+    return [[draw.random() for _ in range(width)] for width in SPACES[name].widths]
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("name", SPACES)
+def test_a_supernet_answers_and_learns_at_small_sizes(name: str, classes: int) -> None:
+    space = SPACES[name]
+    macro = dataclasses.replace(space.macro(), channels=2, cells=1 if name == "nasbench201" else 3)
+    torch.manual_seed(0)
+    net = space.supernet(macro, classes, SumOfOperations)
+    draw = torch.Generator().manual_seed(0)
+    for size in (8, 16):
+        for training in (True, False):
+            net.train(training).zero_grad()
+            alpha = torch.randn(space.dimension, generator=draw, requires_grad=True)
+            images = torch.randn(4, 3, size, size, generator=draw)
+            logits = net(images, Softmax().gates(alpha, space.widths), draw)
+            assert logits.shape == (4, classes)
+            F.cross_entropy(logits, torch.arange(4) % classes).backward()
+            gradients = [alpha.grad, *(p.grad for p in net.parameters())]
+            assert all(g is not None and g.isfinite().all() for g in [logits, *gradients])
+            assert alpha.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_derived_cells_survive_every_notation_that_can_write_them(name: str) -> None:
+    space = SPACES[name]
+    write, read = (to_nb201, from_nb201) if name == "nasbench201" else (to_darts, from_darts)
+    for seed in range(20):
+        genotype = space.derive(random_probabilities(name, seed))
+        assert genotype == from_json(json.loads(json.dumps(genotype.to_json())))
+        assert genotype == read(write(genotype))
+        assert genotype == parse(str(genotype)) == parse(json.dumps(genotype.to_json()))
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_derived_cell_makes_a_final_network(name: str) -> None:
+    space = SPACES[name]
+    for seed in range(3):
+        torch.manual_seed(seed)
+        network = space.network(space.derive(random_probabilities(name, seed)), channels=4, cells=3, classes=5)
+        for training in (True, False):
+            draw = torch.Generator().manual_seed(seed)
+            logits = network.train(training)(torch.randn(2, 3, 16, 16, generator=draw), draw=draw)
+            assert logits.shape == (2, 5)
+            assert logits.isfinite().all()
