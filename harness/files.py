@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,23 @@ from harness.errors import HarnessError
 def write_atomic(path: Path, data: bytes) -> None:
     """Writes beside the file, flushes to the disk, renames. Raises HarnessError, leaving what was there as it was."""
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise HarnessError(f"{path} cannot be written: {error.strerror}. What was saved before is intact.") from None
+    with _reported(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _replace(temporary, path)
+        except OSError:
+            with suppress(OSError):  # the folder may be as unwritable as the file
+                temporary.unlink()
+            raise
+
+
+def rename(source: Path, target: Path) -> None:
+    """Puts source in the place of target; it is on the disk on return. Raises HarnessError."""
+    with _reported(target):
+        _replace(source, target)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -44,9 +53,18 @@ def make_folder(path: Path) -> None:
         raise HarnessError(f"the folder {path} cannot be made: {error.strerror}; choose another.") from None
 
 
-def _flush_folder(folder: Path) -> None:
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}. What was saved before is intact.") from None
+
+
+def _replace(source: Path, target: Path) -> None:
     """A rename is on the disk once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    os.replace(source, target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

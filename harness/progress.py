@@ -92,8 +92,9 @@ class Display:
 
 
 def live_display(console: Console) -> AbstractContextManager[Live | None]:
-    """A Live on a terminal, None elsewhere."""
-    return Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else nullcontext()
+    """A Live on a terminal, None elsewhere; FORCE_COLOR asks for colours, and makes rich take a file for a terminal."""
+    shown = console.is_terminal and console.file.isatty()
+    return Live(console=console, transient=True, auto_refresh=False) if shown else nullcontext()
 
 
 def duration(seconds: float) -> str:

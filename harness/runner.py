@@ -5,10 +5,8 @@ Run the same request again and it resumes what is unfinished and returns what is
 
 from __future__ import annotations
 
-import os
-import platform
+import hashlib
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-
-import harness
 from harness import data
+from harness.checkpoint import FORMAT
 from harness.errors import HarnessError, Interrupted, unknown
-from harness.files import make_folder, read_json, write_atomic
+from harness.files import read_json, write_atomic
 from harness.genotype import Genotype, from_json
+from harness.machine import deterministic, environment, resolve_device
 from harness.protocol import Protocol as SearchProtocol
 from harness.settings import parse_assignments
-from harness.store import FORMAT, RunFolder, spec_hash
+from harness.store import RunFolder, locked, spec_hash
 from harness.types import Budget
 from methods import METHODS
 from methods.parts import Parts, all_settings
@@ -105,7 +102,7 @@ def plan(request: Request) -> Plan:
         raise unknown("space", request.space, SPACES)
     space, dataset = SPACES[request.space], data.short_name(request.dataset)
     known = all_settings()
-    for name in request.protocol.mentioned() - known:
+    for name in sorted(request.protocol.mentioned() - known):
         raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
     layers = request.protocol.layers(request.method, request.space, dataset)
     parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
@@ -130,21 +127,6 @@ def plan(request: Request) -> Plan:
     return Plan(request, method, space, parts, resolve_device(request.device), spec)
 
 
-def resolve_device(name: str) -> str:
-    """`auto` is a GPU where there is one. Raises HarnessError for a device that is not here."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = name.partition(":")
-    if kind == "cpu" and not index:
-        return name
-    if kind != "cuda" or (index and not index.isdigit()):
-        raise HarnessError(f"device {name!r} is not known; use auto, cpu, cuda or cuda:N.")
-    devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(index or 0) >= devices:
-        raise HarnessError(f"device {name!r} is not here: PyTorch sees {devices} CUDA devices. Use --device cpu.")
-    return name
-
-
 def run(
     plan: Plan, warn: Callable[[str], None] = lambda message: None, observe: Callable[[Search], Observer] | None = None
 ) -> Outcome:
@@ -161,15 +143,23 @@ def run(
     dataset = data.load(request.dataset, request.data_root, images=plan.parts.data.images)
     search = Search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request)
-    with RunFolder(plan.folder, warn) as folder:
-        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
-        saved = folder.load(plan.device)
-        state = search.start() if saved is None else State.from_dict(saved)
+    folder = RunFolder(plan.folder, warn)
+    with locked(folder.path, wait=False):
+        folder.open_spec(plan.spec, environment(plan.device, identity(dataset, plan.parts.data.split_file)))
+        saved = folder.load()
+        state = search.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.weight_steps
         state = _drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
         result = describe_result(plan, search, state, dataset)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
+
+
+def identity(dataset: data.ImageDataset, split_file: str) -> str:
+    """What tells this data from any other: the fingerprint of the images, and that of the split file."""
+    if not split_file:
+        return dataset.fingerprint
+    return f"{dataset.fingerprint} split {hashlib.sha256(Path(split_file).read_bytes()).hexdigest()}"
 
 
 def finished(folder: Path) -> Outcome | None:
@@ -191,11 +181,12 @@ def _drain(
             if observer:
                 observer.update(state, state.cost.alpha_steps > updates, now - began)
             over = state.epoch > epoch or state.stopped_by
-            if over or stopped or now - saved_at > checkpoint_seconds:
+            stopping = bool(stopped)  # asked once: a signal that comes during the save must wait for the next one
+            if over or stopping or now - saved_at > checkpoint_seconds:
                 search.check(state)
                 folder.save(state.to_dict())
                 saved_at, epoch = time.monotonic(), state.epoch
-            if stopped and not state.stopped_by:
+            if stopping and not state.stopped_by:
                 raise Interrupted(f"stopped in epoch {state.epoch + 1}; the state is saved in {folder.path}.")
     return state
 
@@ -255,52 +246,13 @@ FINAL_IMAGE_SIZE = 32
 def claim_protocol(request: Request) -> None:
     """Keeps a copy of the protocol beside its runs, and refuses to mix versions in one folder."""
     folder, protocol = request.results / request.protocol.name, request.protocol
-    make_folder(folder)
     copy = folder / "protocol.toml"
-    if not copy.exists():
-        write_atomic(copy, protocol.text.encode())
-    elif copy.read_text(encoding="utf-8") != protocol.text:
+    with locked(folder, wait=True):  # the runs of a suite begin together
+        if not copy.exists():
+            write_atomic(copy, protocol.text.encode())
+        same = copy.read_text(encoding="utf-8") == protocol.text
+    if not same:
         raise HarnessError(
             f"{folder} holds runs of another version of protocol {protocol.name!r} (its copy is {copy}; this one is "
             f"version {protocol.version}); use another --results folder."
         )
-
-
-def deterministic() -> None:
-    """The same numbers on every run of one machine: deterministic kernels, float32 as it is."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-
-
-def environment(device: str, fingerprint: str) -> dict[str, Any]:
-    """What is recorded beside the spec and decides nothing but the last bits."""
-    on_gpu = device.startswith("cuda")
-    name = torch.cuda.get_device_name(device) if on_gpu else platform.processor() or platform.machine()
-    return {
-        "harness": harness.__version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "device": f"{device} ({name})",
-        "threads": torch.get_num_threads(),
-        "platform": platform.platform(),
-        "data": fingerprint,
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the source tree this runs from, if it is one."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return None
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None

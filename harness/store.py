@@ -2,56 +2,56 @@
 
 Everything is written beside its place and renamed. The checkpoint before the last is kept as checkpoint.previous.pt and
 used, with a warning, when the last one is damaged. The records are in the checkpoint too, so records.jsonl always
-agrees with it. A checkpoint holds tensors and plain values only and loads with weights_only=True: opening somebody's
-run folder executes nothing.
+agrees with it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness.checkpoint import Damaged, pack, unpack
 from harness.errors import HarnessError
-from harness.files import make_folder, read_json, write_atomic, write_json
-
-FORMAT = 1
-"""Of spec and checkpoint; raised when a change makes the same spec give other numbers."""
+from harness.files import make_folder, read_json, rename, write_atomic, write_json
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
+@contextmanager
+def locked(folder: Path, wait: bool) -> Iterator[None]:
+    """Makes the folder and holds its lock, which dies with the process. Raises HarnessError when it cannot be written,
+    or, unless it is to wait, when another process holds the lock."""
+    make_folder(folder)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise HarnessError(
+            f"another process is working in {folder}; wait for it, or stop it, then run the command again."
+        ) from None
+    except OSError as error:
+        raise HarnessError(
+            f"{folder} cannot be written: {error.strerror}; choose another folder with --results."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class RunFolder:
-    """One run on disk. Use as a context manager: it holds the folder's lock, which dies with the process."""
+    """One run on disk. Whoever writes to it holds its lock: `with locked(folder.path, wait=False)`."""
 
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
         self.path, self.warn = path, warn
-        self._lock = FileLock(path / "lock")
-
-    def __enter__(self) -> RunFolder:
-        make_folder(self.path)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise HarnessError(
-                f"another process is working in {self.path}; wait for it, or stop it, then run the command again."
-            ) from None
-        except OSError as error:
-            raise HarnessError(
-                f"{self.path} cannot be written: {error.strerror}; choose another folder with --results."
-            ) from None
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()
 
     def open_spec(self, spec: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes spec.json, or checks that the one there says the same and notes a changed environment."""
@@ -73,26 +73,33 @@ class RunFolder:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Saves a checkpoint and the records in it. Raises HarnessError, leaving the last one as it was."""
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save({"format": FORMAT, "state": state, "checksum": _checksum(state)}, buffer)
         fresh, last = self.path / "checkpoint.new.pt", self.path / "checkpoint.pt"
-        write_atomic(fresh, buffer.getvalue())
+        write_atomic(fresh, pack(state))
         if last.exists():
-            os.replace(last, self.path / "checkpoint.previous.pt")
-        os.replace(fresh, last)
+            rename(last, self.path / "checkpoint.previous.pt")
+        rename(fresh, last)
         self.write_records(state["records"])
 
-    def load(self, device: str) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read, or None when there is none. Damaged ones are reported."""
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that can be read, on the CPU, or None when there is none; records.jsonl is made to agree.
+
+        A damaged one is reported and set aside as checkpoint.damaged.pt, lest the next save take it for a good one to
+        fall back on. Raises HarnessError, changing nothing, when all are damaged.
+        """
         paths = [self.path / name for name in ("checkpoint.pt", "checkpoint.previous.pt")]
-        present = [path for path in paths if path.exists()]
+        present, damaged = [path for path in paths if path.exists()], []
         for path in present:
             try:
-                return _read_checkpoint(path, device)
+                state = unpack(path)
             except Damaged as error:
-                self.warn(f"{path} is damaged ({error}); the previous checkpoint is used.")
+                self.warn(f"{path} is damaged ({error}).")
+                damaged.append(path)
+                continue
+            for bad in damaged:
+                rename(bad, self.path / "checkpoint.damaged.pt")
+                self.warn(f"the previous checkpoint, {path}, is used.")
+            self.write_records(state["records"])
+            return state
         if present:
             raise HarnessError(f"no checkpoint in {self.path} can be read; delete the folder to start again.")
         return None
@@ -103,49 +110,6 @@ class RunFolder:
     def finish(self, result: Mapping[str, Any]) -> None:
         """Writes result.json: from now on the run is done."""
         write_json(self.path / "result.json", result)
-
-
-class Damaged(Exception):
-    """A checkpoint that cannot be read."""
-
-
-def _read_checkpoint(path: Path, device: str) -> dict[str, Any]:
-    import torch
-
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-        state, checksum = content["state"], content["checksum"]
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise Damaged(str(error).splitlines()[0][:100]) from None
-    if content["format"] != FORMAT:
-        raise HarnessError(f"{path} has format {content['format']}, this is {FORMAT}; use another --results.")
-    if _checksum(state) != checksum:
-        raise Damaged("its checksum does not match")
-    return state
-
-
-def _checksum(value: Any) -> str:
-    """Of all tensors and plain values in a nested state, in order."""
-    import torch
-
-    digest = hashlib.blake2b(digest_size=16)
-
-    def add(item: Any) -> None:
-        if isinstance(item, torch.Tensor):
-            digest.update(f"{item.dtype}{tuple(item.shape)}".encode())
-            digest.update(item.detach().cpu().contiguous().numpy().tobytes())
-        elif isinstance(item, Mapping):
-            for key, entry in item.items():
-                digest.update(str(key).encode())
-                add(entry)
-        elif isinstance(item, list):
-            for entry in item:
-                add(entry)
-        else:
-            digest.update(repr(item).encode())
-
-    add(value)
-    return digest.hexdigest()
 
 
 def _check_data(path: Path, known: Mapping[str, Any], now: Mapping[str, Any]) -> None:
