@@ -32,6 +32,9 @@ class Commands(click.Group):
         except Interrupted as stop:
             click.echo(f"harness: {stop} Run the same command again to go on.", err=True)
             ctx.exit(INTERRUPTED)
+        except KeyboardInterrupt:
+            click.echo("harness: interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +54,7 @@ def main(debug: bool) -> None:
 @click.option("--method", required=True, help="What searches; see `harness list methods`.")
 @click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
 @click.option("--dataset", required=True, help="A name (`harness list datasets`), an image folder or Parquet files.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1))
 @click.option(
     "--protocol", default="proxy", show_default=True, help="A name (`harness list protocols`) or a TOML file."
 )
@@ -214,7 +217,7 @@ def _registry(kind: str) -> dict[str, str]:
 @main.command()
 @click.argument("name")
 @click.option("--draw", "drawing", type=click.Path(path_type=Path), help="Draw the cell into this .svg, .png or .pdf.")
-@click.option("--classes", default=10, show_default=True, type=click.IntRange(min=2), help="Of the final network.")
+@click.option("--classes", default=10, show_default=True, type=click.IntRange(2, 100_000), help="Of the final network.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> None:
     """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""

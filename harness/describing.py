@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,20 @@ from harness import protocol as protocols
 from harness.data.catalogue import DATASETS
 from harness.errors import HarnessError, unknown
 from harness.files import read_json
-from harness.genotype import Genotype, from_json, looks_like, parse
-from harness.settings import declared
+from harness.genotype import Genotype, looks_like, parse
+from harness.settings import Declared, declared
 from harness.text import cell_rows, columns
 from methods import CATALOGUE, METHODS
 from methods.catalogue import Composition
 from methods.parts import all_settings, compose
 from spaces import SPACES, Space
-from spaces.counting import count, parameters
+from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
 
 IMAGENET_SIZE, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES = 224, 48, 14, 1000
 """Of the transfer evaluation (ZARTS paper, section 5.2)."""
 CIFAR_SIZE = 32
+INDENT, WIDEST = 2, 120
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Description:
     def __str__(self) -> str:
         lines = [f"{self.name} ({self.kind})"]
         for heading, body in self.sections.items():
-            lines += ["", heading, *(f"  {line}" for line in body)]
+            lines += ["", heading, *(f"{' ' * INDENT}{line}".rstrip() for line in body)]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -54,16 +57,26 @@ def describe(name: str, classes: int) -> Description:
         return _space(SPACES[name], classes)
     if name in DATASETS:
         return Description(name, "dataset", {"summary": [DATASETS[name]]}, {"summary": DATASETS[name]})
-    if name in protocols.available():
+    if name in protocols.available() or name.endswith(".toml"):
         return _protocol(name)
     if name in PUBLISHED:
         return _genotype(name, f"published cell: {PUBLISHED[name].source}", PUBLISHED[name].genotype, classes)
     if looks_like(name):
         return _genotype("genotype", "given", parse(name), classes)
-    if (Path(name) / "result.json").exists():
-        result = read_json(Path(name) / "result.json")
-        return _genotype(name, "found by this run", from_json(result["genotype"]), classes)
+    if name and Path(name).is_dir():
+        return _genotype(name, "found by this run", _found(Path(name)), classes)
     raise unknown("name", name, [*CATALOGUE, *SPACES, *DATASETS, *protocols.available(), *PUBLISHED])
+
+
+def _found(folder: Path) -> Genotype:
+    """The genotype in a run folder."""
+    path = folder / "result.json"
+    if not path.exists():
+        raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
+    result = read_json(path)
+    if not isinstance(result, dict) or "genotype" not in result:
+        raise HarnessError(f"{path} has no genotype: it is no run's result.")
+    return parse(json.dumps(result["genotype"]))
 
 
 def draw(description: Description, path: Path) -> None:
@@ -77,31 +90,45 @@ def draw(description: Description, path: Path) -> None:
 
 def _method(name: str) -> Description:
     composition = METHODS[name].composition
-    parts = compose(composition, SPACES["darts"])
-    rows, facts = [("part", "name", "value", "allowed", "source")], {}
-    for key, part in parts.by_name().items():
-        for item in declared(part).values():
-            rows.append((key, item.name, _show(item.value), item.range, item.source))
-            facts[item.name] = {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
-    named = {f.name: getattr(composition, f.name) for f in fields(composition) if f.type == "str"}
+    parts = compose(composition, SPACES["darts"]).by_name()
+    named = {f.name: getattr(composition, f.name) for f in fields(composition) if f.name in parts}
+    settings = {key: declared(part) for key, part in parts.items()}
+    facts = {
+        item.name: {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
+        for key, items in settings.items()
+        for item in items.values()
+    }
     sections = {
         "summary": [composition.summary],
         "source": [composition.source],
-        "parts": columns([(key, named[key]) for key in ("rule", "lookahead", "relaxation", "edge", "schedule")]),
-        "hyper-parameters on the space darts, before any protocol": columns(rows),
-        "different on other spaces": _on_spaces(composition, set(facts)) or ["nothing"],
+        "parts": columns(list(named.items())),
+        "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
+        **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
+        "different on other spaces": _on_spaces(composition, set(facts)),
     }
     return Description(name, "method", sections, {**named, "settings": facts})
 
 
+def _settings(items: Mapping[str, Declared]) -> list[str]:
+    """A table: name, value, what is allowed, and where the value comes from."""
+    return _wrapped([(item.name, _show(item.value), item.range, item.source) for item in items.values()])
+
+
+def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that fit the terminal."""
+    width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    return columns(rows, width - INDENT)
+
+
 def _on_spaces(composition: Composition, names: set[str]) -> list[str]:
-    lines = []
+    """One entry for the spaces that change the same settings to the same values."""
+    spaces: dict[str, list[str]] = {}
     for space in SPACES.values():
         values = {**space.settings, **composition.settings, **composition.on.get(space.name, {})}
         changed = {k: v for k, v in values.items() if k in names and composition.settings.get(k) != v}
         if changed:
-            lines.append(f"{space.name}: " + ", ".join(f"{key} = {_show(value)}" for key, value in changed.items()))
-    return lines
+            spaces.setdefault(", ".join(f"{k} = {_show(v)}" for k, v in changed.items()), []).append(space.name)
+    return _wrapped([(", ".join(names), changes) for changes, names in spaces.items()]) if spaces else ["nothing"]
 
 
 def _space(space: Space, classes: int) -> Description:
@@ -146,17 +173,9 @@ def _protocol(name: str) -> Description:
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:
     space = SPACES["nasbench201" if genotype.family == "nasbench201" else "darts"]
-    final = space.final
+    final, per_stage = space.final, " per stage" if genotype.family == "nasbench201" else ""
     small = count(space.network(genotype, final.channels, final.cells, classes), CIFAR_SIZE)
-    rows = [
-        ("network", "parameters", "MACs", "MACs + 2 BN + ReLU"),
-        (
-            f"CIFAR, {final.cells} x {final.channels}, {classes} classes",
-            f"{small.parameters:,}",
-            f"{small.macs:,}",
-            f"{small.macs_with_norm_and_relu:,}",
-        ),
-    ]
+    networks = {f"CIFAR: {final.cells} cells{per_stage}, {final.channels} channels, {classes:,} classes": small}
     facts: dict[str, Any] = {
         "notation": str(genotype),
         "genotype": genotype.to_json(),
@@ -164,21 +183,25 @@ def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Descrip
         "macs": small.macs,
     }
     if genotype.family == "darts":
-        large = count(
-            space.network(genotype, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES, "imagenet"), IMAGENET_SIZE
-        )
-        rows.append(
-            (
-                f"ImageNet, {IMAGENET_CELLS} x {IMAGENET_CHANNELS}, {IMAGENET_CLASSES} classes",
-                f"{large.parameters:,}",
-                f"{large.macs:,}",
-                f"{large.macs_with_norm_and_relu:,}",
-            )
-        )
+        network = space.network(genotype, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES, "imagenet")
+        large = count(network, IMAGENET_SIZE)
+        label = f"ImageNet: {IMAGENET_CELLS} cells, {IMAGENET_CHANNELS} channels, {IMAGENET_CLASSES:,} classes"
+        networks[label] = large
         facts |= {"imagenet_parameters": large.parameters, "imagenet_macs": large.macs}
-    sections = {"cell": columns(cell_rows(genotype)), "notation": [str(genotype)], "final networks": columns(rows)}
+    sections = {
+        "cell": columns(cell_rows(genotype)),
+        "notation": [str(genotype)],
+        "final networks": columns([COUNTED, *(_count_row(label, count) for label, count in networks.items())]),
+    }
     return Description(name, kind, sections, facts, genotype)
 
 
+COUNTED = ("size", "parameters", "MACs", "MACs, 2 per BN output, 1 per ReLU input")
+
+
+def _count_row(label: str, count: Count) -> tuple[str, ...]:
+    return (label, *(f"{number:,}" for number in (count.parameters, count.macs, count.macs_with_norm_and_relu)))
+
+
 def _show(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
