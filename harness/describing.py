@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,6 @@ def draw(description: Description, path: Path) -> None:
 def _method(name: str) -> Description:
     composition = METHODS[name].composition
     parts = compose(composition, SPACES["darts"]).by_name()
-    named = {f.name: getattr(composition, f.name) for f in fields(composition) if f.name in parts}
     settings = {key: declared(part) for key, part in parts.items()}
     facts = {
         item.name: {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
@@ -101,12 +100,12 @@ def _method(name: str) -> Description:
     sections = {
         "summary": [composition.summary],
         "source": [composition.source],
-        "parts": columns(list(named.items())),
+        "parts": columns(list(composition.parts.items())),
         "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
         **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
         "different on other spaces": _on_spaces(composition, set(facts)),
     }
-    return Description(name, "method", sections, {**named, "settings": facts})
+    return Description(name, "method", sections, {**composition.parts, "settings": facts})
 
 
 def _settings(items: Mapping[str, Declared]) -> list[str]:

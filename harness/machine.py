@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,19 @@ def resolve_device(name: str) -> str:
     if int(index or 0) >= devices:
         raise HarnessError(f"device {name!r} is not here: PyTorch sees {devices} CUDA devices. Use --device cpu.")
     return name
+
+
+@contextmanager
+def memory_reported(device: str) -> Iterator[None]:
+    """Says in a sentence that memory has run out; torch says so in many ways."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate memory", str(error)):
+            raise
+        raise HarnessError(
+            f"{device} is out of memory; the last checkpoint is kept. Set batch, channels or cells lower."
+        ) from None
 
 
 def deterministic() -> None:

@@ -69,8 +69,8 @@ class Display:
     def _table(self, state: State) -> Table:
         search, cost = self.search, state.cost
         table = Table.grid(padding=(0, 2))
-        loss, correct, images = state.meters.tolist()
-        training = f"loss {loss / images:.3f}, accuracy {100 * correct / images:.1f} %" if images else "-"
+        total, correct, images = state.meters.tolist()
+        training = f"loss {total / images:.3f}, accuracy {100 * correct / images:.1f} %" if images else "-"
         table.add_row(
             "epoch",
             f"{state.epoch + 1} of {search.parts.training.epochs}, step {state.step} of {search.steps_per_epoch}",
@@ -78,7 +78,8 @@ class Display:
         table.add_row("training", training)
         if state.records:
             last = state.records[-1]
-            table.add_row("validation", f"loss {last['valid_loss']:.3f}, accuracy {100 * last['valid_accuracy']:.1f} %")
+            loss = "not finite" if last["valid_loss"] is None else f"{last['valid_loss']:.3f}"
+            table.add_row("validation", f"loss {loss}, accuracy {100 * last['valid_accuracy']:.1f} %")
         for kind, cell in search.genotype(state).cells:
             table.add_row(f"{kind} cell", "  ".join(operation for operation, _ in cell.edges))
         table.add_row(

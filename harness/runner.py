@@ -6,6 +6,7 @@ Run the same request again and it resumes what is unfinished and returns what is
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +20,10 @@ from harness import data
 from harness.checkpoint import FORMAT
 from harness.errors import HarnessError, Interrupted, unknown
 from harness.files import read_json, write_atomic
-from harness.genotype import Genotype, from_json
-from harness.machine import deterministic, environment, resolve_device
+from harness.genotype import Genotype, parse
+from harness.machine import deterministic, environment, memory_reported, resolve_device
 from harness.protocol import Protocol as SearchProtocol
+from harness.result import describe_result
 from harness.settings import parse_assignments
 from harness.store import RunFolder, locked, spec_hash
 from harness.types import Budget
@@ -30,7 +32,6 @@ from methods.parts import Parts, all_settings
 from methods.search import Search
 from methods.state import State
 from spaces import SPACES, Space
-from spaces.counting import count
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -74,7 +75,7 @@ class Outcome:
 
     @property
     def genotype(self) -> Genotype:
-        return from_json(self.result["genotype"])
+        return parse(json.dumps(self.result["genotype"]))
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,7 @@ def plan(request: Request) -> Plan:
         "format": FORMAT,
         "protocol": {"name": request.protocol.name, "version": request.protocol.version},
         "method": request.method,
-        "parts": {
-            "rule": method.composition.rule,
-            "lookahead": method.composition.lookahead,
-            "relaxation": method.composition.relaxation,
-            "edge": method.composition.edge,
-            "schedule": method.composition.schedule,
-        },
+        "parts": method.composition.parts,
         "space": request.space,
         "dataset": dataset,
         "dataset_files": data.file_digest(request.dataset),
@@ -135,10 +130,15 @@ def run(
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
     """
-    request = plan.request
     done = finished(plan.folder)
     if done is not None:
         return done
+    with memory_reported(plan.device):
+        return _search(plan, warn, observe)
+
+
+def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search], Observer] | None) -> Outcome:
+    request = plan.request
     deterministic()
     dataset = data.load(request.dataset, request.data_root, images=plan.parts.data.images)
     search = Search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
@@ -150,7 +150,7 @@ def run(
         state = search.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.weight_steps
         state = _drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
-        result = describe_result(plan, search, state, dataset)
+        result = describe_result(search, state, dataset.classes)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
 
@@ -206,41 +206,6 @@ def stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def describe_result(plan: Plan, search: Search, state: State, dataset: data.ImageDataset) -> dict[str, Any]:
-    """The content of result.json: every figure with how it was got."""
-    found, final = search.result(state), plan.space.final
-    network = plan.space.network(found.genotype, final.channels, final.cells, dataset.classes)
-    counted = count(network, FINAL_IMAGE_SIZE)
-    last = found.records[-1]
-    return {
-        "genotype": found.genotype.to_json(),
-        "notation": str(found.genotype),
-        "parameters": counted.parameters,
-        "macs": counted.macs,
-        "valid_loss": last["valid_loss"],
-        "valid_accuracy": last["valid_accuracy"],
-        "operations": last["operations"],
-        "cost": found.cost.to_json(),
-        "stopped_by": found.stopped_by,
-        "images": {"weights": len(search.train_batches.part), "alpha": len(search.valid)},
-        "alpha": list(found.alpha),
-        "how": {
-            "genotype": "derived from the alpha of the last epoch; no selection over epochs",
-            "parameters": f"final network, {final.cells} cells"
-            f"{' per stage' if found.genotype.family == 'nasbench201' else ''}, {final.channels} channels, "
-            f"{dataset.classes} classes, CIFAR stem, without auxiliary head",
-            "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
-            "valid_loss": "supernet on alpha's part of the training set, last epoch, eval mode, no augmentation",
-            "valid_accuracy": "as valid_loss; it is the supernet's, not the cell's",
-            "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
-            f"batch; peak_memory: {found.cost.memory_kind}, bytes",
-        },
-    }
-
-
-FINAL_IMAGE_SIZE = 32
 
 
 def claim_protocol(request: Request) -> None:

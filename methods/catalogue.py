@@ -25,6 +25,11 @@ class Composition:
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """The name of each part, by what it decides."""
+        return {key: getattr(self, key) for key in ("rule", "lookahead", "relaxation", "edge", "schedule")}
+
 
 _ZARTS = {"warmup": 10, "cadence": 10}
 

@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 
 from harness.settings import setting
 from harness.types import Cost, Oracle
-from methods.batches import Batch
+from methods.batches import Batch, Batches
 from methods.weights import FlatModel, Training
 
 
@@ -41,8 +41,10 @@ class Bench:
     train: Batch
     """The batch of the weight step that this update belongs to."""
     valid: Batch
-    finetune: Callable[[int], Batch]
-    """Number i of this update's fine-tuning batches, from the training half."""
+    batches: Callable[[str, int], Batches]
+    """A stream of batches of the training half, by its name and the number of images in a batch."""
+    update: int
+    """How many updates of alpha there were before this one."""
     draw: Callable[[str], Generator]
     """The randomness of noise operations, by the name of a forward; equal for all candidates."""
     cost: Cost
@@ -201,9 +203,14 @@ class FineTunedOracle:
         return self.bench.alpha_gradient(self.bench.on_scratch(), alpha, self.bench.valid, "valid")
 
     def losses(self, alphas: Tensor) -> Tensor:
-        steps = self.settings.finetune_steps if self.settings.finetune == "faithful" else 0
-        batches = [self.bench.finetune(i) for i in range(steps)]
+        batches = self._batches()
         return torch.stack([self._loss(alpha, batches) for alpha in alphas])
+
+    def _batches(self) -> list[Batch]:
+        """The batches of this update, the same for all candidates."""
+        steps = self.settings.finetune_steps if self.settings.finetune == "faithful" else 0
+        stream = self.bench.batches("finetune", self.settings.finetune_batch)
+        return [stream.at(self.bench.update * steps + i) for i in range(steps)]
 
     def _loss(self, alpha: Tensor, batches: list[Batch]) -> Tensor:
         bench, scratch = self.bench, self.bench.on_scratch()

@@ -55,19 +55,22 @@ class Search:
             raise HarnessError(
                 f"images of {dataset.name!r} have side {dataset.image_size}; it must divide by {divisor} here."
             )
-        train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation, data.split_file)
-        if min(len(train), len(self.valid)) < 2:
+        self.train, self.valid = dataset.to(device).halves(
+            data.portion, data.images, data.normalisation, data.split_file
+        )
+        if min(len(self.train), len(self.valid)) < 2:
             raise HarnessError(
-                f"{dataset.name!r} gives {len(train)} images to the weights and {len(self.valid)} to alpha; "
+                f"{dataset.name!r} gives {len(self.train)} images to the weights and {len(self.valid)} to alpha; "
                 "batch norm needs 2 or more of each."
             )
-        self.train_batches = Batches(train, seed, "train", training.batch)
+        self.train_batches = self._batches("train", training.batch)
         self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
-        size = getattr(parts.lookahead, "finetune_batch", training.batch)
-        self.finetune_batches = Batches(train, seed, "finetune", size)
         self.steps_per_epoch = self.train_batches.per_pass
         self.model = self._build(dataset.classes)
         self.scratch = self._build(dataset.classes)
+
+    def _batches(self, stream: str, size: int) -> Batches:
+        return Batches(self.train, self.seed, stream, size)
 
     def _build(self, classes: int) -> FlatModel:
         """A supernet with the initial weights of this seed."""
@@ -186,7 +189,6 @@ class Search:
     def _move_alpha(self, state: State, train: Batch) -> None:
         """One update of alpha by the rule, through the lookahead's oracle."""
         update, parts = state.cost.alpha_steps, self.parts
-        per_update = getattr(parts.lookahead, "finetune_steps", 0)
         self.model.module.train()
         self.scratch.module.train()
         bench = Bench(
@@ -198,7 +200,8 @@ class Search:
             lr=parts.training.lr_at(state.epoch),
             train=train,
             valid=self.valid_batches.at(update),
-            finetune=lambda i: self.finetune_batches.at(update * per_update + i),
+            batches=self._batches,
+            update=update,
             draw=lambda name: self._noise(name, update),
             cost=state.cost,
         )
@@ -258,7 +261,7 @@ class Search:
             "steps": state.step,
             "train_loss": loss / images,
             "train_accuracy": correct / images,
-            "valid_loss": valid_loss,
+            "valid_loss": _finite(valid_loss),
             "valid_accuracy": valid_accuracy,
             "lr": self.parts.training.lr_at(state.epoch),
             "genotype": str(genotype),
@@ -266,7 +269,7 @@ class Search:
             "alpha_entropy": self._entropy(state.alpha),
             "alpha_norm": float(state.alpha.double().norm()),
             "alpha_updates": int(updates),
-            "rule": {name: total / updates for name, total in sorted(sums.items())},
+            "rule": {name: _finite(total / updates) for name, total in sorted(sums.items())},
             "cost": state.cost.to_json(),
         }
 
@@ -274,6 +277,11 @@ class Search:
         """Mean over the edges of the entropy of softmax(alpha), in nats."""
         rows = self.probabilities(alpha)
         return -sum(p * math.log(p) for row in rows for p in row if p > 0) / len(rows)
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not a finite number; a diverged candidate or validation must not end a search."""
+    return value if math.isfinite(value) else None
 
 
 def operation_counts(genotype: Genotype) -> Mapping[str, Mapping[str, int]]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from toy import ToyPart
 
 from harness.types import Cost
+from methods.batches import Batches
 from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
 from methods.relaxations import Softmax
 from methods.weights import FlatModel, Training
@@ -20,18 +21,23 @@ from spaces.supernet import SumOfOperations
 LR = 0.05
 
 
+class DoublePart(ToyPart):
+    def batch(self, indices, augment):
+        x, y = super().batch(indices, augment)
+        return x.double(), y
+
+
+def fine_tuned(steps=3, **settings):
+    return FineTuned(finetune_steps=steps, finetune_batch=8, **settings)
+
+
 def make_bench(name="s2", seed=0):
     space = SPACES[name]
     torch.manual_seed(seed)
     macro = dataclasses.replace(space.macro(), channels=2, cells=1 if name == "nasbench201" else 3)
     module = space.supernet(macro, 4, SumOfOperations).double().train()
     model, scratch = FlatModel(module, "cpu"), FlatModel(copy.deepcopy(module), "cpu")
-    part, valid = ToyPart(64, 1), ToyPart(8, 2)
-
-    def batch(of, start):
-        x, y = of.batch(torch.arange(start, start + 8), None)
-        return x.double(), y
-
+    train, valid = (DoublePart(8, seed).batch(torch.arange(8), None) for seed in (1, 2))
     momentum = 0.01 * torch.randn(model.weights.shape, dtype=torch.float64)
     bench = Bench(
         model,
@@ -40,9 +46,10 @@ def make_bench(name="s2", seed=0):
         lambda alpha: Softmax().gates(alpha, space.widths),
         Training(),
         LR,
-        batch(part, 0),
-        batch(valid, 0),
-        lambda i: batch(part, 8 + 8 * i),
+        train,
+        valid,
+        lambda stream, size: Batches(DoublePart(64, 3), 0, stream, size),
+        2,
         lambda name: torch.Generator(),
         Cost(),
     )
@@ -93,7 +100,7 @@ def test_unrolled_leaves_weights_and_momentum_as_they_were():
     assert torch.equal(bench.model.weights, weights)
     assert torch.equal(bench.momentum, momentum)
     kept = snapshot(bench)
-    losses = Unrolled().oracle(bench).losses(torch.stack([alpha, alpha + 0.1]))
+    losses = Unrolled().oracle(bench).losses(torch.stack([alpha, 2 * alpha]))
     assert unchanged(bench, kept)
     assert losses[0] != losses[1]
 
@@ -111,7 +118,7 @@ def reference_candidate_loss(bench, alpha, steps, lr=LR, momentum=True):
             optimizer.state[p]["momentum_buffer"] = shaped.clone()
     gates = bench.gates(alpha)
     for i in range(steps):
-        x, y = bench.finetune(i)
+        x, y = bench.batches("finetune", 8).at(bench.update * steps + i)
         optimizer.zero_grad()
         F.cross_entropy(twin(x, gates), y).backward()
         torch.nn.utils.clip_grad_norm_(twin.parameters(), 5.0)
@@ -123,10 +130,10 @@ def reference_candidate_loss(bench, alpha, steps, lr=LR, momentum=True):
 @pytest.mark.parametrize("name", ["s2", "nasbench201"])
 def test_fine_tuned_losses_equal_a_plain_loop_and_leave_the_supernet_alone(name):
     bench, alpha, _ = make_bench(name)
-    candidates = torch.stack([alpha, alpha + 0.2, alpha - 0.2])
+    candidates = torch.stack([alpha, 2 * alpha, -alpha])
     expected = torch.stack([reference_candidate_loss(bench, c, steps=3) for c in candidates])
     kept = snapshot(bench)
-    losses = FineTuned(finetune_steps=3).oracle(bench).losses(candidates)
+    losses = fine_tuned(3).oracle(bench).losses(candidates)
     torch.testing.assert_close(losses, expected, rtol=1e-9, atol=0)
     assert unchanged(bench, kept)
     assert not torch.equal(bench.scratch.weights, bench.model.weights)  # the copy did train
@@ -145,24 +152,24 @@ def test_fine_tuned_losses_equal_a_plain_loop_and_leave_the_supernet_alone(name)
 )
 def test_fine_tuning_choices(settings, reference):
     bench, alpha, _ = make_bench()
-    losses = FineTuned(finetune_steps=2, **settings).oracle(bench).losses(alpha[None])
+    losses = fine_tuned(2, **settings).oracle(bench).losses(alpha[None])
     expected = reference_candidate_loss(bench, alpha, steps=2, **reference)
     torch.testing.assert_close(losses[0], expected, rtol=1e-9, atol=0)
-    assert losses[0] != FineTuned(finetune_steps=2).oracle(bench).losses(alpha[None])[0]
+    assert losses[0] != fine_tuned(2).oracle(bench).losses(alpha[None])[0]
 
 
 def test_no_fine_tuning_is_the_first_order_loss():
     bench, alpha, _ = make_bench()
     first_order = FirstOrder().oracle(bench).losses(alpha[None])
-    assert torch.equal(FineTuned(finetune_steps=0).oracle(bench).losses(alpha[None]), first_order)
-    assert torch.equal(FineTuned(finetune="released").oracle(bench).losses(alpha[None]), first_order)
-    assert not torch.equal(FineTuned(finetune_steps=1).oracle(bench).losses(alpha[None]), first_order)
+    assert torch.equal(fine_tuned(0).oracle(bench).losses(alpha[None]), first_order)
+    assert torch.equal(fine_tuned(finetune="released").oracle(bench).losses(alpha[None]), first_order)
+    assert not torch.equal(fine_tuned(1).oracle(bench).losses(alpha[None]), first_order)
 
 
 def test_the_proposal_gradient_of_zarts_is_first_order_and_leaves_the_statistics_alone():
     bench, alpha, _ = make_bench()
     kept = snapshot(bench)
-    gradient = FineTuned().oracle(bench).gradient(alpha)
+    gradient = fine_tuned().oracle(bench).gradient(alpha)
     assert unchanged(bench, kept)
     assert torch.equal(gradient, FirstOrder().oracle(bench).gradient(alpha))
     assert not unchanged(bench, kept)  # DARTS runs on the supernet itself, whose running statistics move
