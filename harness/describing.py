@@ -11,6 +11,8 @@ from typing import Any
 
 from harness import protocol as protocols
 from harness.data.catalogue import DATASETS
+from harness.data.identity import default_root
+from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
 from harness.errors import HarnessError, unknown
 from harness.files import read_json
 from harness.genotype import Genotype, looks_like, parse
@@ -56,7 +58,7 @@ def describe(name: str, classes: int) -> Description:
     if name in SPACES:
         return _space(SPACES[name], classes)
     if name in DATASETS:
-        return Description(name, "dataset", {"summary": [DATASETS[name]]}, {"summary": DATASETS[name]})
+        return _dataset(name)
     if name in protocols.available() or name.endswith(".toml"):
         return _protocol(name)
     if name in PUBLISHED:
@@ -152,6 +154,22 @@ def _space(space: Space, classes: int) -> Description:
         "edges": {kind: [[e.source, e.target, list(e.operations)] for e in es] for kind, es in space.cells.items()},
     }
     return Description(space.name, "space", sections, facts)
+
+
+def _dataset(name: str) -> Description:
+    published = {key: value._asdict() for key, value in PUBLISHED_STATISTICS.get(name, {}).items()}
+    rows = [
+        (convention, statistic, "  ".join(f"{channel:.5f}" for channel in channels))
+        for convention, values in published.items()
+        for statistic, channels in values.items()
+    ]
+    sections = {
+        "summary": [DATASETS[name]],
+        "normalisation by convention, red, green, blue": columns(rows) if rows else ["measured on the images"],
+    }
+    if published:
+        sections["where it is kept"] = [f"{default_root()}, unless --data or HARNESS_DATA names another folder"]
+    return Description(name, "dataset", sections, {"summary": DATASETS[name], "normalisation": published})
 
 
 def _protocol(name: str) -> Description:
