@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.data.catalogue import DATASETS
-from harness.data.identity import file_digest, short_name
+from harness.data.identity import content_digest, file_digest, short_name
 
 if TYPE_CHECKING:
     from harness.data.images import ImageDataset, ImagePart, Images
@@ -23,6 +23,7 @@ __all__ = [
     "Images",
     "Report",
     "check",
+    "content_digest",
     "file_digest",
     "load",
     "prepare",

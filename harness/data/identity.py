@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from harness.data.catalogue import DATASETS
+from harness.errors import HarnessError
 
 
 def default_root() -> Path:
@@ -19,8 +20,12 @@ def short_name(name: str) -> str:
     """A known name as it is; a path by its last part, in lower-case letters, digits and dashes."""
     if name in DATASETS:
         return name
-    path = Path(name).expanduser().resolve()
-    return re.sub(r"[^a-z0-9]+", "-", (path.stem if path.is_file() else path.name).lower()).strip("-") or "data"
+    try:
+        path = Path(name).expanduser().resolve()
+        stem = path.stem if path.is_file() else path.name
+    except (OSError, RuntimeError) as error:
+        raise HarnessError(f"dataset {name[:100]!r} is no path: {error}.") from None
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "data"
 
 
 def file_digest(name: str) -> str | None:
@@ -30,6 +35,21 @@ def file_digest(name: str) -> str | None:
         return None
     root = Path(name).expanduser()
     patterns = ("[!.]*.parquet", "data/[!.]*.parquet", "train/*/[!.]*")
-    files = [root] if root.is_file() else sorted(path for pattern in patterns for path in root.glob(pattern))
-    listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in files]
+    try:
+        files = [root] if root.is_file() else sorted(path for pattern in patterns for path in root.glob(pattern))
+        listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in files]
+    except OSError as error:
+        raise _unreadable(error.filename or name, error) from None
     return hashlib.sha256("\n".join(listing).encode()).hexdigest()[:8]
+
+
+def content_digest(path: str) -> str:
+    """8 hexadecimal digits over the content of a file. Raises HarnessError when it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> HarnessError:
+    return HarnessError(f"{path if len(path) < 200 else path[:200] + '...'} cannot be read: {error.strerror}.")

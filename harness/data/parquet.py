@@ -42,12 +42,23 @@ def read_parquet(path: Path) -> Source:
     shards = [_open(file) for file in files]
     names = shards[0].class_names
     train = _split(shards, len(names) if names else None)
-    classes = len(names) if names else int(train.labels.max()) + 1
+    classes = len(names) if names else _count_classes(path, train.labels)
     return Source(
         names or tuple(str(label) for label in range(classes)),
         train,
         (lambda: _split([_open(file) for file in tests], classes)) if tests else None,
     )
+
+
+def _count_classes(path: Path, labels: Tensor) -> int:
+    """One more than the largest label, where no metadata names the classes."""
+    largest = int(labels.max())
+    if largest >= len(labels):
+        raise HarnessError(
+            f"{path} has the label {largest} among {len(labels)} images and does not name its classes; "
+            "number them from 0 on."
+        )
+    return largest + 1
 
 
 def _shards(folder: Path, split: str) -> list[Path]:

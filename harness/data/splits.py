@@ -27,8 +27,9 @@ def read_split(path: str, count: int) -> tuple[Tensor, Tensor]:
         raise HarnessError(f"split file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise HarnessError(f"split file {path} is not JSON with the lists train and valid ({error!r}).") from None
-    if set(train) & set(valid) or min(*train, *valid, 0) < 0:
-        raise HarnessError(f"split file {path}: train and valid must be separate lists of row numbers from 0 on.")
+    rows = [*train, *valid]
+    if len(set(rows)) < len(rows) or min(rows, default=0) < 0:
+        raise HarnessError(f"split file {path}: train and valid must list row numbers from 0 on, each at most once.")
     return _below(train, count), _below(valid, count)
 
 
@@ -38,5 +39,6 @@ def _below(rows: list[int], count: int) -> Tensor:
 
 def _rows(values: list[object]) -> list[int]:
     listed = values[1] if values[0] == "int" else values
-    assert isinstance(listed, list)
+    if not isinstance(listed, list):
+        raise TypeError(f"{listed!r} is no list")
     return [int(value) for value in listed]

@@ -200,8 +200,8 @@ def test_split_files_that_are_none(digits: ImageDataset, tmp_path: Path) -> None
     cases = {
         str(tmp_path / "absent"): "cannot be read",
         str(wrong): "is not JSON with the lists",
-        write_split(tmp_path / "overlap", [1, 2], [2, 3], True): "separate lists",
-        write_split(tmp_path / "negative", [1, -2], [3], False): "separate lists",
+        write_split(tmp_path / "overlap", [1, 2], [2, 3], True): "each at most once",
+        write_split(tmp_path / "negative", [1, -2], [3], False): "each at most once",
         write_split(tmp_path / "beyond", [1, 2], [5000], False): "leaves a half empty",
     }
     for file, message in cases.items():

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.data import check, file_digest, load
+from harness.data import check, file_digest, load, short_name
 from harness.data import decode as decoding
 from harness.errors import HarnessError
 
@@ -314,3 +314,11 @@ def test_file_digest_tells_data_of_one_name_apart(image_folder: Path) -> None:
 def test_names_that_are_neither_a_dataset_nor_a_path() -> None:
     assert failure("cifar11") == "unknown dataset 'cifar11'; did you mean 'cifar10'?"
     assert failure("").startswith("unknown dataset ''")
+
+
+def test_a_broken_link_and_an_endless_name_are_named(image_folder: Path) -> None:
+    (image_folder / "train" / "cat" / "gone.png").symlink_to(image_folder / "nowhere.png")
+    with pytest.raises(HarnessError, match=r"gone\.png cannot be read"):
+        file_digest(str(image_folder))
+    with pytest.raises(HarnessError, match="is no path"):
+        short_name("x" * 5000)
