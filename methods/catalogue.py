@@ -69,7 +69,7 @@ CATALOGUE: dict[str, Composition] = {
         settings=_ZARTS,
     ),
     "zarts-mgs-released": Composition(
-        "zarts-mgs as the released code computes it, without fine-tuning",
+        "zarts-mgs as the released code computes it under torch 2, without fine-tuning",
         "ZARTS cnn/train_search.py:347-403",
         rule="mgs",
         lookahead="fine-tuned",

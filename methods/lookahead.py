@@ -185,7 +185,7 @@ class FineTuned:
     finetune: str = setting(
         "faithful",
         "faithful: paper, Algorithm 1; released: train_search.py:373-375 steps the wrong optimiser, so that every "
-        "candidate is scored at w (those M idle passes are not run)",
+        "candidate is scored at w. With torch 2 its M steps change nothing, and they are not run",
         choices=("faithful", "released"),
     )
 

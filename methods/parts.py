@@ -59,7 +59,8 @@ class Data:
     valid_batch: int = setting(64, "ZARTS train_search.py:36; the batch that alpha's losses are taken on", minimum=2)
     normalisation: str = setting(
         "darts",
-        "the constants of the DARTS or the NAS-Bench-201 code (they differ in the third digit)",
+        "the constants of the DARTS or the NAS-Bench-201 code, which differ in the third digit; "
+        "for data given by path there are none, and the images used are measured",
         choices=("darts", "nasbench201"),
     )
 

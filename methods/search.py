@@ -130,8 +130,8 @@ class Search:
         if failed >= 0:
             epoch, step = divmod(failed, self.steps_per_epoch)
             raise HarnessError(
-                f"the search is not finite from epoch {epoch + 1}, step {step + 1} on; the last good state is kept. "
-                "Try a smaller learning rate (--set lr=...) or step of alpha."
+                f"the search is not finite from epoch {epoch + 1}, step {step + 1} on; "
+                "the last checkpoint before it is kept. Try a smaller learning rate (--set lr=...) or step of alpha."
             )
 
     def genotype(self, state: State) -> Genotype:
@@ -202,7 +202,7 @@ class Search:
             valid=self.valid_batches.at(update),
             batches=self._batches,
             update=update,
-            draw=lambda name: self._noise(name, update),
+            draw=lambda name: self._noise(f"alpha/{name}", update),
             cost=state.cost,
         )
         clock = Clock(state.epoch, parts.training.epochs, parts.schedule.warmup)

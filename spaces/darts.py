@@ -87,6 +87,11 @@ class DartsSpace(Space):
         return DartsNetwork(genotype, channels, cells, classes, stem, auxiliary)
 
 
+def reductions(cells: int) -> tuple[int, int]:
+    """Which of a network's cells halve the map and double the channels: those at 1/3 and 2/3 of the depth."""
+    return cells // 3, 2 * cells // 3
+
+
 def _uniform(operations: tuple[str, ...]) -> Mapping[str, tuple[Edge, ...]]:
     edges = tuple(Edge(source, target, operations) for source, target in PAIRS)
     return {"normal": edges, "reduce": edges}

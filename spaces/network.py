@@ -16,8 +16,9 @@ from torch import Generator, Tensor, nn
 from harness import genotype as genotypes
 from harness.errors import HarnessError, unknown
 from harness.genotype import Genotype
+from spaces.darts import reductions
 from spaces.operations import OPERATIONS, FactorizedReduce, ResidualBlock, apply, norm, relu_conv_bn
-from spaces.stems import STEMS, image_stem
+from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
 
 
 class Cell(nn.Module):
@@ -91,21 +92,21 @@ class DartsNetwork(nn.Module):
     ) -> None:
         super().__init__()
         imagenet = stem == "imagenet"
-        width = channels if imagenet else 3 * channels
+        width = channels if imagenet else STEM_MULTIPLIER * channels
         self.stem = STEMS[stem](width)
         self.cells = nn.ModuleList()
         # The states of the ImageNet stem differ in size as if a reduction lay between them.
         older, newer, after_reduction = width, width, imagenet
         widths = []
         for index in range(cells):
-            reduction = index in (cells // 3, 2 * cells // 3)
+            reduction = index in reductions(cells)
             channels *= 2 if reduction else 1
             preprocess = _preprocess(older, newer, channels, after_reduction)
             graph = genotype["reduce" if reduction else "normal"]
             self.cells.append(Cell(graph, channels, preprocess, reduction))
             older, newer, after_reduction = newer, len(graph.concat) * channels, reduction
             widths.append(newer)
-        self.auxiliary_at = 2 * cells // 3
+        self.auxiliary_at = reductions(cells)[1]
         self.auxiliary = AuxiliaryHead(widths[self.auxiliary_at], classes, stem) if auxiliary else None
         self.classifier = nn.Linear(newer, classes)
 

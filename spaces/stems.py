@@ -6,6 +6,9 @@ from torch import Tensor, nn
 
 from spaces.operations import norm
 
+STEM_MULTIPLIER = 3
+"""A CIFAR stem has three times the channels of the first cells (DARTS model.py)."""
+
 
 def image_stem(width: int) -> nn.Sequential:
     """Convolution and BN, images (B, 3, H, W) to (B, width, H, W). No ReLU."""

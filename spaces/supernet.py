@@ -13,18 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 
-from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace
+from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace, reductions
 from spaces.nasbench201 import STATES, NasBench201Macro, NasBench201Space
 from spaces.operations import OPERATIONS, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
 from spaces.space import Edge
-from spaces.stems import STEMS, image_stem
+from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
 
-STEM_MULTIPLIER = 3
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
 Build = Callable[[str, int, int], nn.Module]
@@ -40,14 +39,8 @@ class Supernet(nn.Module):
         raise NotImplementedError
 
 
-class Outgoing(Protocol):
-    """What leaves one state of a cell: the edge part of a method."""
-
-    def __call__(self, x: Tensor, gates: Gates, draw: Generator | None) -> Iterator[tuple[int, Tensor]]: ...
-
-
 class SumOfOperations(nn.Module):
-    """The candidates on all edges that leave one state, each edge the gated sum of its operations."""
+    """What leaves one state of a cell, the edge part of a method: each edge the gated sum of its operations."""
 
     def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
         super().__init__()
@@ -153,14 +146,14 @@ class DartsSupernet(Supernet):
         channels, stem = macro.channels, STEM_MULTIPLIER * macro.channels
         self.stem = STEMS[macro.stem](stem)
         c_before, c_previous, after_reduction = stem, stem, macro.stem == "imagenet"
+        self.reductions = reductions(macro.cells)
         self.cells = nn.ModuleList()
         for index in range(macro.cells):
-            reduction = index in (macro.cells // 3, 2 * macro.cells // 3)
+            reduction = index in self.reductions
             channels *= 2 if reduction else 1
             edges = space.cells["reduce" if reduction else "normal"]
             self.cells.append(DartsCell(edges, c_before, c_previous, channels, after_reduction, reduction, outgoing))
             c_before, c_previous, after_reduction = c_previous, NODES * channels, reduction
-        self.reductions = (macro.cells // 3, 2 * macro.cells // 3)
         self.classifier = nn.Linear(c_previous, classes)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:

@@ -19,7 +19,9 @@ class GLD:
     """One candidate on each sphere of radius 2^-k R, k = 0..floor(log2(R/r)); alpha moves to the best candidate, or
     stays when none is below L(alpha). L(alpha) is evaluated like the candidates, fine-tuned on the same batches."""
 
-    radius: float = setting(0.13, "R, ZARTS vis_optimzation.py:501-516 (the only published values)", minimum=1e-12)
+    radius: float = setting(
+        0.13, "R, ZARTS vis_optimzation.py:501-516 (the only published values)", minimum=1e-12, maximum=1e3
+    )
     smallest_radius: float = setting(
         4.69e-6, "r, same place: R/r = 27,719 at d = 196, 15 candidates; kept for every d (choice)", minimum=1e-12
     )
@@ -38,7 +40,7 @@ class GLD:
         losses = oracle.losses(candidates)
         # argmin takes the first of equals, and alpha comes first: a tie stays. A diverged candidate never wins.
         best = torch.where(losses.isfinite(), losses, torch.inf).argmin()
-        chosen = candidates[best]
+        chosen = torch.where(losses[0].isfinite(), candidates[best], torch.nan)  # nowhere to compare from
         return Move(
             chosen,
             {},

@@ -38,7 +38,7 @@ class MGS:
     weight_mode: str = setting(
         "exact",
         "exact: paper, Eq. 8 (choice, the released code differs); released: train_search.py:393-396; "
-        "softmin: its limit, exp(-L/tau); unit_var: the original MGS code, density of unit variance",
+        "softmin: its limit, exp(-L/tau); unit_var: the density of the original MGS code, of unit variance",
         choices=("exact", "released", "softmin", "unit_var"),
     )
 

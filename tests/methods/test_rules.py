@@ -120,6 +120,17 @@ def test_gld_ignores_a_diverged_candidate():
     assert move.diagnostics["step_norm"] < 0.13
 
 
+def test_gld_passes_on_that_its_own_loss_is_not_finite():
+    """Then there is nothing to compare with: the search must stop, not stay."""
+
+    class Broken(Quadratic):
+        def losses(self, alphas):
+            return super().losses(alphas) * torch.nan
+
+    move = GLD().step(torch.zeros(12, dtype=torch.float64), Broken(), {}, CLOCK, generator(0, "test"))
+    assert not move.alpha.isfinite().any()
+
+
 def mixture_weights(losses, u, g, sigma, lam, tau):
     """The paper's Eq. 8 as it is written, for dimensions where nothing underflows."""
     d = u.shape[1]
