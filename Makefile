@@ -25,6 +25,7 @@ bench: $(INSTALLED)
 # Without the stamp .venv is what an interrupted run left behind, and is made afresh.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is %d.%d; name another one with make PYTHON=..." % sys.version_info[:2])'
+	@echo 'Installing into .venv; PyTorch alone is some gigabytes, so this takes minutes.'
 	test -e $@ || $(PYTHON) -m venv --clear .venv
 	rm -f $@
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'

@@ -15,7 +15,7 @@ from harness.errors import HarnessError, Interrupted
 if TYPE_CHECKING:
     from harness.runner import Outcome
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+WRONG, INTERRUPTED = 2, 130
 
 
 class Commands(click.Group):
@@ -41,7 +41,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="harness")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Run, compare and report neural architecture searches.
+    """Run neural architecture searches that can be killed, resumed and compared.
 
     \b
     harness run --method zarts-mgs --space s1 --dataset digits    search; run it again to resume
@@ -132,7 +132,18 @@ def run(
         outcome = runner.run(plan, warn=lambda message: click.echo(f"harness: {message}", err=True), observe=observe)
     drawing = _draw(outcome)
     if as_json:
-        click.echo(json.dumps({"folder": str(outcome.folder), "drawing": str(drawing), **outcome.result}, indent=2))
+        click.echo(
+            json.dumps(
+                {
+                    "folder": str(outcome.folder),
+                    "drawing": str(drawing),
+                    "was_done": outcome.was_done,
+                    "resumed_from": outcome.resumed_from,
+                    **outcome.result,
+                },
+                indent=2,
+            )
+        )
     else:
         click.echo(_summary(outcome, drawing))
 
@@ -217,7 +228,9 @@ def _registry(kind: str) -> dict[str, str]:
 @main.command()
 @click.argument("name")
 @click.option("--draw", "drawing", type=click.Path(path_type=Path), help="Draw the cell into this .svg, .png or .pdf.")
-@click.option("--classes", default=10, show_default=True, type=click.IntRange(2, 100_000), help="Of the final network.")
+@click.option(
+    "--classes", default=10, show_default=True, type=click.IntRange(2, 100_000), help="Of a genotype's final network."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> None:
     """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""

@@ -14,7 +14,7 @@ from harness.data.catalogue import DATASETS
 from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
 from harness.errors import HarnessError, unknown
-from harness.files import read_json
+from harness.files import read_object
 from harness.genotype import Genotype, looks_like, parse
 from harness.settings import Declared, declared
 from harness.text import cell_rows, columns
@@ -65,20 +65,27 @@ def describe(name: str, classes: int) -> Description:
         return _genotype(name, f"published cell: {PUBLISHED[name].source}", PUBLISHED[name].genotype, classes)
     if looks_like(name):
         return _genotype("genotype", "given", parse(name), classes)
-    if name and Path(name).is_dir():
-        return _genotype(name, "found by this run", _found(Path(name)), classes)
+    if _is_folder(name):
+        return _run(Path(name))
     raise unknown("name", name, [*CATALOGUE, *SPACES, *DATASETS, *protocols.available(), *PUBLISHED])
 
 
-def _found(folder: Path) -> Genotype:
-    """The genotype in a run folder."""
+def _run(folder: Path) -> Description:
+    """What a finished run found, where and with what."""
     path = folder / "result.json"
     if not path.exists():
         raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
-    result = read_json(path)
-    if not isinstance(result, dict) or "genotype" not in result:
-        raise HarnessError(f"{path} has no genotype: it is no run's result.")
-    return parse(json.dumps(result["genotype"]))
+    keys = ("method", "space", "dataset", "seed", "protocol", "classes", "genotype")
+    result = read_object(path, *keys)
+    kind = f"found by {result['method']} on {result['space']} with {result['dataset']}, seed {result['seed']}"
+    return _genotype(str(folder), kind, parse(json.dumps(result["genotype"])), result["classes"])
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).is_dir()
+    except OSError:  # too long for a name
+        return False
 
 
 def draw(description: Description, path: Path) -> None:

@@ -46,6 +46,14 @@ def read_json(path: Path) -> Any:
         raise HarnessError(f"{path} cannot be read as JSON: {error}.") from None
 
 
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object with these keys. Raises HarnessError for anything else."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not set(keys) <= set(value):
+        raise HarnessError(f"{path} is damaged: it is no JSON object with {', '.join(keys)}. Delete it to go on.")
+    return value
+
+
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from methods.search import Search
@@ -12,13 +13,15 @@ FINAL_IMAGE_SIZE = 32
 """Side of the images that MACs are counted on."""
 
 
-def describe_result(search: Search, state: State, classes: int) -> dict[str, Any]:
+def describe_result(search: Search, state: State, spec: Mapping[str, Any], classes: int) -> dict[str, Any]:
     """The result of a finished search on data of so many classes."""
     found, final = search.result(state), search.space.final
     network = search.space.network(found.genotype, final.channels, final.cells, classes)
     counted = count(network, FINAL_IMAGE_SIZE)
     last = found.records[-1]
     return {
+        **{key: spec[key] for key in ("method", "space", "dataset", "seed", "protocol")},
+        "classes": classes,
         "genotype": found.genotype.to_json(),
         "notation": str(found.genotype),
         "parameters": counted.parameters,

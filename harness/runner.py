@@ -5,7 +5,6 @@ Run the same request again and it resumes what is unfinished and returns what is
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import time
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness import data
 from harness.checkpoint import FORMAT
 from harness.errors import HarnessError, Interrupted, unknown
-from harness.files import read_json, write_atomic
+from harness.files import read_object, write_atomic
 from harness.genotype import Genotype, parse
 from harness.machine import deterministic, environment, memory_reported, resolve_device
 from harness.protocol import Protocol as SearchProtocol
@@ -115,6 +114,7 @@ def plan(request: Request) -> Plan:
         "space": request.space,
         "dataset": dataset,
         "dataset_files": data.file_digest(request.dataset),
+        "split": data.content_digest(parts.data.split_file) if parts.data.split_file else None,
         "seed": request.seed,
         "budget": asdict(request.budget) | {"epochs": parts.training.epochs},
         "settings": parts.settings(),
@@ -145,27 +145,20 @@ def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search],
     claim_protocol(request)
     folder = RunFolder(plan.folder, warn)
     with locked(folder.path, wait=False):
-        folder.open_spec(plan.spec, environment(plan.device, identity(dataset, plan.parts.data.split_file)))
+        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
         saved = folder.load()
         state = search.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.weight_steps
         state = _drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
-        result = describe_result(search, state, dataset.classes)
+        result = describe_result(search, state, plan.spec, dataset.classes)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
-
-
-def identity(dataset: data.ImageDataset, split_file: str) -> str:
-    """What tells this data from any other: the fingerprint of the images, and that of the split file."""
-    if not split_file:
-        return dataset.fingerprint
-    return f"{dataset.fingerprint} split {hashlib.sha256(Path(split_file).read_bytes()).hexdigest()}"
 
 
 def finished(folder: Path) -> Outcome | None:
     """The run in this folder, if it is done."""
     path = folder / "result.json"
-    return Outcome(folder, read_json(path), None, was_done=True) if path.exists() else None
+    return Outcome(folder, read_object(path, "genotype", "cost", "how"), None, was_done=True) if path.exists() else None
 
 
 def _drain(
@@ -215,9 +208,9 @@ def claim_protocol(request: Request) -> None:
     with locked(folder, wait=True):  # the runs of a suite begin together
         if not copy.exists():
             write_atomic(copy, protocol.text.encode())
-        same = copy.read_text(encoding="utf-8") == protocol.text
+        same = copy.read_bytes() == protocol.text.encode()
     if not same:
         raise HarnessError(
-            f"{folder} holds runs of another version of protocol {protocol.name!r} (its copy is {copy}; this one is "
-            f"version {protocol.version}); use another --results folder."
+            f"{folder} holds runs of another version of protocol {protocol.name!r}: its copy, {copy}, differs from "
+            f"this one, version {protocol.version}. Raise the version with a change, and use another --results folder."
         )

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from harness.checkpoint import Damaged, pack, unpack
 from harness.errors import HarnessError
-from harness.files import make_folder, read_json, rename, write_atomic, write_json
+from harness.files import make_folder, read_object, rename, write_atomic, write_json
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:
@@ -59,13 +59,11 @@ class RunFolder:
         if not path.exists():
             write_json(path, {"spec": spec, "hash": spec_hash(spec), "environments": [environment]})
             return
-        known = read_json(path)
-        if known.get("spec") != spec:
-            raise HarnessError(
-                f"{path} describes another run ({_difference(known.get('spec', {}), spec)}); "
-                "use another --results folder."
-            )
-        environments = known["environments"]
+        known = read_object(path, "spec", "environments")
+        if known["spec"] != spec:
+            difference = _difference(known["spec"], spec) if isinstance(known["spec"], Mapping) else "it is damaged"
+            raise HarnessError(f"{path} describes another run ({difference}); use another --results folder.")
+        environments = known["environments"] or [environment]
         _check_data(path, environments[-1], environment)
         if environments[-1] != environment:
             self.warn(f"this run began elsewhere ({_difference(environments[-1], environment)}); its bits may differ.")

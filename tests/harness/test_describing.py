@@ -85,12 +85,14 @@ def test_a_name_that_is_nothing(name: str, message: str) -> None:
 
 
 def test_a_folder_that_is_no_finished_run(tmp_path) -> None:
+    run = {"method": "m", "space": "s1", "dataset": "d", "seed": 0, "protocol": {}, "classes": 10}
     for content, message in (
         (None, "has no result.json: it is no run folder, or its run is not done"),
         ("{", "cannot be read as JSON"),
-        ("[]", "has no genotype"),
-        ('{"genotype": 3}', "'3' is not a genotype"),
-        ('{"genotype": {"normal": 3}}', "the normal cell must be an object"),
+        ("[]", "is damaged: it is no JSON object with method"),
+        (json.dumps(run), "is damaged: it is no JSON object with .* genotype"),
+        (json.dumps(run | {"genotype": 3}), "'3' is not a genotype"),
+        (json.dumps(run | {"genotype": {"normal": 3}}), "the normal cell must be an object"),
     ):
         if content is not None:
             (tmp_path / "result.json").write_text(content)

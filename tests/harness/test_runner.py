@@ -50,7 +50,10 @@ def test_another_version_of_a_protocol_is_refused(tmp_path):
     ended = run(results, *TINY, "--protocol", str(raised))
     assert ended.code == 2
     assert f"{results / 'smoke'} holds runs of another version of protocol 'smoke'" in ended.err
-    assert "this one is version 2); use another --results folder." in ended.err
+    assert (
+        "differs from this one, version 2. Raise the version with a change, and use another --results folder."
+        in ended.err
+    )
     assert contents(results) == before
 
 
@@ -110,7 +113,7 @@ def tensors(value):
 def test_a_loss_that_explodes_ends_the_run_and_keeps_the_checkpoint_before(tmp_path):
     ended = run(tmp_path, *EXPLODES)
     assert ended.code == 2
-    assert "the search is not finite from epoch 1, step 2 on; the last good state is kept." in ended.err
+    assert "the search is not finite from epoch 1, step 2 on; the last checkpoint before it is kept." in ended.err
     assert "Traceback" not in ended.err
     folder = RunFolder(run_folder(tmp_path), pytest.fail)
     state = folder.load()
@@ -180,3 +183,13 @@ def test_a_signal_is_obeyed_at_the_next_step_with_that_step_saved(tmp_path):
 
     assert forked(stopped).code == 0
     assert RunFolder(run_folder(tmp_path), pytest.fail).load()["cost"]["weight_steps"] == 3
+
+
+def test_another_content_of_a_split_file_is_another_run(tmp_path):
+    split = tmp_path / "split.json"
+
+    def folder(train, valid):
+        split.write_text(json.dumps({"train": train, "valid": valid}))
+        return runner.plan(request(results=tmp_path, assignments=(f"split_file={split}",))).folder
+
+    assert folder([0, 1], [2, 3]) == folder([0, 1], [2, 3]) != folder([2, 3], [0, 1])
