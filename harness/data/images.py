@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
-from harness.data.normalisation import CONVENTIONS, Channels, Statistics, measure
+from harness.data.normalisation import CONVENTIONS, Statistics, measure
 from harness.data.splits import read_split
 from harness.errors import HarnessError, unknown
 
@@ -85,9 +85,6 @@ class ImageDataset:
     name: str
     class_names: tuple[str, ...]
     train: Images
-    mean: Channels
-    std: Channels
-    """Of the channels, scaled to 0..1: DARTS's constants where published, else measured on `train`."""
     fingerprint: str
     """Of `train`, on any device."""
     padding: int

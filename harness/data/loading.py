@@ -17,7 +17,7 @@ from harness.data.catalogue import DATASETS
 from harness.data.folders import is_image_folder, read_folder
 from harness.data.identity import default_root, short_name
 from harness.data.images import ImageDataset, Images
-from harness.data.normalisation import PUBLISHED, measure
+from harness.data.normalisation import PUBLISHED
 from harness.data.parquet import is_parquet_folder, read_parquet
 from harness.data.source import Source, Split, unseen_classes
 from harness.errors import HarnessError, unknown
@@ -44,15 +44,12 @@ def load(name: str, root: Path | None = None, download: bool = True, images: int
     rows = order[: images or len(labels)]
     train = Images(source.train.read(rows), labels[rows])
     published = PUBLISHED.get(name, {}) if builtin else {}
-    mean, std = published.get("darts") or measure(train.pixels)
     digits = builtin and name == "digits"
     size = train.pixels.shape[-1]
     return ImageDataset(
         name=short_name(name),
         class_names=names,
         train=train,
-        mean=mean,
-        std=std,
         fingerprint=train.fingerprint(),
         padding=size // 8,  # 4 at 32 pixels (ZARTS utils.py:66-125), in proportion elsewhere
         flip=not digits,  # a mirrored digit is another sign; SVHN is mirrored all the same, as published
