@@ -60,8 +60,9 @@ class Display:
         self.search, self.live, self.pace = search, live, Pace()
         self._shown = 0.0
 
-    def update(self, state: State, moved_alpha: bool, seconds: float) -> None:
-        self.pace.add(moved_alpha, seconds)
+    def update(self, state: State, seconds: float) -> None:
+        last = divmod(state.epoch * self.search.steps_per_epoch + state.step - 1, self.search.steps_per_epoch)
+        self.pace.add(self.search.parts.schedule.moves_alpha(*last), seconds)
         if time.monotonic() - self._shown > REFRESH:
             self._shown = time.monotonic()
             self.live.update(self._table(state))

@@ -6,22 +6,19 @@ Run the same request again and it resumes what is unfinished and returns what is
 from __future__ import annotations
 
 import json
-import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.checkpoint import FORMAT
-from harness.errors import HarnessError, Interrupted, unknown
+from harness.drain import Observer, drain
+from harness.errors import HarnessError, unknown
 from harness.files import read_object, write_atomic
 from harness.genotype import Genotype, parse
 from harness.machine import deterministic, environment, memory_reported, resolve_device
-from harness.protocol import Protocol as SearchProtocol
+from harness.protocol import Protocol
 from harness.result import describe_result
 from harness.settings import parse_assignments
 from harness.store import RunFolder, locked, spec_hash
@@ -43,7 +40,7 @@ class Request:
     method: str
     space: str
     dataset: str
-    protocol: SearchProtocol
+    protocol: Protocol
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
     assignments: tuple[str, ...] = ()
@@ -53,12 +50,6 @@ class Request:
     results: Path = Path("results")
     checkpoint_seconds: float = 60.0
     """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
-
-
-class Observer(Protocol):
-    """Is told about the progress of a search."""
-
-    def update(self, state: State, moved_alpha: bool, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +114,9 @@ def plan(request: Request) -> Plan:
 
 
 def run(
-    plan: Plan, warn: Callable[[str], None] = lambda message: None, observe: Callable[[Search], Observer] | None = None
+    plan: Plan,
+    warn: Callable[[str], None] = lambda message: None,
+    observe: Callable[[Search], Observer[State]] | None = None,
 ) -> Outcome:
     """Carries a planned search to its end, resuming what is there.
 
@@ -137,7 +130,7 @@ def run(
         return _search(plan, warn, observe)
 
 
-def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search], Observer] | None) -> Outcome:
+def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search], Observer[State]] | None) -> Outcome:
     request = plan.request
     deterministic()
     dataset = data.load(request.dataset, request.data_root, images=plan.parts.data.images)
@@ -149,7 +142,7 @@ def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search],
         saved = folder.load()
         state = search.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.weight_steps
-        state = _drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
+        state = drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
         result = describe_result(search, state, plan.spec, dataset.classes)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
@@ -159,46 +152,6 @@ def finished(folder: Path) -> Outcome | None:
     """The run in this folder, if it is done."""
     path = folder / "result.json"
     return Outcome(folder, read_object(path, "genotype", "cost", "how"), None, was_done=True) if path.exists() else None
-
-
-def _drain(
-    search: Search, state: State, folder: RunFolder, checkpoint_seconds: float, observer: Observer | None
-) -> State:
-    """Advances to the end, with a checkpoint after every epoch and whenever the last one is old."""
-    saved_at, epoch = time.monotonic(), state.epoch
-    with stop_signals() as stopped:
-        while not state.stopped_by:
-            updates, began = state.cost.alpha_steps, time.monotonic()
-            state = search.advance(state)
-            now = time.monotonic()
-            if observer:
-                observer.update(state, state.cost.alpha_steps > updates, now - began)
-            over = state.epoch > epoch or state.stopped_by
-            stopping = bool(stopped)  # asked once: a signal that comes during the save must wait for the next one
-            if over or stopping or now - saved_at > checkpoint_seconds:
-                search.check(state)
-                folder.save(state.to_dict())
-                saved_at, epoch = time.monotonic(), state.epoch
-            if stopping and not state.stopped_by:
-                raise Interrupted(f"stopped in epoch {state.epoch + 1}; the state is saved in {folder.path}.")
-    return state
-
-
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM is noted in the list, for the search to end cleanly; a second one acts at once."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, previous[number])
-
-    previous: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def claim_protocol(request: Request) -> None:

@@ -96,15 +96,15 @@ def test_a_terminal_shows_where_the_search_is(monkeypatch):
     with live_display(Console(file=terminal, width=200)) as live:
         display = Display(search, live)
         state = search.start()
-        for moved in (False, False, False, False, True):  # warm-up, then an update
+        for seconds in (60.0, 60.0, 60.0, 60.0, 100.0):  # warm-up, then an update
             state = search.advance(state)
-            display.update(state, moved, 60.0)
+            display.update(state, seconds)
             live.refresh()
     shown = terminal.getvalue()
     assert "1 of 2, step 1 of 4" in shown
     assert "known after the first update of alpha" in shown
     assert "2 of 2, step 1 of 4" in shown
-    assert "3 min 00 s" in shown  # three steps of 60 s are left, one of which moves alpha
+    assert "3 min 40 s" in shown  # three steps are left, one of which moves alpha
 
 
 def test_a_run_that_is_no_terminal_prints_no_display(tmp_path, monkeypatch):

@@ -169,7 +169,7 @@ class StopAfter:
     def __init__(self, steps, number):
         self.steps, self.number = steps, number
 
-    def update(self, state, moved_alpha, seconds):
+    def update(self, state, seconds):
         if state.cost.weight_steps == self.steps:
             signal.raise_signal(self.number)
 
