@@ -24,6 +24,8 @@ Edge = tuple[str, int]
 
 FORMS = "JSON, a DARTS Genotype(...) literal or a NAS-Bench-201 string"
 NB201_NODES = 3
+NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""In the benchmark's order (AutoDL-Projects xautodl/models/cell_operations.py:95)."""
 INPUTS = {"normal": 2, "reduce": 2, "cell": 1}
 """How many states a cell of each kind is given."""
 KINDS = (("normal", "reduce"), ("cell",))

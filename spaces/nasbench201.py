@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.genotype import Cell, Genotype
+from harness.genotype import NB201_OPERATIONS, Cell, Genotype
 from harness.settings import setting
 from spaces.space import Edge, Final, Space, argmax
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from spaces.supernet import Supernet
 
 STATES = 4
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-EDGES = tuple(Edge(source, target, OPERATIONS) for target in range(1, STATES) for source in range(target))
+EDGES = tuple(Edge(source, target, NB201_OPERATIONS) for target in range(1, STATES) for source in range(target))
 
 
 @dataclass(frozen=True)

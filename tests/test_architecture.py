@@ -14,8 +14,10 @@ PACKAGES = ("harness", "methods", "spaces", "reports")
 LEAVES = (
     "harness",
     "harness.errors",
+    "harness.files",
     "harness.genotype",
     "harness.memory",
+    "harness.nasbench201",
     "harness.rng",
     "harness.settings",
     "harness.types",
