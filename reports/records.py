@@ -1,0 +1,294 @@
+"""Run folders as tidy frames.
+
+    records = read(Path("results"), warn=print).select("paper")
+    records.runs           one row per run, unfinished ones included
+    records.epochs         one row per run and epoch: records.jsonl, nested keys joined by dots ("cost.seconds")
+    records.evaluations    one row per evaluation; a look-up has one per data set
+
+Only JSON is read. A file that is damaged is named and skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.errors import HarnessError
+
+RUN_COLUMNS = (
+    "run",
+    "folder",
+    "protocol",
+    "version",
+    "method",
+    "space",
+    "dataset",
+    "seed",
+    "configuration",
+    "settings",
+    "epochs",
+    "device",
+    "finished",
+    "stopped_by",
+    "parameters",
+    "macs",
+    "valid_accuracy",
+    "seconds",
+    "peak_memory",
+    "memory_kind",
+    "notation",
+    "genotype",
+    "spec",
+)
+EPOCH_COLUMNS = ("run", "epoch")
+EVALUATION_COLUMNS = (
+    "run",
+    "file",
+    "kind",
+    "protocol",
+    "version",
+    "dataset",
+    "size",
+    "seed",
+    "test_error_last",
+    "test_error_best",
+    "best_epoch",
+    "valid_accuracy",
+    "test_accuracy",
+    "parameters",
+    "macs",
+    "seconds",
+    "device",
+    "peak_memory",
+)
+CPU = "CPU"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The frames of a results folder, and what had to be left out of them, a sentence each."""
+
+    runs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RUN_COLUMNS))
+    epochs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EPOCH_COLUMNS))
+    evaluations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVALUATION_COLUMNS))
+    notes: tuple[str, ...] = ()
+
+    @property
+    def protocol(self) -> str | None:
+        """ "paper, version 1" of selected records; None where there are no runs."""
+        if self.runs.empty:
+            return None
+        return f"{self.runs.protocol.iloc[0]}, version {self.runs.version.iloc[0]}"
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        return self.runs[self.runs.finished.astype(bool)]
+
+    def select(self, protocol: str | None = None) -> Records:
+        """The records of one protocol at one version: the named one, or the only one there is.
+
+        Raises HarnessError where there is more than one, as their numbers must not stand in one column. Trainings of a
+        cell under a protocol of another name are left out; look-ups are kept, for they have none of the search's.
+        """
+        known = sorted(self.runs.protocol.unique())
+        if protocol is None and len(known) > 1:
+            raise HarnessError(
+                f"the runs are of {len(known)} protocols, {', '.join(known)}; choose one with --protocol."
+            )
+        if protocol is not None and protocol not in known and known:
+            raise HarnessError(f"no run is of protocol {protocol!r}; there are {', '.join(known)}.")
+        chosen = known[0] if protocol is None and known else protocol
+        runs = self.runs[self.runs.protocol == chosen]
+        _one_version(runs, f"protocol {chosen!r}", "runs")
+        found = self.evaluations[self.evaluations.run.isin(runs.run)]
+        kept = found[(found.protocol == chosen) | (found.kind == "lookup")]
+        for name, group in kept.groupby("protocol"):
+            _one_version(group, f"protocol {name!r}", "evaluations")
+        notes = list(self.notes)
+        if others := sorted(set(found.protocol) - set(kept.protocol)):
+            notes.append(f"{len(found) - len(kept)} evaluations under other protocols ({', '.join(others)}) left out")
+        if len(unfinished := runs[~runs.finished.astype(bool)]):
+            notes.append(f"{len(unfinished)} unfinished, left out of tables: {_names(list(unfinished.run))}")
+        return Records(runs, self.epochs[self.epochs.run.isin(runs.run)], kept, tuple(notes))
+
+    def where(self, settings: Mapping[str, str]) -> Records:
+        """The runs whose settings have these values, written as `harness run --set` takes them."""
+        if not settings or self.runs.empty:
+            return self
+        shown = self.runs.settings.map(lambda of: all(_same(of.get(name), value) for name, value in settings.items()))
+        runs = self.runs[shown]
+        return Records(
+            runs,
+            self.epochs[self.epochs.run.isin(runs.run)],
+            self.evaluations[self.evaluations.run.isin(runs.run)],
+            self.notes,
+        )
+
+
+def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> Records:
+    """The records of all run folders `results/<protocol>/<run id>/`. What is damaged is warned of, noted and left out.
+
+    Raises HarnessError where there is no such folder.
+    """
+    if not results.is_dir():
+        raise HarnessError(f"there is no results folder {results}; name one with --results.")
+    runs: list[dict[str, Any]] = []
+    epochs: list[dict[str, Any]] = []
+    evaluations: list[dict[str, Any]] = []
+    notes: list[str] = []
+
+    def skip(path: Path, error: Exception, what: str) -> None:
+        notes.append(f"{path} is damaged ({_reason(error)}); {what} is left out")
+        warn(notes[-1] + ".")
+
+    for path in sorted(results.glob("*/*/spec.json")):
+        folder = path.parent
+        try:
+            run = _run(folder)
+            of_run = list(_epochs(folder, run["run"]))
+        except DAMAGES as error:
+            skip(folder, error, "this run")
+            continue
+        runs.append(run)
+        epochs += of_run
+        for file in sorted(folder.glob("evaluation-*.json")):
+            try:
+                evaluations += _evaluations(file, run["run"])
+            except DAMAGES as error:
+                skip(file, error, "this evaluation")
+    return Records(
+        pd.DataFrame(runs, columns=RUN_COLUMNS),
+        pd.DataFrame(epochs) if epochs else pd.DataFrame(columns=EPOCH_COLUMNS),
+        pd.DataFrame(evaluations, columns=EVALUATION_COLUMNS),
+        tuple(notes),
+    )
+
+
+DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What reading a damaged file raises."""
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    saved = _load(folder / "spec.json")
+    spec, environments = saved["spec"], saved["environments"]
+    same = {key: value for key, value in spec.items() if key != "seed"}
+    run = {
+        "run": folder.name,
+        "folder": str(folder),
+        "protocol": spec["protocol"]["name"],
+        "version": spec["protocol"]["version"],
+        **{key: spec[key] for key in ("method", "space", "dataset", "seed")},
+        "configuration": json.dumps(same, sort_keys=True),
+        "settings": {name: value for part in spec["settings"].values() for name, value in part.items()},
+        "epochs": spec["budget"]["epochs"],
+        "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
+        "finished": (folder / "result.json").exists(),
+        "spec": spec,
+    }
+    if not run["finished"]:
+        return run
+    result = _load(folder / "result.json")
+    cost = result["cost"]
+    return run | {
+        **{key: result[key] for key in ("stopped_by", "parameters", "macs", "valid_accuracy", "notation", "genotype")},
+        **{key: cost[key] for key in ("seconds", "peak_memory", "memory_kind")},
+    }
+
+
+def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:
+    path = folder / "records.jsonl"
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            yield {"run": run, "epoch": record["epoch"], **_flat(record)}
+        except DAMAGES as error:
+            raise ValueError(f"{path.name}, line {number}: {_reason(error)}") from None
+
+
+def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
+    found = _load(file)
+    cost = found.get("cost") or {}
+    row = {
+        "run": run,
+        "file": file.name,
+        "kind": found["kind"],
+        "protocol": found["protocol"]["name"],
+        "version": found["protocol"]["version"],
+        "size": found.get("size"),
+        "seed": found.get("seed"),
+        "parameters": found.get("parameters"),
+        "macs": found.get("macs"),
+        "seconds": cost.get("seconds"),
+        "device": compute(cost["device"]) if cost.get("device") else None,
+        "peak_memory": cost.get("peak_memory"),
+    }
+    if found["kind"] == "lookup":
+        return [
+            row | {"dataset": name, "valid_accuracy": of.get("valid"), "test_accuracy": of.get("test")}
+            for name, of in found["accuracies"].items()
+        ]
+    if found["kind"] != "training":
+        raise ValueError(f"kind {found['kind']!r} is neither training nor lookup")
+    measured = {key: found[key] for key in ("dataset", "test_error_last", "test_error_best", "best_epoch")}
+    return [row | measured]
+
+
+def compute(device: str) -> str:
+    """ "cuda:0 (NVIDIA H100)" is "NVIDIA H100"; whatever is no GPU is "CPU"."""
+    if not device.startswith("cuda"):
+        return CPU
+    named = re.search(r"\((.+)\)", device)
+    return named[1] if named else "GPU"
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, the keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _load(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_bytes())
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} is no JSON object")
+    return value
+
+
+def _one_version(rows: pd.DataFrame, of: str, what: str) -> None:
+    versions = sorted(rows.version.unique())
+    if len(versions) > 1:
+        raise HarnessError(
+            f"the {what} are of {len(versions)} versions of {of}, {' and '.join(map(str, versions))}, whose numbers "
+            "must not be mixed; keep each version in a --results folder of its own."
+        )
+
+
+def _same(value: Any, written: str) -> bool:
+    """Whether a setting has the value that is written: "0.20" is 0.2, "true" is True."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return str(value).lower() == written.lower()
+    try:
+        return float(value) == float(written)
+    except ValueError:
+        return False
+
+
+def _reason(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error).splitlines()[0] if str(error) else repr(error)
+
+
+def _names(runs: list[str], most: int = 5) -> str:
+    return ", ".join(runs[:most]) + (f" and {len(runs) - most} more" if len(runs) > most else "")

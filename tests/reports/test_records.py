@@ -1,0 +1,154 @@
+"""Run folders become frames: whatever is unfinished or damaged is named, and versions are never mixed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from run_folders import write_lookup, write_run, write_training
+
+from harness.errors import HarnessError
+from reports.records import Records, compute, read
+
+
+def test_frames_are_tidy(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, days=0.5)
+    write_training(folder, 2.5)
+    found = read(tmp_path)
+    run = found.runs.iloc[0]
+    assert (run.method, run.space, run.seed, run.seconds, run.device) == (
+        "zarts-mgs",
+        "s1",
+        0,
+        43200,
+        "NVIDIA GeForce RTX 2080 Ti",
+    )
+    assert run.settings == {"samples": 4, "sigma": 0.2, "finetune_steps": 10}
+    assert list(found.epochs.run.unique()) == [folder.name]
+    assert list(found.epochs.epoch) == [0, 1]
+    assert list(found.epochs["operations.normal.skip"]) == [0, 1]
+    assert list(found.epochs["cost.seconds"]) == [21600, 43200]
+    evaluation = found.evaluations.iloc[0]
+    assert (evaluation.test_error_last, evaluation.test_error_best, evaluation["size"]) == (2.5, 2.4, "20x36")
+    assert found.notes == ()
+
+
+def test_a_look_up_is_one_row_per_data_set(tmp_path: Path) -> None:
+    write_lookup(
+        write_run(tmp_path), {"cifar10": {"valid": 90.0, "test": 93.0}, "cifar100": {"valid": 70.0, "test": 71.0}}
+    )
+    found = read(tmp_path).select().evaluations
+    assert dict(zip(found.dataset, found.test_accuracy, strict=True)) == {"cifar10": 93.0, "cifar100": 71.0}
+
+
+def test_runs_that_differ_in_the_seed_alone_share_a_configuration(tmp_path: Path) -> None:
+    write_run(tmp_path, seed=0)
+    write_run(tmp_path, seed=1)
+    write_run(tmp_path, seed=0, settings={"samples": 2})
+    assert read(tmp_path).runs.groupby("configuration").size().tolist() == [1, 2]
+
+
+def test_an_unfinished_run_is_kept_and_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, finished=False)
+    write_run(tmp_path, seed=1)
+    found = read(tmp_path).select()
+    assert len(found.runs) == 2
+    assert len(found.finished) == 1
+    assert len(found.epochs) == 4
+    assert found.notes == (f"1 unfinished, left out of tables: {folder.name}",)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("spec.json", "{", "Expecting property name"),
+        ("spec.json", "{}", "no 'spec'"),
+        ("spec.json", "[]", "spec.json is no JSON object"),
+        ("result.json", "{}", "no 'cost'"),
+        ("records.jsonl", '{"epoch": 0}\n{"epo', "records.jsonl, line 2"),
+        ("records.jsonl", "3\n", "records.jsonl, line 1"),
+        ("records.jsonl", b"\xff\xfe", "codec"),
+    ],
+)
+def test_a_damaged_run_is_named_warned_of_and_left_out(
+    tmp_path: Path, file: str, content: str | bytes, words: str
+) -> None:
+    bad, good = write_run(tmp_path, seed=0), write_run(tmp_path, seed=1)
+    (bad / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    warnings: list[str] = []
+    found = read(tmp_path, warnings.append)
+    assert list(found.runs.run) == [good.name]
+    assert set(found.epochs.run) == {good.name}
+    assert len(warnings) == 1
+    assert str(bad) in warnings[0]
+    assert words in warnings[0]
+    assert len(found.select().notes) == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"kind": "training"}', '{"kind": "other", "protocol": {"name": "a", "version": 1}}']
+)
+def test_a_damaged_evaluation_is_left_out_and_its_run_is_not(tmp_path: Path, content: str) -> None:
+    folder = write_run(tmp_path)
+    write_training(folder, 2.5)
+    (folder / "evaluation-bad.json").write_text(content)
+    warnings: list[str] = []
+    found = read(tmp_path, warnings.append)
+    assert len(found.runs) == len(found.evaluations) == 1
+    assert len(warnings) == 1
+    assert "evaluation-bad.json" in warnings[0]
+
+
+def test_protocols_are_never_mixed(tmp_path: Path) -> None:
+    write_run(tmp_path, protocol="paper")
+    write_run(tmp_path, protocol="proxy")
+    with pytest.raises(HarnessError, match="2 protocols, paper, proxy"):
+        read(tmp_path).select()
+    assert list(read(tmp_path).select("proxy").runs.protocol) == ["proxy"]
+
+
+def test_versions_of_a_protocol_are_never_mixed(tmp_path: Path) -> None:
+    write_run(tmp_path, version=1)
+    write_run(tmp_path, version=2)
+    with pytest.raises(HarnessError, match="2 versions of protocol 'paper', 1 and 2"):
+        read(tmp_path).select("paper")
+
+
+def test_versions_of_an_evaluation_s_protocol_are_never_mixed(tmp_path: Path) -> None:
+    write_training(write_run(tmp_path, seed=0), 2.5, version=1)
+    write_training(write_run(tmp_path, seed=1), 2.5, version=2)
+    with pytest.raises(HarnessError, match="the evaluations are of 2 versions"):
+        read(tmp_path).select()
+
+
+def test_an_evaluation_under_another_protocol_is_left_out_and_counted(tmp_path: Path) -> None:
+    write_training(write_run(tmp_path), 2.5, protocol="smoke")
+    found = read(tmp_path).select()
+    assert found.evaluations.empty
+    assert found.notes == ("1 evaluations under other protocols (smoke) left out",)
+
+
+def test_the_devices_of_a_run_that_moved_are_all_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    saved = json.loads((folder / "spec.json").read_text())
+    saved["environments"] += [{"device": "cpu (x86_64)"}, {"device": "cpu (x86_64)"}]
+    (folder / "spec.json").write_text(json.dumps(saved))
+    assert read(tmp_path).runs.device[0] == "NVIDIA GeForce RTX 2080 Ti + CPU"
+
+
+@pytest.mark.parametrize(
+    ("device", "name"),
+    [("cpu (x86_64)", "CPU"), ("cuda:1 (NVIDIA H100 (80 GB))", "NVIDIA H100 (80 GB)"), ("cuda", "GPU")],
+)
+def test_a_device_by_name(device: str, name: str) -> None:
+    assert compute(device) == name
+
+
+def test_no_runs_are_no_error(tmp_path: Path) -> None:
+    for empty in (read(tmp_path), Records()):
+        assert empty.select().runs.empty
+        assert empty.select("paper").protocol is None
+        assert empty.where({"samples": "4"}).finished.empty
+    with pytest.raises(HarnessError, match="no results folder"):
+        read(tmp_path / "none")
