@@ -47,6 +47,7 @@ def main(debug: bool) -> None:
     harness run --method zarts-mgs --space s1 --dataset digits    search; run it again to resume
     harness list methods                                          what there is
     harness describe zarts-mgs                                    parts, sources, hyper-parameters
+    harness report table2                                         the paper's table, measured beside published
     """
 
 
@@ -189,7 +190,7 @@ def _summary(outcome: Outcome, drawing: Path) -> str:
     return "\n".join(columns(rows))
 
 
-KINDS = ("methods", "spaces", "datasets", "protocols")
+KINDS = ("methods", "spaces", "datasets", "protocols", "reports")
 
 
 @main.command(name="list")
@@ -219,6 +220,10 @@ def _registry(kind: str) -> dict[str, str]:
         from harness.data.catalogue import DATASETS
 
         return dict(DATASETS)
+    if kind == "reports":
+        from reports import REPORTS
+
+        return dict(REPORTS)
     from harness import protocol
 
     loaded = [protocol.load(name) for name in protocol.available()]
@@ -242,6 +247,68 @@ def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> No
     click.echo(json.dumps(description.to_json(), indent=2) if as_json else str(description))
     if drawing is not None and not as_json:
         click.echo(f"drawing: {drawing}")
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "csv", "tex"]),
+    default="md",
+    show_default=True,
+    help="Markdown, CSV with one row per cell, or LaTeX (booktabs).",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write files into this folder instead of printing.")
+@click.option("--results", type=click.Path(path_type=Path), help="Where run folders are kept.  [default: results]")
+@click.option("--protocol", help="Of the runs; needed where there are runs of more than one.")
+@click.option(
+    "--epoch",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Which test error of an evaluation counts.",
+)
+@click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting; may be given again.")
+def report(
+    name: str,
+    form: str,
+    out: Path | None,
+    results: Path | None,
+    protocol: str | None,
+    epoch: str,
+    where: tuple[str, ...],
+) -> None:
+    """The paper's tables: what was measured, beside what is published.
+
+    NAME is one of `harness list reports`; `all` is everything. Without any runs the published values are shown.
+
+    \b
+    harness report table2
+    harness report all --format tex --out report
+    """
+    from harness.files import make_folder, write_atomic
+    from harness.settings import parse_assignments
+    from reports import report as reports
+
+    found = results or Path("results")
+    records = reports.load(found, must_exist=results is not None, warn=_warn)
+    records = records.select(protocol).where(parse_assignments(where))
+    if records.runs.empty:
+        _warn(f"no runs are found in {found}; only published values are shown.")
+    files = reports.files(name, form, records, epoch)
+    if out is None:
+        click.echo(next(iter(files.values())).decode(), nl=False)
+        return
+    for file, content in files.items():
+        path = out / file
+        make_folder(path.parent)
+        write_atomic(path, content)
+        click.echo(str(path))
+
+
+def _warn(message: str) -> None:
+    click.echo(f"harness: {message}", err=True)
 
 
 @main.group()

@@ -1,0 +1,181 @@
+"""Statistics on sets of runs: intervals, comparisons with the published values, and methods over benchmarks."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import integrate, stats
+
+CONFIDENCE = 0.95
+POWER = 0.8
+MOST_SEEDS = 10_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.4g}, {self.high:.4g}]"
+
+
+# One set of values.
+
+
+def bootstrap_mean(values: Sequence[float], resamples: int = 9999, seed: int = 0) -> Interval | None:
+    """The bias-corrected and accelerated bootstrap interval of the mean (Efron, 1987); None for fewer than 2 values."""
+    sample = np.asarray(values, dtype=float)
+    if len(sample) < 2:
+        return None
+    if np.ptp(sample) == 0:  # no resample differs
+        return Interval(sample[0], sample[0])
+    found = stats.bootstrap((sample,), np.mean, confidence_level=CONFIDENCE, n_resamples=resamples, rng=seed)
+    return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
+
+
+def population_std(values: Sequence[float]) -> float | None:
+    """With n in the denominator, as the paper has it; None for fewer than 2 values."""
+    return float(np.std(values)) if len(values) > 1 else None
+
+
+def sample_std(values: Sequence[float]) -> float:
+    """With n - 1 in the denominator."""
+    return float(np.std(values, ddof=1))
+
+
+# Half-widths: how far a measured and a published value may lie apart by chance, in 95 of 100 cases.
+
+
+def half_width_of_means(values: Sequence[float], published_std: float | None, published_n: int) -> float:
+    """Welch's interval of a difference of means; the published std is over n. Without one, both spreads are taken to be
+    the measured one."""
+    n, s = len(values), sample_std(values)
+    if published_std is None:
+        return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * s * math.sqrt(1 / n + 1 / published_n)
+    a, b = s**2 / n, published_std**2 / (published_n - 1)  # the sample variance over n is the population's over n - 1
+    if a + b == 0:
+        return 0.0
+    freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (published_n - 1))
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(a + b)
+
+
+def half_width_of_bests(values: Sequence[float]) -> float:
+    """Of the difference of two bests of n values, both drawn from the normal distribution that the values suggest."""
+    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(2) * _std_of_best(len(values)) * sample_std(values)
+
+
+def half_width_of_singles(values: Sequence[float]) -> float:
+    """Of the difference of two single draws."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * math.sqrt(2) * sample_std(values)
+
+
+def half_width_of_single_and_mean(values: Sequence[float]) -> float:
+    """Of the difference of a single draw from the mean of the values: the prediction interval."""
+    n = len(values)
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(1 + 1 / n) * sample_std(values)
+
+
+@lru_cache
+def _std_of_best(n: int) -> float:
+    """The standard deviation of the smallest of n standard normal values."""
+
+    def moment(k: int) -> float:
+        return integrate.quad(lambda x: x**k * n * stats.norm.pdf(x) * stats.norm.sf(x) ** (n - 1), -12, 12)[0]
+
+    return math.sqrt(moment(2) - moment(1) ** 2)
+
+
+# Methods over benchmarks. `scores` has a row per benchmark and a column per method; lower is better.
+
+
+def compare(scores: pd.DataFrame) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test of every pair of methods over the benchmarks that both have, with Holm's correction
+    over the pairs. Columns: a, b, benchmarks, median_difference (a - b), p, p_holm; p is nan where fewer than 2
+    benchmarks differ."""
+    rows = []
+    for a, b in combinations(scores.columns, 2):
+        both = scores[[a, b]].dropna()
+        difference = both[a] - both[b]
+        p = math.nan
+        if (difference != 0).sum() > 1:
+            with warnings.catch_warnings():  # ties make it fall back on the normal approximation, which it says
+                warnings.simplefilter("ignore")
+                p = float(stats.wilcoxon(difference).pvalue)
+        rows.append((a, b, len(both), float(difference.median()) if len(both) else math.nan, p))
+    table = pd.DataFrame(rows, columns=["a", "b", "benchmarks", "median_difference", "p"])
+    return table.assign(p_holm=holm(table.p))
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's (1979) step-down adjustment; nan stays nan and does not count."""
+    order = p.dropna().sort_values().index
+    factors = np.arange(len(order), 0, -1)
+    adjusted = np.minimum(np.maximum.accumulate(p[order].to_numpy() * factors), 1.0)
+    return pd.Series(adjusted, index=order).reindex(p.index)
+
+
+def wins(scores: pd.DataFrame) -> pd.DataFrame:
+    """On how many benchmarks the row's method is better than the column's; a tie is no win for either."""
+    methods = list(scores.columns)
+    return pd.DataFrame([[int((scores[a] < scores[b]).sum()) for b in methods] for a in methods], methods, methods)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Average ranks over the benchmarks on which all methods have a score (Demšar, JMLR 2006)."""
+
+    mean: pd.Series
+    benchmarks: int
+    friedman_p: float
+    """Of the hypothesis that all methods are equal; nan for fewer than 3 methods."""
+    critical_difference: float
+    """Nemenyi's: average ranks closer than this are not told apart."""
+
+
+def ranks(scores: pd.DataFrame) -> Ranks | None:
+    """None where fewer than 2 methods share 2 benchmarks."""
+    complete = scores.dropna()
+    n, k = complete.shape
+    if n < 2 or k < 2:
+        return None
+    mean = complete.rank(axis=1).mean().sort_values()
+    equal = all(complete[a].equals(complete[complete.columns[0]].rename(a)) for a in complete)
+    p = float(stats.friedmanchisquare(*(complete[m] for m in complete)).pvalue) if k > 2 and not equal else math.nan
+    q = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) / math.sqrt(2)
+    return Ranks(mean, n, p, q * math.sqrt(k * (k + 1) / (6 * n)))
+
+
+def seeds_to_separate(a: Sequence[float], b: Sequence[float]) -> int | None:
+    """How many seeds each of two methods needs for a two-sided t-test at 5 % to find their difference with a power of
+    80 %, if means and pooled spread are as measured. None where either has fewer than 2 values, they do not differ, or
+    more than 10,000 would be needed."""
+    if min(len(a), len(b)) < 2:
+        return None
+    pooled = math.sqrt(((len(a) - 1) * np.var(a, ddof=1) + (len(b) - 1) * np.var(b, ddof=1)) / (len(a) + len(b) - 2))
+    difference = abs(float(np.mean(a) - np.mean(b)))
+    if difference == 0:
+        return None
+    if pooled == 0:
+        return 2
+    low, high = 2, MOST_SEEDS
+    if _power(high, difference / pooled) < POWER:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _power(middle, difference / pooled) >= POWER else (middle + 1, high)
+    return low
+
+
+def _power(n: int, effect: float) -> float:
+    """Of the two-sample t-test with n values each and a difference of so many standard deviations."""
+    freedom, shift = 2 * n - 2, effect * math.sqrt(n / 2)
+    critical = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+    return float(stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift))
