@@ -34,8 +34,8 @@ class Bench:
     scratch: FlatModel
     momentum: Tensor
     """The supernet's momentum buffer (P,); read only."""
-    gates: Callable[[Tensor], Tensor]
-    """alpha (d,) -> gates (rows, widest)."""
+    gates: Callable[[Tensor, str], Tensor]
+    """alpha (d,) and the name of a forward -> gates (rows, widest). What they draw is equal for equal names."""
     training: Training
     lr: float
     train: Batch
@@ -53,7 +53,7 @@ class Bench:
         """The cross-entropy of a batch at alpha, train mode."""
         images, labels = batch
         self.cost.spend(forwards=1, backwards=0, images=len(labels))
-        return F.cross_entropy(model.module(images, self.gates(alpha), self.draw(name)), labels)
+        return F.cross_entropy(model.module(images, self.gates(alpha, name), self.draw(name)), labels)
 
     def alpha_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """d loss / d alpha (d,)."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
-
-from torch import nn
+from typing import Any, Protocol
 
 from harness.errors import HarnessError
 from harness.settings import applicable, declared, override, setting
 from methods.catalogue import CATALOGUE, Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
-from methods.relaxations import Relaxation, Softmax
+from methods.relaxations import Gumbel, Relaxation, Softmax
 from methods.rules.adam import Adam
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
@@ -21,12 +19,27 @@ from methods.rules.rule import Rule
 from methods.schedules import Alternating
 from methods.weights import Training
 from spaces import SPACES, Space
-from spaces.supernet import SumOfOperations
+from spaces.merged import MergedEdge
+from spaces.single_path import SinglePathEdge
+from spaces.supernet import Outgoing, SumOfOperations
 
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
-RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax()}
+RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
 SCHEDULES: dict[str, Alternating] = {"alternating": Alternating()}
+
+
+class EdgePart(Protocol):
+    """What a mixed edge computes."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Builds what leaves one state of a cell."""
+        ...
+
+    def check(self, space: Space) -> None:
+        """Raises HarnessError for a space that this edge does not apply to."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,11 +47,14 @@ class SumEdge:
     """A mixed edge is the gated sum of its operations (DARTS, Eq. 2)."""
 
     @property
-    def outgoing(self) -> Callable[..., nn.Module]:
+    def outgoing(self) -> Outgoing:
         return SumOfOperations
 
+    def check(self, space: Space) -> None:
+        """Any space will do."""
 
-EDGES: dict[str, SumEdge] = {"sum": SumEdge()}
+
+EDGES: dict[str, EdgePart] = {"sum": SumEdge(), "single-path": SinglePathEdge(), "merged": MergedEdge()}
 
 
 @dataclass(frozen=True)
@@ -72,7 +88,7 @@ class Parts:
     rule: Rule
     lookahead: Lookahead
     relaxation: Relaxation
-    edge: SumEdge
+    edge: EdgePart
     schedule: Alternating
     training: Training
     data: Data
@@ -99,8 +115,10 @@ def compose(
 
     Values are set in this order, the later one winning: the parts' defaults, the space's settings, the method's, the
     method's for this space, each of `layers` (a protocol's; names that these parts do not declare are meant for other
-    methods and pass), `user` (names must exist). Raises HarnessError for a bad name or value.
+    methods and pass), `user` (names must exist). Raises HarnessError for a bad name or value, and for a space that the
+    method does not apply to.
     """
+    EDGES[composition.edge].check(space)
     parts: dict[str, Any] = {
         "rule": RULES[composition.rule],
         "lookahead": LOOKAHEADS[composition.lookahead],
@@ -122,12 +140,22 @@ def compose(
     return resolved
 
 
+def applies(composition: Composition, space: Space) -> bool:
+    """Whether a method can search a space."""
+    try:
+        EDGES[composition.edge].check(space)
+    except HarnessError:
+        return False
+    return True
+
+
 def all_settings() -> set[str]:
     """The names of every hyper-parameter of every registered method on every space."""
     return {
         name
         for composition in CATALOGUE.values()
         for space in SPACES.values()
+        if applies(composition, space)
         for part in compose(composition, space).by_name().values()
         for name in declared(part)
     }

@@ -21,6 +21,10 @@ class Clock:
         elapsed = max(0, self.epoch - lag - self.warmup)
         return (1 + math.cos(math.pi * elapsed / (self.epochs - self.warmup))) / 2
 
+    def linear(self) -> float:
+        """From 0 at the first epoch to 1 at the last."""
+        return self.epoch / max(1, self.epochs - 1)
+
 
 @dataclass(frozen=True)
 class Alternating:

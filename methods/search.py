@@ -160,8 +160,12 @@ class Search:
         if self.model.weights is not state.weights or self.model.statistics is not state.statistics:
             self.model.bind(state.weights, state.statistics)
 
-    def _gates(self, alpha: Tensor) -> Tensor:
-        return self.parts.relaxation.gates(alpha, self.space.widths)
+    def _clock(self, state: State) -> Clock:
+        return Clock(state.epoch, self.parts.training.epochs, self.parts.schedule.warmup)
+
+    def _gates(self, alpha: Tensor, clock: Clock, name: str, step: int) -> Tensor:
+        draw = generator(self.seed, f"gates/{name}", step)
+        return self.parts.relaxation.gates(alpha, self.space.widths, clock, draw)
 
     def _train(self, state: State, batch: Batch) -> None:
         """One SGD step on the weights with alpha fixed."""
@@ -169,7 +173,8 @@ class Search:
         step = self._weight_step(state)
         self.model.module.train()
         self.model.gradient.zero_()
-        logits = self.model.module(images, self._gates(state.alpha), self._noise("train", step))
+        gates = self._gates(state.alpha, self._clock(state), "train", step)
+        logits = self.model.module(images, gates, self._noise("train", step))
         loss = F.cross_entropy(logits, labels)
         loss.backward()
         lr = self.parts.training.lr_at(state.epoch)
@@ -188,14 +193,14 @@ class Search:
 
     def _move_alpha(self, state: State, train: Batch) -> None:
         """One update of alpha by the rule, through the lookahead's oracle."""
-        update, parts = state.cost.alpha_steps, self.parts
+        update, parts, clock = state.cost.alpha_steps, self.parts, self._clock(state)
         self.model.module.train()
         self.scratch.module.train()
         bench = Bench(
             model=self.model,
             scratch=self.scratch,
             momentum=state.momentum,
-            gates=self._gates,
+            gates=lambda alpha, name: self._gates(alpha, clock, f"alpha/{name}", update),
             training=parts.training,
             lr=parts.training.lr_at(state.epoch),
             train=train,
@@ -205,7 +210,6 @@ class Search:
             draw=lambda name: self._noise(f"alpha/{name}", update),
             cost=state.cost,
         )
-        clock = Clock(state.epoch, parts.training.epochs, parts.schedule.warmup)
         draw = generator(self.seed, "rule", update)
         move = parts.rule.step(state.alpha, parts.lookahead.oracle(bench), state.memory, clock, draw)
         state.alpha, state.memory = move.alpha, move.memory
@@ -237,10 +241,12 @@ class Search:
     def _validate(self, state: State) -> tuple[float, float]:
         """Mean loss and accuracy over alpha's half, eval mode, without augmentation."""
         self.model.module.eval()
-        gates, sums = self._gates(state.alpha), torch.zeros(2, dtype=torch.float64, device=self.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for number, chosen in enumerate(torch.arange(len(self.valid)).split(VALIDATION_BATCH)):
             images, labels = self.valid.batch(chosen, None)
-            logits = self.model.module(images, gates, self._noise(f"validation-{number}", state.epoch))
+            name = f"validation-{number}"
+            gates = self._gates(state.alpha, self._clock(state), name, state.epoch)
+            logits = self.model.module(images, gates, self._noise(name, state.epoch))
             loss = F.cross_entropy(logits, labels, reduction="sum")
             sums += torch.stack([loss.double(), (logits.argmax(dim=1) == labels).sum().double()])
         loss_sum, correct = (sums / len(self.valid)).tolist()

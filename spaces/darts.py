@@ -7,7 +7,7 @@ Sources: ZARTS supplement, section 2.1; DARTS model_search.py; R-DARTS spaces.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from spaces.space import Edge, Final, Space, argmax
 if TYPE_CHECKING:
     from torch import nn
 
-    from spaces.supernet import Supernet
+    from spaces.supernet import Outgoing, Supernet
 
 INPUTS, NODES, KEPT = 2, 4, 2
 PAIRS = tuple((source, target) for target in range(INPUTS, INPUTS + NODES) for source in range(target))
@@ -72,7 +72,7 @@ class DartsSpace(Space):
     def divisor(self, macro: DartsMacro) -> int:
         return 4 if macro.stem == "cifar" else 32
 
-    def supernet(self, macro: DartsMacro, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
+    def supernet(self, macro: DartsMacro, classes: int, outgoing: Outgoing) -> Supernet:
         from spaces.supernet import DartsSupernet
 
         return DartsSupernet(self, macro, classes, outgoing)

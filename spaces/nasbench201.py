@@ -5,7 +5,7 @@ Source: Dong & Yang, NAS-Bench-201 (ICLR 2020); AutoDL-Projects search_cells.py:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from spaces.space import Edge, Final, Space, argmax
 if TYPE_CHECKING:
     from torch import nn
 
-    from spaces.supernet import Supernet
+    from spaces.supernet import Outgoing, Supernet
 
 STATES = 4
 EDGES = tuple(Edge(source, target, NB201_OPERATIONS) for target in range(1, STATES) for source in range(target))
@@ -50,7 +50,7 @@ class NasBench201Space(Space):
     def divisor(self, macro: NasBench201Macro) -> int:
         return 4
 
-    def supernet(self, macro: NasBench201Macro, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
+    def supernet(self, macro: NasBench201Macro, classes: int, outgoing: Outgoing) -> Supernet:
         from spaces.supernet import NasBench201Supernet
 
         return NasBench201Supernet(self, macro, classes, outgoing)

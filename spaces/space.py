@@ -6,16 +6,16 @@ A space is data and pure functions; its networks are built on demand, so listing
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.genotype import Genotype
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from spaces.supernet import Supernet
+    from spaces.supernet import Outgoing, Supernet
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,18 @@ class Space(ABC):
     def dimension(self) -> int:
         return sum(self.widths)
 
+    def restricted(self, kept: Sequence[Sequence[str]]) -> Self:
+        """This space with only the kept operations on its edges, one entry per row of alpha; their order stays."""
+        rows = iter(kept)
+        cells = {
+            kind: tuple(
+                replace(edge, operations=tuple(name for name in edge.operations if name in row))
+                for edge, row in zip(edges, rows, strict=False)
+            )
+            for kind, edges in self.cells.items()
+        }
+        return replace(self, cells=cells)
+
     def derive(self, probabilities: Sequence[Sequence[float]]) -> Genotype:
         """The genotype for one row of operation probabilities per edge, in alpha's row order."""
         cells, start = [], 0
@@ -84,7 +96,7 @@ class Space(ABC):
         """By how much the supernet divides the side of its images: the side must be a multiple."""
 
     @abstractmethod
-    def supernet(self, macro: Any, classes: int, outgoing: Callable[..., nn.Module]) -> Supernet:
+    def supernet(self, macro: Any, classes: int, outgoing: Outgoing) -> Supernet:
         """The one-shot network that holds all candidates. `outgoing` builds what leaves one state of a cell: the edge
         part of a method, e.g. `spaces.supernet.SumOfOperations`."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -28,8 +28,22 @@ POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
 Build = Callable[[str, int, int], nn.Module]
 """(operation, channels, stride) -> the candidate as it is in search."""
-Gates = Sequence[Sequence[Tensor]]
-"""One scalar per operation and edge of a cell."""
+Gates = Sequence[Any]
+"""One entry per edge of a cell, as the edge part's `prepare` makes them."""
+
+
+class Outgoing(Protocol):
+    """The edge part of a method: builds what leaves one state of a cell. The module built is called with the state
+    (B, C, H, W), the prepared gates of its cell and the randomness of this forward, and yields (target state,
+    contribution) edge by edge."""
+
+    def prepare(self, gates: Tensor) -> Gates:
+        """The gates (rows, widest) as the modules want them; called once per forward of a supernet, for all rows."""
+        ...
+
+    def __call__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> nn.Module:
+        """`edges` with their rows, all leaving one state."""
+        ...
 
 
 class Supernet(nn.Module):
@@ -52,8 +66,14 @@ class SumOfOperations(nn.Module):
             for _, edge in edges
         )
 
-    def forward(self, x: Tensor, gates: Gates, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
-        """Yields (target state, contribution) edge by edge."""
+    @staticmethod
+    def prepare(gates: Tensor) -> Sequence[Sequence[Tensor]]:
+        """One scalar per operation and edge."""
+        return [row.unbind() for row in gates.unbind()]
+
+    def forward(
+        self, x: Tensor, gates: Sequence[Sequence[Tensor]], draw: Generator | None
+    ) -> Iterator[tuple[int, Tensor]]:
         rectified = torch.relu(x)
         shared = {name: pool(x) for name, pool in self.shared.items()}
         for (row, edge), own in zip(self.edges, self.own, strict=True):
@@ -61,13 +81,14 @@ class SumOfOperations(nn.Module):
             for name, gate in zip(edge.operations, gates[row], strict=False):
                 if name == "none" and len(edge.operations) > 1:
                     continue  # zero whatever its gate
-                y = shared[name] if name in shared else _evaluate(cast(nn.ModuleDict, own)[name], x, rectified, draw)
+                y = shared[name] if name in shared else evaluate(cast(nn.ModuleDict, own)[name], x, rectified, draw)
                 total = y * gate if total is None else torch.addcmul(total, y, gate)
             assert total is not None
             yield edge.target, total
 
 
-def _evaluate(operation: nn.Module, x: Tensor, rectified: Tensor, draw: Generator | None) -> Tensor:
+def evaluate(operation: nn.Module, x: Tensor, rectified: Tensor, draw: Generator | None) -> Tensor:
+    """The operation on a state x, of which the rectified values are at hand."""
     return operation.after(rectified) if isinstance(operation, Rectified) else apply(operation, x, draw)
 
 
@@ -81,7 +102,7 @@ class MixedGraph(nn.Module):
         channels: int,
         strides: Sequence[int],
         build: Build,
-        outgoing: Callable[..., nn.Module],
+        outgoing: Outgoing,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -122,7 +143,7 @@ class DartsCell(nn.Module):
         channels: int,
         after_reduction: bool,
         reduction: bool,
-        outgoing: Callable[..., nn.Module],
+        outgoing: Outgoing,
     ) -> None:
         super().__init__()
         self.preprocess0 = (
@@ -140,9 +161,9 @@ class DartsCell(nn.Module):
 class DartsSupernet(Supernet):
     """Stem, `cells` cells of which those at cells//3 and 2*cells//3 halve the map and double the channels, head."""
 
-    def __init__(self, space: DartsSpace, macro: DartsMacro, classes: int, outgoing: Callable[..., nn.Module]) -> None:
+    def __init__(self, space: DartsSpace, macro: DartsMacro, classes: int, outgoing: Outgoing) -> None:
         super().__init__()
-        self.rows = {kind: len(edges) for kind, edges in space.cells.items()}
+        self.normal_rows, self.prepare = len(space.cells["normal"]), outgoing.prepare
         channels, stem = macro.channels, STEM_MULTIPLIER * macro.channels
         self.stem = STEMS[macro.stem](stem)
         c_before, c_previous, after_reduction = stem, stem, macro.stem == "imagenet"
@@ -157,7 +178,8 @@ class DartsSupernet(Supernet):
         self.classifier = nn.Linear(c_previous, classes)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
-        normal, reduce = (_scalars(rows) for rows in gates.split(list(self.rows.values())))
+        rows = self.prepare(gates)
+        normal, reduce = rows[: self.normal_rows], rows[self.normal_rows :]
         s0, s1 = self.stem(x)
         for index, cell in enumerate(self.cells):
             s0, s1 = s1, cell(s0, s1, reduce if index in self.reductions else normal, draw)
@@ -165,7 +187,7 @@ class DartsSupernet(Supernet):
 
 
 class NasBench201Cell(nn.Module):
-    def __init__(self, edges: Sequence[Edge], channels: int, outgoing: Callable[..., nn.Module]) -> None:
+    def __init__(self, edges: Sequence[Edge], channels: int, outgoing: Outgoing) -> None:
         super().__init__()
         strides = [1] * (STATES - 1)
         self.graph = MixedGraph(edges, 1, channels, strides, nasbench201_candidate, outgoing)
@@ -177,10 +199,9 @@ class NasBench201Cell(nn.Module):
 class NasBench201Supernet(Supernet):
     """Stem, three stages of cells with a residual block of stride 2 before the second and the third, head."""
 
-    def __init__(
-        self, space: NasBench201Space, macro: NasBench201Macro, classes: int, outgoing: Callable[..., nn.Module]
-    ) -> None:
+    def __init__(self, space: NasBench201Space, macro: NasBench201Macro, classes: int, outgoing: Outgoing) -> None:
         super().__init__()
+        self.prepare = outgoing.prepare
         widths = [macro.channels, 2 * macro.channels, 4 * macro.channels]
         self.stem = image_stem(widths[0])
         self.stages = nn.ModuleList(
@@ -192,15 +213,11 @@ class NasBench201Supernet(Supernet):
         self.classifier = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
-        scalars = _scalars(gates)
+        rows = self.prepare(gates)
         x = self.stem(x)
         for index, stage in enumerate(self.stages):
             if index > 0:
                 x = self.reductions[index - 1](x)
             for cell in cast(nn.ModuleList, stage):
-                x = cell(x, scalars, draw)
+                x = cell(x, rows, draw)
         return self.classifier(torch.relu(self.norm(x)).mean((2, 3)))
-
-
-def _scalars(gates: Tensor) -> Gates:
-    return [row.unbind() for row in gates.unbind()]

@@ -14,6 +14,7 @@ from harness.types import Cost
 from methods.batches import Batches
 from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
 from methods.relaxations import Softmax
+from methods.schedules import Clock
 from methods.weights import FlatModel, Training
 from spaces import SPACES
 from spaces.supernet import SumOfOperations
@@ -43,7 +44,7 @@ def make_bench(name="s2", seed=0):
         model,
         scratch,
         momentum,
-        lambda alpha: Softmax().gates(alpha, space.widths),
+        lambda alpha, name: Softmax().gates(alpha, space.widths, Clock(0, 1, 0), torch.Generator()),
         Training(),
         LR,
         train,
@@ -74,7 +75,7 @@ def functional_loss(bench, weights, alpha, batch):
         piece.view(p.shape[0], *p.shape[2:], p.shape[1]).permute(0, 3, 1, 2) if p.dim() == 4 else piece.view(p.shape)
         for piece, p in zip(pieces, bench.model.parameters, strict=True)
     ]
-    logits = torch.func.functional_call(twin, dict(zip(names, shaped, strict=True)), (batch[0], bench.gates(alpha)))
+    logits = torch.func.functional_call(twin, dict(zip(names, shaped, strict=True)), (batch[0], bench.gates(alpha, "")))
     return F.cross_entropy(logits, batch[1])
 
 
@@ -116,7 +117,7 @@ def reference_candidate_loss(bench, alpha, steps, lr=LR, momentum=True):
         )
         if momentum:
             optimizer.state[p]["momentum_buffer"] = shaped.clone()
-    gates = bench.gates(alpha)
+    gates = bench.gates(alpha, "")
     for i in range(steps):
         x, y = bench.batches("finetune", 8).at(bench.update * steps + i)
         optimizer.zero_grad()
