@@ -20,7 +20,7 @@ from harness.settings import Declared, declared
 from harness.text import cell_rows, columns
 from methods import CATALOGUE, METHODS
 from methods.catalogue import Composition
-from methods.parts import all_settings, compose
+from methods.parts import all_settings, applies, compose
 from spaces import SPACES, Space
 from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
@@ -53,7 +53,7 @@ class Description:
 
 def describe(name: str, classes: int) -> Description:
     """Raises HarnessError for a name that is nothing known."""
-    if name in CATALOGUE:
+    if name in METHODS:
         return _method(name)
     if name in SPACES:
         return _space(SPACES[name], classes)
@@ -98,23 +98,34 @@ def draw(description: Description, path: Path) -> None:
 
 
 def _method(name: str) -> Description:
-    composition = METHODS[name].composition
+    name, composition = METHODS[name].name, METHODS[name].composition
     parts = compose(composition, SPACES["darts"]).by_name()
     settings = {key: declared(part) for key, part in parts.items()}
-    facts = {
+    described = {
         item.name: {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
         for key, items in settings.items()
         for item in items.values()
     }
     sections = {
         "summary": [composition.summary],
-        "source": [composition.source],
+        "source": composition.source.split("; "),
         "parts": columns(list(composition.parts.items())),
+        "spaces": [", ".join(space.name for space in _spaces(composition))],
         "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
         **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
-        "different on other spaces": _on_spaces(composition, set(facts)),
+        "different on other spaces": _on_spaces(composition, set(described)),
     }
-    return Description(name, "method", sections, {**composition.parts, "settings": facts})
+    facts = {
+        **composition.parts,
+        "spaces": [space.name for space in _spaces(composition)],
+        "settings": described,
+    }
+    return Description(name, "method", sections, facts)
+
+
+def _spaces(composition: Composition) -> list[Space]:
+    """Those that a method can search."""
+    return [space for space in SPACES.values() if applies(composition, space)]
 
 
 def _settings(items: Mapping[str, Declared]) -> list[str]:
@@ -131,7 +142,7 @@ def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
 def _on_spaces(composition: Composition, names: set[str]) -> list[str]:
     """One entry for the spaces that change the same settings to the same values."""
     spaces: dict[str, list[str]] = {}
-    for space in SPACES.values():
+    for space in _spaces(composition):
         values = {**space.settings, **composition.settings, **composition.on.get(space.name, {})}
         changed = {k: v for k, v in values.items() if k in names and composition.settings.get(k) != v}
         if changed:

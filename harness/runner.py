@@ -95,12 +95,12 @@ def plan(request: Request) -> Plan:
     known = all_settings()
     for name in sorted(request.protocol.mentioned() - known):
         raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
-    layers = request.protocol.layers(request.method, request.space, dataset)
+    layers = request.protocol.layers(method.name, request.space, dataset)
     parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
     spec = {
         "format": FORMAT,
         "protocol": {"name": request.protocol.name, "version": request.protocol.version},
-        "method": request.method,
+        "method": method.name,
         "parts": method.composition.parts,
         "space": request.space,
         "dataset": dataset,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from harness.errors import unknown
-from methods.catalogue import CATALOGUE
+from methods.catalogue import ALIASES, CATALOGUE
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -22,12 +22,13 @@ class _Methods(Mapping[str, "Method"]):
     def __getitem__(self, name: str) -> Method:
         from methods.method import Method
 
+        name = ALIASES.get(name, name)
         if name not in CATALOGUE:
             raise unknown("method", name, CATALOGUE)
         return Method(name, CATALOGUE[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in CATALOGUE
+        return name in CATALOGUE or name in ALIASES
 
     def __iter__(self) -> Iterator[str]:
         return iter(CATALOGUE)

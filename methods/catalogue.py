@@ -1,4 +1,5 @@
-"""The methods, one literal entry each: which parts they are made of, what they set, and where they come from.
+"""The methods: which parts they are made of, what they set, and where they come from. One literal entry each, and the
+crosses of five of them with the variants of their parts, which are generated.
 
 Needs no torch, so that `harness list methods` answers at once. `methods.parts` turns names into parts.
 """
@@ -6,7 +7,7 @@ Needs no torch, so that `harness list methods` answers at once. `methods.parts` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -31,9 +32,25 @@ class Composition:
         return {key: getattr(self, key) for key in ("rule", "lookahead", "relaxation", "edge", "schedule")}
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Other parts, under which every base method can run; `prefix` goes before its name."""
+
+    prefix: str
+    summary: str
+    source: str
+    parts: Mapping[str, Any]
+    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of(self, base: Composition) -> Composition:
+        """The base method with these parts."""
+        on = {name: {**base.on.get(name, {}), **self.on.get(name, {})} for name in {**base.on, **self.on}}
+        return replace(base, source=f"{base.source}; {self.source}", on=on, **self.parts)
+
+
 _ZARTS = {"warmup": 10, "cadence": 10}
 
-CATALOGUE: dict[str, Composition] = {
+_METHODS = {
     "darts-1st": Composition(
         "gradient of the validation loss at the current weights",
         "DARTS (Liu et al., ICLR 2019), section 2.3",
@@ -76,3 +93,63 @@ CATALOGUE: dict[str, Composition] = {
         settings=_ZARTS | {"weight_mode": "released", "proposal": "sum", "sigma_lag": 1, "finetune": "released"},
     ),
 }
+
+GUMBEL = Variant(
+    "g",
+    "one operation per edge, sampled",
+    "GDAS (Dong & Yang, CVPR 2019), ZARTS supplement 2.6",
+    {"relaxation": "gumbel", "edge": "single-path"},
+    {"nasbench201": {"unchosen_gates": "added"}},
+)
+MERGED = Variant(
+    "merge",
+    "the convolutions of an edge merged into one",
+    "MergeNAS (Wang et al., IJCAI 2020), ZARTS supplement 2.6",
+    {"edge": "merged"},
+)
+CROSSES = ((GUMBEL,), (MERGED,))
+"""Variants of one part exclude each other: a merged edge has no single operation to run, so it is not sampled."""
+BASES = ("darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld")
+ALIASES = {
+    "g-zarts-mgs": "gzas",
+    "merge-zarts-mgs": "mergezarts",
+    "merge-darts-1st": "mergenas-1st",
+    "merge-darts-2nd": "mergenas-2nd",
+}
+"""Crosses that have a name of their own in the papers; both names are understood."""
+
+
+def crosses() -> dict[str, Composition]:
+    """Every base method under every combination of variants."""
+    found = {}
+    for variants in CROSSES:
+        for base in BASES:
+            composition = _METHODS[base]
+            for variant in variants:
+                composition = variant.of(composition)
+            summary = f"{base}, {', '.join(variant.summary for variant in variants)}"
+            name = "-".join([*(variant.prefix for variant in variants), base])
+            found[ALIASES.get(name, name)] = replace(composition, summary=summary)
+    return found
+
+
+def _gdas() -> Composition:
+    """GDAS is DARTS' first order with sampling, under settings of its own."""
+    return replace(
+        GUMBEL.of(_METHODS["darts-1st"]),
+        summary="gradient of the loss of one sampled sub-network per step",
+        source="GDAS (Dong & Yang, CVPR 2019); AutoDL-Projects configs/search-opts/GDAS-NASNet-CIFAR.config; "
+        "AutoDL-Projects configs/nas-benchmark/algos/GDAS.config",
+        settings={
+            "epochs": 250,
+            "batch": 256,
+            "valid_batch": 256,
+            "nesterov": True,
+            "weight_decay": 5e-4,
+            "order": "weights-first",
+        },
+        on={"nasbench201": {**GUMBEL.on["nasbench201"], "batch": 64, "valid_batch": 64}},
+    )
+
+
+CATALOGUE: dict[str, Composition] = {**_METHODS, "gdas": _gdas(), **crosses()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from harness.types import TIMINGS
+from methods import METHODS
 
 CLASSES = 4
 SIZE = 8
@@ -49,8 +50,8 @@ class ToyDataset:
 
 def small_settings(method: str, space: str, **more):
     """Settings with which a search of this method on this space takes about a second."""
-    settings = dict(SMALL) | (ZARTS if method.startswith("zarts") else {})
-    if method == "zarts-gld":
+    settings = dict(SMALL) | (ZARTS if METHODS[method].composition.lookahead == "fine-tuned" else {})
+    if method.endswith("zarts-gld"):
         settings |= {"smallest_radius": 0.05}
     if space == "nasbench201":
         settings |= {"cells": 1}

@@ -1,0 +1,73 @@
+"""The methods by name: which there are, what the generated crosses are made of, and which are refused where."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.types import Budget
+from methods import CATALOGUE, METHODS
+from methods.catalogue import ALIASES, BASES, crosses
+from methods.parts import EDGES, LOOKAHEADS, RELAXATIONS, RULES, SCHEDULES, applies
+from spaces import SPACES
+
+PARTS = {"rule": RULES, "lookahead": LOOKAHEADS, "relaxation": RELAXATIONS, "edge": EDGES, "schedule": SCHEDULES}
+
+
+def parts(method, space="darts"):
+    return METHODS[method].parts(SPACES[space], Budget())
+
+
+def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
+    used = {key: {composition.parts[key] for composition in CATALOGUE.values()} for key in PARTS}
+    assert used == {key: set(registry) for key, registry in PARTS.items()}
+
+
+def test_hard_gates_and_the_edge_that_runs_one_operation_go_together():
+    for name, composition in CATALOGUE.items():
+        assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
+    for prefix in ("g", "merge"):
+        name = f"{prefix}-{base}"
+        ours, theirs = METHODS[name].composition, CATALOGUE[base]
+        assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
+        assert theirs.source in ours.source
+        assert base in ours.summary
+    assert parts(f"g-{base}").relaxation == RELAXATIONS["gumbel"]
+    assert parts(f"merge-{base}").edge == EDGES["merged"]
+
+
+def test_names_of_the_papers_are_those_of_crosses():
+    for name, paper in ALIASES.items():
+        assert METHODS[name].name == METHODS[paper].name == paper
+        assert name not in CATALOGUE
+        assert name in METHODS
+    assert METHODS["gzas"].composition.rule == METHODS["mergezarts"].composition.rule == "mgs"
+    assert METHODS["mergenas-2nd"].composition.lookahead == "unrolled"
+    assert set(crosses()) >= {"g-zarts-rs", "g-zarts-gld", "merge-zarts-gld", "mergezarts", "gzas"}
+
+
+def test_gdas_has_the_settings_of_its_own_code():
+    gdas = parts("gdas")
+    assert (gdas.training.epochs, gdas.training.batch, gdas.data.valid_batch) == (250, 256, 256)
+    assert (gdas.training.nesterov, gdas.training.weight_decay, gdas.rule.alpha_lr) == (True, 5e-4, 3e-4)
+    assert gdas.schedule.order == "weights-first"
+    assert gdas.edge.unchosen_gates == "ignored"
+    benchmark = parts("gdas", "nasbench201")
+    assert (benchmark.training.batch, benchmark.edge.unchosen_gates) == (64, "added")
+    assert parts("gzas").training == parts("zarts-mgs").training
+    assert parts("gzas", "nasbench201").edge.unchosen_gates == "added"
+    assert parts("g-darts-1st", "nasbench201").schedule.order == "weights-first"
+
+
+@pytest.mark.parametrize("space", ["s1", "s2", "s3", "s4", "nasbench201"])
+def test_a_merged_edge_is_refused_where_a_convolution_is_missing(space):
+    for name, composition in CATALOGUE.items():
+        merged = composition.edge == "merged"
+        assert applies(composition, SPACES[space]) != merged, name
+        if merged:
+            with pytest.raises(HarnessError, match="shares one kernel"):
+                parts(name, space)
