@@ -313,7 +313,11 @@ def _warn(message: str) -> None:
 
 @main.group()
 def data() -> None:
-    """Fetch and verify data sets."""
+    """Fetch, import and verify data sets and tables."""
+
+
+NASBENCH201 = "nasbench201"
+"""Beside the data sets, a table of what training every cell of that space gave."""
 
 
 def _data_options(command: Any) -> Any:
@@ -340,10 +344,41 @@ def prepare(dataset: str, root: Path | None) -> None:
 @data.command()
 @_data_options
 def check(dataset: str, root: Path | None) -> None:
-    """Read every image of a data set that is here, and say what it holds."""
-    from harness import data as datasets
+    """Read every image of a data set that is here, or the table of nasbench201, and say what it holds."""
+    if dataset == NASBENCH201:
+        click.echo(_table_summary())
+    else:
+        from harness import data as datasets
 
-    click.echo(str(datasets.check(dataset, root)))
+        click.echo(str(datasets.check(dataset, root)))
+
+
+@data.command(name="import")
+@click.argument("table", type=click.Choice([NASBENCH201]))
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(table: str, file: Path) -> None:
+    """Make the TABLE that later commands look cells up in.
+
+    FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a CSV file. None of
+    them is trusted: what would run code is refused.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from harness.data.nasbench201 import import_table, size
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"reading {file.name}", total=2 * size(file))
+        import_table(file, advance=lambda count: progress.advance(task, count))
+    click.echo(_table_summary())
+
+
+def _table_summary() -> str:
+    from harness.data.nasbench201 import summary
+    from harness.nasbench201 import default_path, open_table
+
+    return summary(open_table(), default_path())
 
 
 if __name__ == "__main__":

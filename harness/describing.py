@@ -16,6 +16,7 @@ from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
 from harness.errors import HarnessError, unknown
 from harness.files import read_object
 from harness.genotype import Genotype, looks_like, parse
+from harness.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
 from harness.settings import Declared, declared
 from harness.text import cell_rows, columns
 from methods import CATALOGUE, METHODS
@@ -228,7 +229,30 @@ def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Descrip
         "notation": [str(genotype)],
         "final networks": columns([COUNTED, *(_count_row(label, count) for label, count in networks.items())]),
     }
+    if genotype.family == "nasbench201":
+        sections["trained from scratch (NAS-Bench-201's table), accuracy in %"], facts["table"] = _looked_up(genotype)
     return Description(name, kind, sections, facts, genotype)
+
+
+def _looked_up(genotype: Genotype) -> tuple[list[str], dict[str, Any] | None]:
+    """What the table says of the cell, or why it says nothing."""
+    try:
+        table = open_table()
+    except HarnessError as error:
+        return [str(error)], None
+    index, row = table.index(genotype), table.row(genotype)
+    rows = [("data set", "evaluated on", *(f"{epochs} epochs" for epochs in EPOCHS), f"seeds of {EPOCHS[-1]} epochs")]
+    for dataset, splits in SPLITS.items():
+        for split in splits:
+            keys = [f"accuracy/{dataset}/{split}/{epochs}" for epochs in EPOCHS]
+            means = [f"{row[f'{key}/{MEAN}']:.3f}" if f"{key}/{MEAN}" in row else "-" for key in keys]
+            trials = {seed: row.get(f"{keys[-1]}/{seed}") for seed in table.seeds(dataset, split, EPOCHS[-1])}
+            shown = ", ".join(f"{seed}: {value:.3f}" for seed, value in trials.items() if value is not None)
+            if means != ["-", "-"]:
+                rows.append((dataset, split, *means, shown))
+    first = int(table.isomorphs[index])
+    same = "the first of its isomorphic cells" if first == index else f"isomorphic to cell {first}"
+    return [f"index {index}, {same}", *columns(rows)], {"index": index, "isomorphic_to": first, **row}
 
 
 COUNTED = ("size", "parameters", "MACs", "MACs, 2 per BN output, 1 per ReLU input")

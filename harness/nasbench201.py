@@ -124,11 +124,14 @@ class Table:
 
     def trials(self, dataset: str, split: str, epochs: int) -> Column:
         """(seeds, 15625): the accuracies of single trainings, percent, one row for each of `seeds`, NaN where a cell
-        was not trained with that seed. Raises HarnessError where the file holds only the mean."""
-        seeds = self.seeds(dataset, split, epochs)
-        if not seeds:
-            self._accuracies(dataset, split, epochs, "any seed")
+        was not trained with that seed. Raises HarnessError where the file tells none apart."""
+        seeds = self.seeds(dataset, split, epochs) or ("any seed",)
         return np.stack([self._accuracies(dataset, split, epochs, seed) for seed in seeds])
+
+    def row(self, cell: str | Genotype | int) -> dict[str, float]:
+        """All that the file says of a cell, by column."""
+        index = self.index(cell)
+        return {name: float(values[index]) for name, values in self.columns.items() if not np.isnan(values[index])}
 
     def train_seconds(self, dataset: str, epochs: int) -> Column:
         """What training for these epochs took the benchmark's authors, mean over seeds, evaluation not included."""
@@ -220,7 +223,7 @@ def open_table(path: Path | None = None) -> Table:
     if not path.exists():
         raise HarnessError(f"there is no NAS-Bench-201 table at {path}; {HINT}.")
     try:
-        content = pq.read_table(io.BytesIO(path.read_bytes()), use_threads=False)
+        content = pq.ParquetFile(io.BytesIO(path.read_bytes())).read(use_threads=False)
         metadata = {key.decode(): value.decode() for key, value in (content.schema.metadata or {}).items()}
         layout, provenance, digest = metadata["layout"], metadata["provenance"], metadata["sha256"]
         if layout != str(LAYOUT):
@@ -248,14 +251,13 @@ def _structure(operations: Sequence[int]) -> str:
     xautodl/models/cell_searchs/genotypes.py, to_unique_str): a skip stands for what it reads, the order of a sum does
     not matter, and an operation on zero is zero. A sum keeps its zeros, so some cells of one function are told apart.
     """
-    zero, none, skip = "#", NB201_OPERATIONS.index("none"), NB201_OPERATIONS.index("skip_connect")
-    edges = list(zip(operations, SOURCES, strict=True))
-    states = ["0"]
+    zero, states = "#", ["0"]
+    edges = [(NB201_OPERATIONS[place], source) for place, source in zip(operations, SOURCES, strict=True)]
     for first, last in ((0, 1), (1, 3), (3, 6)):
         terms = []
         for operation, source in edges[first:last]:
             read = states[source]
-            vanishes = operation == none or read == zero
-            terms.append(zero if vanishes else read if operation == skip else f"({read})@{operation}")
+            vanishes = operation == "none" or read == zero
+            terms.append(zero if vanishes else read if operation == "skip_connect" else f"({read})@{operation}")
         states.append("+".join(sorted(terms)))
     return states[-1]

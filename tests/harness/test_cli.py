@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from official_nasbench201 import info
 from PIL import Image
+from toy_table import toy_table
 
 from harness import __version__, runner
 from harness.cli import KINDS, main
@@ -152,6 +154,50 @@ def test_data_reads_the_digits(command: str) -> None:
     assert lines[0].startswith("digits: 10 classes, all images 8x8 pixels")
     assert lines[1].startswith("train: 1,437 images")
     assert lines[2].startswith("test: 360 images")
+
+
+def test_the_table_of_nasbench201_is_imported_checked_and_looked_up(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", "cache")
+    missing = "no NAS-Bench-201 table at cache/nasbench201.parquet; make it with `harness data import nasbench201 FILE`"
+    refused(harness("data", "check", "nasbench201"), missing)
+    assert missing in harness("describe", STRING).stdout
+    assert json.loads(harness("describe", STRING, "--json").stdout)["table"] is None
+    table = toy_table()
+    cells = {"meta_archs": list(table.cells), "arch2infos": {}}
+    for index in range(len(table.cells)):
+        cells["arch2infos"][index] = info(table, index, {"less": ["cifar10-valid"]}, (777,))
+    torch.save(cells, "official.pth")
+    result = harness("data", "import", "nasbench201", "official.pth")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("NAS-Bench-201: 15,625 cells in cache/nasbench201.parquet (")
+    assert harness("data", "check", "nasbench201").stdout == result.stdout
+    accuracy = table.accuracy(STRING, "cifar10-valid", "valid", 12, 777)
+    rows = [line.split() for line in harness("describe", STRING).stdout.splitlines()]
+    assert ["cifar10-valid", "valid", f"{accuracy:.3f}", "-"] in rows
+    row = json.loads(harness("describe", STRING, "--json").stdout)["table"]
+    assert row["index"] == table.index(STRING)
+    assert row["accuracy/cifar10-valid/valid/12/mean"] == pytest.approx(accuracy)
+    (here / "cache" / "nasbench201.parquet").write_bytes(b"PAR1")
+    refused(harness("data", "check", "nasbench201"), "cache/nasbench201.parquet is damaged", "data import nasbench201")
+    assert "cache/nasbench201.parquet is damaged" in harness("describe", STRING).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["nasbench101", "x"], "'nasbench101' is not 'nasbench201'"),
+        (["nasbench201", "absent"], "absent does not exist; give NAS-Bench-201's .pth"),
+        (["nasbench201", "tiny.toml"], "tiny.toml cannot be imported: it is not NAS-Bench-201's .pth, NATS-Bench's"),
+    ],
+)
+def test_what_cannot_be_imported(
+    arguments: list[str], fragment: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", "cache")
+    refused(harness("data", "import", *arguments), fragment)
+    assert changes(here) == {"tiny.toml"}
 
 
 def test_a_run_is_summed_up_drawn_and_described(here: Path) -> None:
