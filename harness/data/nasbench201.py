@@ -185,23 +185,26 @@ def _row(trials: Mapping[tuple[str, int], Mapping[str, Any]], epochs: int) -> It
             yield from ((f"accuracy/{dataset}/{split}/{epochs}/{seed}", value) for seed, value in found.items())
             if found:
                 yield f"accuracy/{dataset}/{split}/{epochs}/{MEAN}", fmean(found.values())
-            if all(last in (t["eval_times"] or ()) for t in trained.values()):
-                passes = _passes(official, epochs)
-                yield (
-                    f"eval_seconds/{dataset}/{split}/{epochs}",
-                    fmean(t["eval_times"][name] for t in trained.values() for name in passes),
-                )
-        if all(t["train_times"] for t in trained.values()):
-            yield f"train_seconds/{dataset}/{epochs}", fmean(sum(t["train_times"].values()) for t in trained.values())
+            passes = [_passes(trial, official) for trial in trained.values()]
+            if all(passes):
+                yield f"eval_seconds/{dataset}/{split}/{epochs}", fmean(map(fmean, passes))
+        spent = [[*(trial.get("train_times") or {}).values()] for trial in trained.values()]
+        if all(len(times) == epochs for times in spent):
+            yield f"train_seconds/{dataset}/{epochs}", fmean(map(sum, spent))
         sized = trained.get(SIZE_SEED, next(iter(trained.values())))
         yield f"mparams/{dataset}", sized["params"]
         yield f"mflops/{dataset}", sized["flop"]
 
 
+def _passes(trial: Mapping[str, Any], split: str) -> list[float]:
+    """Seconds of each pass over the split, one after each epoch; none where they were not recorded."""
+    times = trial.get("eval_times") or {}
+    return [times[name] for name in _passes_named(split, trial["epochs"]) if name in times]
+
+
 @cache
-def _passes(split: str, epochs: int) -> list[str]:
-    """The names of the passes over the split, one after each epoch."""
-    return [f"{split}@{epoch}" for epoch in range(epochs)]
+def _passes_named(split: str, epochs: int) -> tuple[str, ...]:
+    return tuple(f"{split}@{epoch}" for epoch in range(epochs))
 
 
 def _from_csv(path: Path, advance: Advance) -> tuple[tuple[str, ...], Mapping[str, Column]]:

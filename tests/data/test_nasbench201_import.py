@@ -153,13 +153,22 @@ def test_both_forms_of_torch_files_without_the_package(
     same_where_held(open_table(import_table(tmp_path / "a.pth", target)), toy, few)
 
 
+@pytest.mark.parametrize(
+    "forget",
+    [
+        lambda trial: trial.update(train_times=None, eval_times={}),
+        lambda trial: (trial.pop("train_times"), trial.pop("eval_times")),
+        lambda trial: trial.update(train_times={199: 3.0}, eval_times={"x-valid": 1.0}),
+    ],
+    ids=["empty", "absent", "partial"],
+)
 def test_costs_that_were_not_recorded_for_all_cells_are_left_out(
-    toy: Table, few: int, tmp_path: Path, target: Path
+    forget: Callable[[dict[str, Any]], object], toy: Table, few: int, tmp_path: Path, target: Path
 ) -> None:
-    """Older trainings have neither times nor an evaluation on every split after every epoch."""
+    """Older trainings were not timed."""
     whole = content(cut(toy), LEAN, SEEDS)
     for trial in whole["arch2infos"][3]["full"]["all_results"].values():
-        trial["train_times"], trial["eval_times"] = None, {}
+        forget(trial)
     torch.save(whole, tmp_path / "a.pth")
     table = open_table(import_table(tmp_path / "a.pth", target))
     assert {name for name in table.columns if "seconds" in name} == {
