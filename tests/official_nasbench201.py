@@ -1,13 +1,17 @@
-"""The content of NAS-Bench-201's and NATS-Bench's own files, filled from a table by the classes of their packages."""
+"""The content of files that can be imported, filled from a table: NAS-Bench-201's and NATS-Bench's own, by the classes
+of their packages or without, and the CSV."""
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 from toy_table import SEEDS
 
 from harness.nasbench201 import Table
@@ -17,6 +21,19 @@ SPLITS = {
     "cifar10": {"ori-test": "test"},
     "cifar100": {"x-valid": "valid", "x-test": "test", "ori-test": "valid+test"},
     "ImageNet16-120": {"x-valid": "valid", "x-test": "test", "ori-test": "valid+test"},
+}
+CSV_MEANS = {
+    "c10valid_valid": "cifar10-valid/valid",
+    "c10_test": "cifar10/test",
+    "c100_valid": "cifar100/valid",
+    "c100_test": "cifar100/test",
+    "in16_valid": "imagenet16-120/valid",
+    "in16_test": "imagenet16-120/test",
+}
+CSV_TRIALS = {
+    "c10valid_valid": "cifar10-valid/valid",
+    "c100_valtest": "cifar100/valid+test",
+    "in16_valtest": "imagenet16-120/valid+test",
 }
 EPOCHS = {"less": 12, "12": 12, "full": 200, "200": 200}
 
@@ -122,3 +139,22 @@ def train_times(spent: float, epochs: int) -> OrderedDict[int, float]:
 @cache
 def eval_times(passes: tuple[tuple[str, float], ...], epochs: int) -> dict[str, float]:
     return {f"{name}@{epoch}": seconds for name, seconds in passes for epoch in range(epochs)}
+
+
+def csv(table: Table) -> bytes:
+    """The table in the layout of the CSV file, as far as it is imported."""
+    columns: dict[str, Any] = {"index": np.arange(len(table.cells)), "arch_str": list(table.cells)}
+    for epochs in (12, 200):
+        for theirs, ours in CSV_MEANS.items():
+            columns[f"{theirs}_acc_{epochs}"] = table.columns[f"accuracy/{ours}/{epochs}/mean"].round(6)
+    for theirs, ours in CSV_TRIALS.items():
+        for seed in SEEDS:
+            values = table.columns[f"accuracy/{ours}/200/{seed}"].round(6)
+            columns[f"{theirs}_acc_200_s{seed}"] = pa.array(values, from_pandas=True)
+    for theirs, ours in {"c10valid": "cifar10-valid", "c100": "cifar100", "in16": "imagenet16-120"}.items():
+        columns[f"train_seconds_200ep_{theirs}"] = table.columns[f"train_seconds/{ours}/200"]
+    for theirs, ours in {"c10": "cifar10", "c100": "cifar100", "in16": "imagenet16-120"}.items():
+        columns |= {f"{kind}_{theirs}": table.columns[f"{kind}/{ours}"] for kind in ("mparams", "mflops")}
+    file = io.BytesIO()
+    pyarrow.csv.write_csv(pa.table(columns), file)
+    return file.getvalue()

@@ -158,7 +158,7 @@ def test_a_flipped_bit_never_gives_other_numbers(table: Table, tmp_path: Path) -
     path = write_toy_table(tmp_path / "table.parquet")
     whole = path.read_bytes()
     found = 0
-    for place in np.random.default_rng(0).integers(len(whole), size=40):
+    for place in np.random.default_rng(0).integers(len(whole), size=15):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
         try:
             opened = open_table(path)
@@ -167,7 +167,7 @@ def test_a_flipped_bit_never_gives_other_numbers(table: Table, tmp_path: Path) -
         else:  # where Parquet has a byte that means nothing
             assert (opened.cells, opened.provenance) == (table.cells, table.provenance)
             assert all(np.array_equal(opened.columns[name], table.columns[name], True) for name in table.columns)
-    assert found > 30
+    assert found > 10
 
 
 def test_operations_are_those_of_the_notation(table: Table) -> None:
