@@ -298,6 +298,8 @@ def report(
         _warn(f"no runs are found in {found}; only published values are shown.")
     files = reports.files(name, form, records, epoch)
     if out is None:
+        if len(files) != 1:
+            raise HarnessError(f"{name} as {form} is {len(files)} files; name a folder for them with --out.")
         click.echo(next(iter(files.values())).decode(), nl=False)
         return
     for file, content in files.items():

@@ -9,6 +9,7 @@ REPORTS = {
     "supp-table2": "test error on S1-S4 with large networks: best, and mean with deviation",
     "supp-table3": "searches on ImageNet itself",
     "supp-table4": "NAS-Bench-201",
+    "statistics": "test errors with intervals, seeds needed, ranks, wins, paired tests, of any runs",
     "all": "everything",
 }
 """The reports by name: what each shows."""

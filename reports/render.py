@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from reports.comparison import Sheet
 from reports.tables import RULE, Cell, Table
 
 LEGEND = "Each cell: published / measured (statistic; verdict). '–': no run."
@@ -32,6 +33,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: i
         for row in (cells[0], rule, *cells[1:])
     ]
     return [f"| {' | '.join(row)} |" for row in aligned]
+
+
+def sheet_markdown(sheet: Sheet) -> str:
+    return (
+        "\n".join([f"## {sheet.title}", "", sheet.note, "", *markdown_table(sheet.header, sheet.rows, sheet.left)])
+        + "\n"
+    )
 
 
 def _markdown_cell(cell: Cell | None) -> str:
@@ -87,7 +95,7 @@ def csv(tables: Sequence[Table]) -> str:
     return tidy(tables).to_csv(index=False, lineterminator="\n")
 
 
-def latex(tables: Sequence[Table]) -> str:
+def latex(tables: Sequence[Table], sheets: Sequence[Sheet] = ()) -> str:
     """A document of booktabs tables; each `table` environment stands alone where booktabs and graphicx are loaded."""
     preamble = [
         r"\documentclass{article}",
@@ -96,7 +104,7 @@ def latex(tables: Sequence[Table]) -> str:
         r"\usepackage{booktabs,graphicx}",
         r"\begin{document}",
     ]
-    return "\n".join([*preamble, *map(_latex_table, tables), r"\end{document}"]) + "\n"
+    return "\n".join([*preamble, *map(_latex_table, tables), *map(_latex_sheet, sheets), r"\end{document}"]) + "\n"
 
 
 def _latex_table(table: Table) -> str:
@@ -110,14 +118,29 @@ def _latex_table(table: Table) -> str:
         if len(row.labels) > 1 and before is not None and before.labels[0] != row.labels[0]:
             body.append(r"\midrule")
         body.append(rf"{text} \\")
-    notes = [LEGEND, *table.notes, *table.reasons(), RULE]
+    return _latex_float(
+        f"{table.title}. Published: {table.source}. Measured: {table.measured_under}.",
+        "l" * len(table.headings) + "r" * len(table.columns),
+        header,
+        body,
+        [LEGEND, *table.notes, *table.reasons(), RULE],
+    )
+
+
+def _latex_sheet(sheet: Sheet) -> str:
+    columns = "l" * sheet.left + "r" * (len(sheet.header) - sheet.left)
+    body = [rf"{' & '.join(map(_tex, row))} \\" for row in sheet.rows]
+    return _latex_float(f"{sheet.title}.", columns, list(map(_tex, sheet.header)), body, [sheet.note])
+
+
+def _latex_float(caption: str, columns: str, header: list[str], body: list[str], notes: list[str]) -> str:
     return "\n".join(
         [
             r"\begin{table}[p]",
-            rf"\caption{{{_tex(f'{table.title}. Published: {table.source}. Measured: {table.measured_under}.')}}}",
+            rf"\caption{{{_tex(caption)}}}",
             r"\centering",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{'l' * len(table.headings)}{'r' * len(table.columns)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             rf"{' & '.join(header)} \\",
             r"\midrule",
@@ -152,6 +175,7 @@ SYMBOLS = {
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "–": "--",
+    "·": r"$\cdot$",
     "<": r"$<$",
     ">": r"$>$",
 }

@@ -165,9 +165,11 @@ def seeds_to_separate(a: Sequence[float], b: Sequence[float]) -> int | None:
         return None
     if pooled == 0:
         return 2
-    low, high = 2, MOST_SEEDS
-    if _power(high, difference / pooled) < POWER:
-        return None
+    low = high = 2
+    while _power(high, difference / pooled) < POWER:  # from below: far above, scipy's distribution is nan
+        low, high = high + 1, 2 * high
+        if low > MOST_SEEDS:
+            return None
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if _power(middle, difference / pooled) >= POWER else (middle + 1, high)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.errors import unknown
 from reports import published, statistics
+from reports.comparison import short
 from reports.layouts import (
     METRICS,
     PAPER_GPU,
@@ -247,8 +248,8 @@ def _cell(layout: Layout, entry: Mapping[str, Any], source: _Trials, printed: Se
     found = source.of(
         method,
         SPACES.get(entry["space"], entry["space"].lower()),
-        _short(layout.search_dataset or entry["dataset"]),
-        _short(entry["dataset"]),
+        short(layout.search_dataset or entry["dataset"]),
+        short(entry["dataset"]),
         size,
         tuple(settings.items()),
     )
@@ -282,7 +283,7 @@ class _Trials:
         self.protocol = None if records.runs.empty else str(records.runs.protocol.iloc[0])
         self.finished = records.finished
         self.groups = dict(list(self.finished.groupby(["method", "space", "dataset"])))
-        evaluations = records.evaluations.assign(target=records.evaluations.dataset.map(_short))
+        evaluations = records.evaluations.assign(target=records.evaluations.dataset.map(short))
         self.evaluations = dict(list(evaluations.groupby("run")))
         self._known: dict[tuple[Any, ...], pd.DataFrame | str] = {}
 
@@ -476,8 +477,3 @@ def _places(values: Sequence[float], marks: int) -> list[int]:
     """1 for the smallest, 2 for the second smallest value, up to `marks`; 0 for the others."""
     best = sorted(set(values))[:marks]
     return [best.index(value) + 1 if value in best else 0 for value in values]
-
-
-def _short(dataset: str) -> str:
-    """ "CIFAR-10" and "cifar10" are the same."""
-    return re.sub(r"[^a-z0-9]", "", dataset.lower())
