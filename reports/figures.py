@@ -1,0 +1,367 @@
+"""Figures of what run folders hold. Every one is drawn for print: a palette for colour-blind readers, and dashes or
+markers beside the colours."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from harness.errors import HarnessError
+from harness.nasbench201 import MEAN, open_table
+from reports import statistics
+from reports.comparison import labelled, means, scores
+from reports.parameters import parameters
+from reports.records import CPU, Records
+
+matplotlib.rcParams["svg.hashsalt"] = "harness"  # the same records give the same bytes
+STYLE: Any = {
+    "figure.dpi": 100,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
+METADATA: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+"""What would make two files of one figure differ."""
+CHANNELS, CELLS = 36, 20
+"""Of the networks whose parameters are drawn (paper, section 5)."""
+CLASSES = {"cifar100": 100}
+MOST_METHODS = 12
+GREY = "#777777"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with what it is called and what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+    def bytes(self, form: str) -> bytes:
+        """As svg, png or pdf; the same figure gives the same bytes."""
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            tight = None if self.figure.get_layout_engine() else "tight"
+            self.figure.savefig(buffer, format=form, dpi=150, bbox_inches=tight, metadata=METADATA[form])
+        return buffer.getvalue()
+
+
+def draw(records: Records, epoch: str = "last") -> list[Plot]:
+    """Every figure that these records have something for."""
+    with matplotlib.rc_context(STYLE), sns.axes_style("whitegrid", rc=STYLE):
+        if records.epochs.empty:
+            return []
+        of_epochs = _labelled_epochs(records)
+        scored = scores(records, epoch)
+        drawn = [
+            *convergence(of_epochs, scored),
+            ess(of_epochs),
+            nasbench201(of_epochs),
+            ablation(records, scored, epoch),
+            cost_against_error(scored),
+            critical_difference(scored),
+        ]
+    return [plot for plot in drawn if plot is not None]
+
+
+def _labelled_epochs(records: Records) -> pd.DataFrame:
+    """The epochs, counted from 1, with what they need of their runs."""
+    runs = records.runs.assign(label=labelled(records.runs))[["run", "label", "space", "dataset"]]
+    return records.epochs.merge(runs, on="run").assign(epoch=lambda frame: frame.epoch + 1)
+
+
+def _figure(rows: int, columns: int, width: float = 3.3, height: float = 2.5) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _lines(ax: Axes, frame: pd.DataFrame, y: str, title: str, unit: str, order: Sequence[str]) -> None:
+    """The mean over runs, and a band from the least to the most."""
+    band = frame.groupby(["label", "epoch"])[y].agg(["mean", "min", "max"]).dropna()
+    for (label, colour), dashes in zip(_colours(order).items(), _dashes(order), strict=True):
+        if label in band.index:
+            line = band.loc[label].astype(float)
+            ax.plot(line.index, line["mean"], color=colour, linestyle=dashes, marker="o" if len(line) == 1 else "")
+            ax.fill_between(line.index, line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
+    ax.set(title=title, xlabel="epoch", ylabel=unit)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _colours(order: Sequence[str]) -> dict[str, Any]:
+    palette = sns.color_palette("colorblind", max(10, len(order)))
+    return dict(zip(order, palette, strict=False))
+
+
+DASHES: tuple[Any, ...] = ("-", *((0, d) for d in ((4, 1.5), (1, 1), (3, 1.2, 1, 1.2), (5, 1, 1, 1, 1, 1), (2, 2))))
+MARKERS = "oXs^DvPph*<>"
+
+
+def _dashes(order: Sequence[str]) -> list[Any]:
+    return [DASHES[i % len(DASHES)] for i in range(len(order))]
+
+
+def _legend(ax: Axes, order: Sequence[str], lines: bool = True) -> None:
+    """In a place of its own: lines, or markers."""
+    ax.set_axis_off()
+    for (label, colour), dashes, marker in zip(_colours(order).items(), _dashes(order), MARKERS, strict=False):
+        style = {"linestyle": dashes} if lines else {"linestyle": "", "marker": marker}
+        ax.plot([], [], color=colour, label=label, **style)
+    ax.legend(loc="center", frameon=False)
+
+
+def convergence(epochs: pd.DataFrame, scored: pd.DataFrame) -> list[Plot]:
+    """Paper, Fig. 2, and supplement, Fig. 3: accuracy, size, and operations without parameters over the epochs."""
+    return [
+        _convergence(group, scored, str(space), str(dataset))
+        for (space, dataset), group in epochs.groupby(["space", "dataset"])
+    ]
+
+
+def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset: str) -> Plot:
+    epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
+    kind = "cell" if space == "nasbench201" else "normal"
+    panels = [("accuracy", "Supernet, validation", "accuracy (%)")]
+    if kind == "normal":
+        classes = CLASSES.get(dataset, 10)
+        counted = epochs.genotype.map(lambda notation: parameters(notation, CHANNELS, CELLS, classes))
+        epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
+        panels.append(("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
+    of_cell = "normal cell" if kind == "normal" else "cell"
+    panels += [
+        (f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", "operations"),
+        (f"operations.{kind}.skip", f"Skip connections, {of_cell}", "operations"),
+    ]
+    panels = [panel for panel in panels if panel[0] in epochs and epochs[panel[0]].notna().any()]
+    order = sorted(epochs.label.unique())[:MOST_METHODS]
+    epochs = epochs[epochs.label.isin(order)]
+    ends = epochs.groupby("run").epoch.max().rename("end")
+    reached = scored[scored.run.isin(ends.index)].merge(ends, left_on="run", right_index=True)
+    places = len(panels) + 1 + (len(reached) > 0)
+    figure, axes = _figure(math.ceil(places / 3), min(3, places))
+    for ax, (column, title, unit) in zip(axes, panels, strict=False):
+        _lines(ax, epochs, column, title, unit, order)
+        if unit == "operations":
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(reached):
+        ax = axes[len(panels)]
+        reached = reached.assign(accuracy=100 - reached.error)
+        sns.stripplot(
+            reached,
+            x="end",
+            y="accuracy",
+            hue="method",
+            hue_order=order,
+            palette=_colours(order),
+            dodge=True,
+            jitter=False,
+            size=4,
+            legend=False,
+            ax=ax,
+        )
+        ax.set(title="Trained cell, test", xlabel="epochs of the search", ylabel="accuracy (%)")
+    _legend(axes[places - 1], order)
+    for ax in axes[places:]:
+        ax.set_axis_off()
+    caption = (
+        f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
+        "to the most. The supernet's accuracy is not the cell's; the trained cell's stands where it was evaluated. "
+        "Parameterless: pooling and skip connections among the chosen operations."
+    )
+    return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
+
+
+def ess(epochs: pd.DataFrame) -> Plot | None:
+    """Supplement, Fig. 2: effective sample size and its ratio to the number of samples."""
+    if "rule.ess" not in epochs or epochs["rule.ess"].notna().sum() == 0:
+        return None
+    epochs = epochs[epochs["rule.ess"].notna()]
+    order = sorted(epochs.label.unique())[:MOST_METHODS]
+    figure, axes = _figure(1, 3)
+    _lines(axes[0], epochs, "rule.ess", "Effective sample size", "ESS", order)
+    _lines(axes[1], epochs, "rule.esr", "Effective sample ratio", "ESS / N", order)
+    _legend(axes[2], order)
+    caption = (
+        "Mean over the updates of an epoch, all spaces and data sets together; the band is from the least to the most."
+    )
+    return Plot("ess", "Effective sample size of MGS", caption, figure)
+
+
+DATASETS201 = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
+
+
+def nasbench201(epochs: pd.DataFrame) -> Plot | None:
+    """Supplement, Fig. 4: the table's accuracy of the cell that each epoch would give. None without the table."""
+    epochs = epochs[epochs.space == "nasbench201"]
+    if epochs.empty:
+        return None
+    try:
+        table = open_table()
+    except HarnessError:
+        return None
+    order = sorted(epochs.label.unique())[:MOST_METHODS]
+    figure, axes = _figure(1, 4)
+    for ax, (dataset, title) in zip(axes, DATASETS201.items(), strict=False):
+        of_cells = {cell: table.accuracy(cell, dataset, "test", 200, MEAN) for cell in epochs.genotype.unique()}
+        _lines(ax, epochs.assign(found=epochs.genotype.map(of_cells)), "found", title, "test accuracy (%)", order)
+        best = float(np.nanmax(table.column(dataset, "test", 200, MEAN)))
+        ax.axhline(best, color=GREY, linestyle=":", linewidth=1)
+    _legend(axes[3], order)
+    caption = (
+        "The cell derived after each epoch, looked up after 200 epochs of training (mean over the table's seeds): mean "
+        "over the searches, band from the least to the most. Dotted: the best cell of the table."
+    )
+    return Plot("nasbench201", "NAS-Bench-201: accuracy of the derived cell", caption, figure)
+
+
+def ablation(records: Records, scored: pd.DataFrame, epoch: str) -> Plot | None:
+    """Supplement, Table 1, as a figure: test error and cost over N and over M."""
+    if scored.empty:
+        return None
+    settings = records.finished.set_index("run").settings
+    swept = scored.assign(
+        samples=[settings[run].get("samples") for run in scored.run],
+        steps=[settings[run].get("finetune_steps") for run in scored.run],
+        of=scored.method.str.replace(r" \(.*", "", regex=True) + ", " + scored.benchmark,
+    ).dropna(subset=["samples", "steps"])
+    varied = [
+        (x, label) for x, label in (("samples", "N, samples"), ("steps", "M, fine-tuning steps")) if _varies(swept, x)
+    ]
+    if not varied:
+        return None
+    order = sorted(swept["of"].unique())[:MOST_METHODS]
+    figure, axes = _figure(2, len(varied) + 1)
+    for column, (x, label) in enumerate(varied):
+        fixed = "steps" if x == "samples" else "samples"
+        usual = swept[fixed].mode()[0]
+        shown = swept[(swept[fixed] == usual) & swept["of"].isin(order)].assign(days=lambda f: f.seconds / 86400)
+        for row, (y, unit) in enumerate((("error", "test error (%)"), ("days", "cost (days)"))):
+            ax = axes[row * (len(varied) + 1) + column]
+            sns.pointplot(
+                shown,
+                x=x,
+                y=y,
+                hue="of",
+                hue_order=order,
+                palette=_colours(order),
+                markers=list(MARKERS[: len(order)]),
+                errorbar="sd",
+                capsize=0.1,
+                dodge=0.2 if len(order) > 1 else False,
+                linewidth=1.2,
+                legend=False,
+                ax=ax,
+            )
+            fixed_name = "M" if fixed == "steps" else "N"
+            ax.set(xlabel=label, ylabel=unit, title=f"{fixed_name} = {usual:g}" if row == 0 else "")
+    _legend(axes[len(varied)], order, lines=False)
+    axes[-1].set_axis_off()
+    devices = ", ".join(sorted(swept.device.unique()))
+    caption = f"Mean and sample standard deviation over seeds; test error of the {epoch} epoch; cost on {devices}."
+    return Plot("ablation", "Ablation over N and M", caption, figure)
+
+
+def _varies(frame: pd.DataFrame, column: str) -> bool:
+    return bool(len(frame)) and bool((frame.groupby("of")[column].nunique() > 1).any())
+
+
+def cost_against_error(scored: pd.DataFrame) -> Plot | None:
+    """Every evaluated run, by benchmark and device."""
+    if scored.empty:
+        return None
+    groups = list(scored.groupby(["benchmark", "device"]))
+    order = sorted(scored.method.unique())[:MOST_METHODS]
+    columns = min(3, len(groups) + 1)
+    figure, axes = _figure(math.ceil((len(groups) + 1) / columns), columns, height=2.3)
+    for ax, ((benchmark, device), group) in zip(axes, groups, strict=False):
+        group = group[group.method.isin(order)].assign(hours=lambda frame: frame.seconds / 3600)
+        sns.scatterplot(
+            group,
+            x="hours",
+            y="error",
+            hue="method",
+            style="method",
+            hue_order=order,
+            style_order=order,
+            palette=_colours(order),
+            markers=dict(zip(order, MARKERS, strict=False)),
+            legend=False,
+            ax=ax,
+        )
+        unit = "CPU-hours" if device == CPU else f"GPU-hours, {device}"
+        ax.set(title=benchmark, xlabel=f"search cost ({unit})", ylabel="test error (%)")
+        if group.hours.max() > 10 * group.hours.min():
+            ax.set_xscale("log")
+    _legend(axes[len(groups)], order, lines=False)
+    for ax in axes[len(groups) + 1 :]:
+        ax.set_axis_off()
+    return Plot(
+        "cost",
+        "Search cost against test error",
+        "Every evaluated run; costs on different devices stand in different panels.",
+        figure,
+    )
+
+
+def critical_difference(scored: pd.DataFrame) -> Plot | None:
+    """Demšar's (JMLR 2006) diagram of average ranks: methods that a bar joins are not told apart."""
+    found = None if scored.empty else statistics.ranks(means(scored))
+    if found is None:
+        return None
+    order = list(found.mean.index)
+    k, rows = len(order), math.ceil(len(order) / 2)
+    figure = Figure(figsize=(7.5, 1.5 + 0.28 * rows + 0.12 * k))
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    ax.set_axis_off()
+    bars = _cliques(found)
+    depth = 0.5 + 0.22 * len(bars)
+    ax.set(xlim=(0.2, k + 0.8), ylim=(-(depth + 0.45 * rows), 1.6))
+    ax.plot([1, k], [0, 0], color="black", linewidth=1)
+    for rank in range(1, k + 1):
+        ax.plot([rank, rank], [0, 0.15], color="black", linewidth=1)
+        ax.text(rank, 0.22, str(rank), ha="center", va="bottom")
+    ax.plot([1, 1 + min(found.critical_difference, k - 1)], [1.0, 1.0], color="black", linewidth=1.5)
+    ax.text(1, 1.1, f"critical difference {found.critical_difference:.2f}", ha="left", va="bottom", fontsize=8)
+    for place, (method, rank) in enumerate(found.mean.items()):
+        left = place < rows
+        level = -(depth + 0.45 * (place if left else k - 1 - place))
+        side = 0.75 if left else k + 0.25
+        ax.plot([rank, rank, side], [0, level, level], color=GREY, linewidth=0.8)
+        words = f"{method} ({rank:.2f})"
+        ax.text(side - 0.05 if left else side + 0.05, level, words, ha="right" if left else "left", va="center")
+    for number, (low, high) in enumerate(bars):
+        level = -0.3 - 0.22 * number
+        ax.plot([low - 0.04, high + 0.04], [level, level], color="black", linewidth=3, solid_capstyle="round")
+    caption = (
+        f"Average ranks over the {found.benchmarks} benchmarks that all methods share; 1 is best. A bar joins methods "
+        "whose ranks differ by less than Nemenyi's critical difference at 5 %."
+    )
+    return Plot("critical-difference", "Critical-difference diagram", caption, figure)
+
+
+def _cliques(found: statistics.Ranks) -> list[tuple[float, float]]:
+    """The longest runs of neighbours whose ranks lie within the critical difference."""
+    ranks = list(found.mean)
+    ends = [
+        max(j for j in range(len(ranks)) if ranks[j] - ranks[i] < found.critical_difference) for i in range(len(ranks))
+    ]
+    return [(ranks[i], ranks[end]) for i, end in enumerate(ends) if end > i and (i == 0 or end > ends[i - 1])]

@@ -1,0 +1,117 @@
+"""Figures: which there are, and that what they show is what the records hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from run_folders import notation, write_run, write_training
+
+from harness.errors import HarnessError
+from reports import figures, statistics
+from reports.parameters import parameters
+from reports.records import Records, read
+from reports.report import files
+
+
+def drawn(results: Path) -> dict[str, figures.Plot]:
+    return {plot.name: plot for plot in figures.draw(read(results).select())}
+
+
+def lines(plot: figures.Plot, panel: int) -> list[tuple[list[float], list[float]]]:
+    return [
+        (list(np.asarray(line.get_xdata(), float)), list(np.asarray(line.get_ydata(), float)))
+        for line in plot.figure.axes[panel].lines
+    ]
+
+
+def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Path) -> None:
+    write_run(tmp_path, seed=0, epochs=4)
+    other = write_run(tmp_path, seed=1, epochs=4)
+    text = (other / "records.jsonl").read_text()
+    (other / "records.jsonl").write_text(text.replace('"valid_accuracy": 0.1,', '"valid_accuracy": 0.3,'))
+    plot = drawn(tmp_path)["convergence-s1-cifar10"]
+    titles = [ax.get_title() for ax in plot.figure.axes]
+    assert titles[:2] == ["Supernet, validation", "Network, 20 cells, 36 channels"]
+    ((epochs, accuracy),) = lines(plot, 0)
+    assert epochs == [1, 2, 3, 4]
+    assert accuracy[0] == pytest.approx((10 + 30) / 2)
+    band = plot.figure.axes[0].collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(10)
+    ((_, sizes),) = lines(plot, 1)
+    assert sizes == pytest.approx([parameters(notation(i), 36, 20, 10) / 1e6 for i in range(4)])  # type: ignore[operator]
+    ((_, skips),) = lines(plot, 3)
+    assert skips == [0, 1, 2, 3]
+
+
+def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
+    write_run(tmp_path, "darts-1st", rule={})
+    assert set(drawn(tmp_path)) == {"convergence-s1-cifar10"}
+    write_run(tmp_path, "zarts-mgs")
+    assert set(drawn(tmp_path)) == {"convergence-s1-cifar10", "ess"}
+    for samples in (2, 8):
+        for space in ("s1", "s2"):
+            folder = write_run(tmp_path, "zarts-rs", space, settings={"samples": samples})
+            write_training(folder, 3.0 - samples / 10)
+    assert set(drawn(tmp_path)) == {
+        "convergence-s1-cifar10",
+        "convergence-s2-cifar10",
+        "ess",
+        "ablation",
+        "cost",
+        "critical-difference",
+    }
+    with pytest.raises(HarnessError, match="no figures"):
+        files("figures", "md", Records())
+
+
+def test_the_ablation_shows_the_means(tmp_path: Path) -> None:
+    for samples, errors in ((2, (3.0, 3.2)), (4, (2.8, 2.8))):
+        for seed, error in enumerate(errors):
+            write_training(write_run(tmp_path, "zarts-rs", seed=seed, settings={"samples": samples}), error)
+    found = [y for _, y in lines(drawn(tmp_path)["ablation"], 0)]
+    assert found[0] == pytest.approx([3.1, 2.8])
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    first, second = (drawn(tmp_path)["ess"] for _ in range(2))
+    for form, start in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+        content = first.bytes(form)
+        assert content == second.bytes(form)
+        assert content.startswith(start)
+
+
+def test_bars_join_what_is_not_told_apart() -> None:
+    """Ranks 1, 1.5, 3, 3.4, 5 at a difference of 2.2: 1 to 3, 1.5 to 3.4, 3 to 5."""
+    ranks = statistics.Ranks(pd.Series([1, 1.5, 3, 3.4, 5.0], list("abcde")), 10, 0.01, 2.2)
+    assert figures._cliques(ranks) == [(1, 3), (1.5, 3.4), (3, 5)]
+    assert figures._cliques(statistics.Ranks(ranks.mean, 10, 0.01, 0.1)) == []
+
+
+def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = "|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    write_run(
+        tmp_path, space="nasbench201", genotype=cell, operations={"cell": {"skip": 1, "parameterless": 1, "none": 5}}
+    )
+
+    class Table:
+        def accuracy(self, cell: str, dataset: str, split: str, epochs: int, seed: int | str) -> float:
+            assert (split, epochs, seed) == ("test", 200, "mean")
+            return {"cifar10": 90.0, "cifar100": 70.0, "imagenet16-120": 40.0}[dataset]
+
+        def column(self, *arguments: object) -> np.ndarray:
+            return np.array([50.0, 94.0])
+
+    monkeypatch.setattr(figures, "open_table", Table)
+    plot = drawn(tmp_path)["nasbench201"]
+    assert lines(plot, 0) == [([1, 2], [90, 90]), ([0, 1], [94, 94])]
+    assert lines(plot, 2)[0][1] == [40, 40]
+
+    def missing() -> None:
+        raise HarnessError("no table")
+
+    monkeypatch.setattr(figures, "open_table", missing)
+    assert "nasbench201" not in drawn(tmp_path)
