@@ -254,10 +254,10 @@ def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> No
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["md", "csv", "tex"]),
+    type=click.Choice(["md", "csv", "tex", "html"]),
     default="md",
     show_default=True,
-    help="Markdown, CSV with one row per cell, or LaTeX (booktabs).",
+    help="Markdown, CSV with one row per number, LaTeX (booktabs), or one page of HTML that needs no network.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write files into this folder instead of printing.")
 @click.option("--results", type=click.Path(path_type=Path), help="Where run folders are kept.  [default: results]")
@@ -279,13 +279,13 @@ def report(
     epoch: str,
     where: tuple[str, ...],
 ) -> None:
-    """The paper's tables: what was measured, beside what is published.
+    """Tables, figures and statistics: what was measured, beside what is published.
 
     NAME is one of `harness list reports`; `all` is everything. Without any runs the published values are shown.
 
     \b
     harness report table2
-    harness report all --format tex --out report
+    harness report all --format html --out report
     """
     from harness.files import make_folder, write_atomic
     from harness.settings import parse_assignments
@@ -298,8 +298,8 @@ def report(
         _warn(f"no runs are found in {found}; only published values are shown.")
     files = reports.files(name, form, records, epoch)
     if out is None:
-        if len(files) != 1:
-            raise HarnessError(f"{name} as {form} is {len(files)} files; name a folder for them with --out.")
+        if len(files) != 1 or form == "html":
+            raise HarnessError(f"{name} as {form} is made of files; name a folder for them with --out.")
         click.echo(next(iter(files.values())).decode(), nl=False)
         return
     for file, content in files.items():
