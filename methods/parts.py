@@ -19,9 +19,10 @@ from methods.rules.rule import Rule
 from methods.schedules import Alternating
 from methods.weights import Training
 from spaces import SPACES, Space
+from spaces.fused import SumOfOperations
 from spaces.merged import MergedEdge
 from spaces.single_path import SinglePathEdge
-from spaces.supernet import Outgoing, SumOfOperations
+from spaces.supernet import Outgoing
 
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}

@@ -26,7 +26,7 @@ class FlatModel:
             if isinstance(child, nn.BatchNorm2d):
                 child.num_batches_tracked = None  # only a cumulative average would read it
         self.parameters = list(self.module.parameters())
-        self._buffers = list(self.module.buffers())
+        self._buffers = [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
         self.gradient = torch.zeros_like(_flatten(self.parameters))
         for parameter, view in zip(self.parameters, _views(self.gradient, self.parameters), strict=True):
             parameter.grad = view

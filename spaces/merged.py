@@ -24,7 +24,7 @@ from torch import Generator, Tensor, nn
 from harness.errors import HarnessError
 from spaces.operations import norm
 from spaces.space import Edge, Space
-from spaces.supernet import POOLS, Build, Outgoing, evaluate
+from spaces.supernet import POOLS, Build, Outgoing, evaluate, named_tensors
 
 SIDE = 9
 MERGED = {"sep_conv_3x3": (3, 1), "sep_conv_5x5": (5, 1), "dil_conv_3x3": (3, 2), "dil_conv_5x5": (5, 2)}
@@ -107,6 +107,15 @@ class MergedOperations(nn.Module):
                 total = y * gate[name] if total is None else torch.addcmul(total, y, gate[name])
             assert total is not None
             yield edge.target, total
+
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        for (_, edge), others, own, merged in zip(self.edges, self.others, self.own, self.merged, strict=True):
+            modules = {
+                name: self.shared[name] if name in self.shared else cast(nn.ModuleDict, own)[name] for name in others
+            }
+            for operation, module in {"merged": merged, **modules}.items():
+                for name, tensor in named_tensors(module):
+                    yield f"{edge.source}-{edge.target}.{operation}.{name}", tensor
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 from harness.settings import setting
 from spaces.operations import Rectified
 from spaces.space import Edge, Space
-from spaces.supernet import Build, Outgoing, evaluate
+from spaces.supernet import Build, Outgoing, evaluate, named_tensors
 
 
 class Choice(NamedTuple):
@@ -57,6 +57,11 @@ class SinglePath(nn.Module):
             if gate.requires_grad:
                 y = y * gate if others is None else torch.addcmul(others, y, gate)
             yield edge.target, y
+
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        for (_, edge), own in zip(self.edges, self.own, strict=True):
+            for name, tensor in named_tensors(own):
+                yield f"{edge.source}-{edge.target}.{name}", tensor
 
 
 class SinglePathAllGates(SinglePath):

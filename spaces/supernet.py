@@ -28,14 +28,14 @@ POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
 Build = Callable[[str, int, int], nn.Module]
 """(operation, channels, stride) -> the candidate as it is in search."""
-Gates = Sequence[Any]
+Gates = Sequence[Any] | Tensor
 """One entry per edge of a cell, as the edge part's `prepare` makes them."""
 
 
 class Outgoing(Protocol):
     """The edge part of a method: builds what leaves one state of a cell. The module built is called with the state
     (B, C, H, W), the prepared gates of its cell and the randomness of this forward, and yields (target state,
-    contribution) edge by edge."""
+    contribution); its `pieces()` yields, edge by edge and operation by operation, what `Supernet.pieces` tells."""
 
     def prepare(self, gates: Tensor) -> Gates:
         """The gates (rows, widest) as the modules want them; called once per forward of a supernet, for all rows."""
@@ -52,39 +52,25 @@ class Supernet(nn.Module):
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
         raise NotImplementedError
 
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        """Every parameter and batch-norm statistic under a name that does not depend on how the edge part stores it, as
+        a view that can be read and written. What belongs to an operation of an edge is called, for example,
+        "cells.3.graph.0-2.sep_conv_3x3.1.weight": the cell, the edge from state 0 to state 2, and the name in the
+        operation's own module. So a supernet inherits what a smaller or larger one has under the same names. Edges may
+        share a tensor (the statistics of pools): it then has several names."""
+        graphs = {name: graph for name, graph in self.named_modules() if isinstance(graph, MixedGraph)}
+        for name, tensor in named_tensors(self):
+            if not any(name.startswith(f"{graph}.") for graph in graphs):
+                yield name, tensor
+        for name, graph in graphs.items():
+            for leaving in graph.leaving:
+                for piece, tensor in cast(Any, leaving).pieces():
+                    yield f"{name}.{piece}", tensor
 
-class SumOfOperations(nn.Module):
-    """What leaves one state of a cell, the edge part of a method: each edge the gated sum of its operations."""
 
-    def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
-        super().__init__()
-        self.edges = edges
-        names = {name for _, edge in edges for name in edge.operations}
-        self.shared = nn.ModuleDict({name: build(name, channels, stride) for name in POOLS if name in names})
-        self.own = nn.ModuleList(
-            nn.ModuleDict({n: build(n, channels, stride) for n in edge.operations if n not in POOLS})
-            for _, edge in edges
-        )
-
-    @staticmethod
-    def prepare(gates: Tensor) -> Sequence[Sequence[Tensor]]:
-        """One scalar per operation and edge."""
-        return [row.unbind() for row in gates.unbind()]
-
-    def forward(
-        self, x: Tensor, gates: Sequence[Sequence[Tensor]], draw: Generator | None
-    ) -> Iterator[tuple[int, Tensor]]:
-        rectified = torch.relu(x)
-        shared = {name: pool(x) for name, pool in self.shared.items()}
-        for (row, edge), own in zip(self.edges, self.own, strict=True):
-            total = None
-            for name, gate in zip(edge.operations, gates[row], strict=False):
-                if name == "none" and len(edge.operations) > 1:
-                    continue  # zero whatever its gate
-                y = shared[name] if name in shared else evaluate(cast(nn.ModuleDict, own)[name], x, rectified, draw)
-                total = y * gate if total is None else torch.addcmul(total, y, gate)
-            assert total is not None
-            yield edge.target, total
+def named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and batch-norm statistics of a module in the order of its layers, without what only counts."""
+    return ((name, tensor) for name, tensor in module.state_dict().items() if tensor.is_floating_point())
 
 
 def evaluate(operation: nn.Module, x: Tensor, rectified: Tensor, draw: Generator | None) -> Tensor:

@@ -195,25 +195,29 @@ def plain_supernet(space, channels, cells, classes):
     return build(space, channels, cells, classes)
 
 
-def matching_modules(production, plain):
-    """Pairs of modules that compute the same thing: (production's, plain's)."""
+def matching_tensors(production, plain):
+    """Pairs of parameters or statistics that mean the same: (production's, plain's)."""
     if isinstance(plain, PlainDarts):
-        pairs = [(production.stem.layers, plain.stem), (production.classifier, plain.head)]
-        cells = list(zip(production.cells, plain.cells, strict=True))
-        pairs += [(cell.preprocess0, other.pre0) for cell, other in cells]
-        pairs += [(cell.preprocess1, other.pre1) for cell, other in cells]
+        modules = {"stem.layers": plain.stem, "classifier": plain.head}
+        for i, cell in enumerate(plain.cells):
+            modules |= {f"cells.{i}.preprocess0": cell.pre0, f"cells.{i}.preprocess1": cell.pre1}
+        cells = {f"cells.{i}": cell for i, cell in enumerate(plain.cells)}
     else:
-        pairs = [(production.stem, plain.stem), (production.norm, plain.bn), (production.classifier, plain.head)]
-        for residual, other in zip(production.reductions, plain.residuals, strict=True):
-            pairs += [
-                (residual.first, other.conv_a),
-                (residual.second, other.conv_b),
-                (residual.shortcut, other.shortcut),
-            ]
-        cells = list(zip([cell for stage in production.stages for cell in stage], plain.cells, strict=True))
-    for cell, other in cells:
-        for source, leaving in enumerate(cell.graph.leaving):
-            for (_, edge), own in zip(leaving.edges, leaving.own, strict=True):
-                ops = other.edges[f"{source}>{edge.target}"].ops
-                pairs += [(own[name] if name in own else leaving.shared[name], ops[name]) for name in edge.operations]
+        modules = {"stem": plain.stem, "norm": plain.bn, "classifier": plain.head}
+        for i, residual in enumerate(plain.residuals):
+            modules |= {f"reductions.{i}.first": residual.conv_a, f"reductions.{i}.second": residual.conv_b}
+            modules |= {f"reductions.{i}.shortcut": residual.shortcut}
+        per_stage = len(plain.cells) // 3
+        cells = {f"stages.{i // per_stage}.{i % per_stage}": cell for i, cell in enumerate(plain.cells)}
+    for cell, other in cells.items():
+        for edge, mixed in other.edges.items():
+            for name, operation in mixed.ops.items():
+                modules[f"{cell}.graph.{edge.replace('>', '-')}.{name}"] = operation
+    left = dict(production.pieces())
+    pairs = []
+    for prefix, module in modules.items():
+        theirs = [tensor for tensor in module.state_dict(keep_vars=True).values() if tensor.is_floating_point()]
+        names = [name for name in left if name.startswith(f"{prefix}.")]
+        pairs += [(left.pop(name), tensor) for name, tensor in zip(names, theirs, strict=True)]
+    assert not left
     return pairs

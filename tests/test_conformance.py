@@ -25,7 +25,7 @@ from methods.schedules import Clock
 from methods.search import Search
 from methods.state import State
 from spaces import SPACES
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 EVERY_SPACE_WITH = "zarts-mgs"
 EVERY_METHOD_ON = ("s1", "nasbench201")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from plain_supernets import plain_supernet
 
 from spaces import SPACES
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 BATCH, SIZE, CLASSES = 16, 16, 10
 

@@ -17,7 +17,7 @@ from methods.relaxations import Softmax
 from methods.schedules import Clock
 from methods.weights import FlatModel, Training
 from spaces import SPACES
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 LR = 0.05
 

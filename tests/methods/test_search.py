@@ -16,7 +16,7 @@ from harness.types import Budget
 from methods import METHODS
 from methods.search import Search
 from spaces import SPACES
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 
 def make_search(method="zarts-mgs", space="s1", seed=0, epochs=2, seconds=None, count=28, **more):

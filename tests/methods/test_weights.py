@@ -15,7 +15,7 @@ from methods.relaxations import Softmax, rows_of
 from methods.schedules import Clock
 from methods.weights import FlatModel, Training
 from spaces import SPACES
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 
 def supernet(name="s1", dtype=torch.float64):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
 import torch
 import torch.nn.functional as F
-from plain_supernets import matching_modules, plain_supernet
+from plain_supernets import matching_tensors, plain_supernet
 
-from spaces import SPACES
+from spaces import SPACES, fused
 from spaces.darts import DartsMacro
-from spaces.supernet import SumOfOperations
+from spaces.fused import SumOfOperations
 
 SMALL = {name: {"channels": 2, "cells": 1 if name == "nasbench201" else 3} for name in SPACES}
 BATCH, SIZE, CLASSES = 4, 16, 5
@@ -24,14 +25,20 @@ def production(space, dtype=torch.float64):
 
 
 def plain_twin(space, net, dtype=torch.float64):
-    """A plain supernet with the production one's weights and statistics, and the pairs of matching modules."""
+    """A plain supernet with the production one's weights and statistics."""
     torch.manual_seed(2)
     plain = plain_supernet(space, classes=CLASSES, **SMALL[space.name]).to(dtype)
-    pairs = matching_modules(net, plain)
-    for ours, theirs in pairs:
-        theirs_state = dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True))
-        theirs.load_state_dict(theirs_state)
-    return plain, pairs
+    for ours, theirs in matching_tensors(net, plain):
+        theirs.data.copy_(ours)
+    return plain
+
+
+def gradients(net):
+    """A net whose parameters are the gradients of this one's."""
+    twin = copy.deepcopy(net)
+    for ours, theirs in zip(twin.parameters(), net.parameters(), strict=True):
+        ours.data = theirs.grad
+    return twin
 
 
 def inputs(space, dtype=torch.float64):
@@ -47,12 +54,15 @@ def close(a, b, tolerance):
     return bool((a - b).abs().max() <= tolerance * scale)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("name", SPACES)
-def test_equals_one_module_per_operation(name, training, monkeypatch):
+def test_equals_one_module_per_operation(name, training, together, monkeypatch):
+    """Production runs the edges of a state together or apart by its size: here all of them one way."""
+    monkeypatch.setattr(fused, "TOGETHER", 1 << 30 if together else 0)
     space = SPACES[name]
     net = production(space)
-    plain, pairs = plain_twin(space, net)
+    plain = plain_twin(space, net)
     x, y, gates = inputs(space)
     other_gates = gates.detach().clone().requires_grad_()
     if name == "s4":  # the two nets visit the edges, and so draw noise, in different orders
@@ -67,11 +77,12 @@ def test_equals_one_module_per_operation(name, training, monkeypatch):
     F.cross_entropy(out, y).backward()
     F.cross_entropy(expected, y).backward()
     assert close(gates.grad, other_gates.grad, 1e-9)
-    for ours, theirs in pairs:
-        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-            assert close(p.grad, q.grad, 1e-9)
-        for a, b in zip(ours.buffers(), theirs.buffers(), strict=True):
-            assert close(a.double(), b.double(), 1e-9)
+    for (ours, theirs), (gradient, _) in zip(
+        matching_tensors(net, plain), matching_tensors(gradients(net), plain), strict=True
+    ):
+        assert close(ours, theirs, 1e-9)
+        if theirs.grad is not None:
+            assert close(gradient, theirs.grad, 1e-9)
     assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in plain.parameters())
 
 

@@ -1,0 +1,402 @@
+"""The mixed edge of production: the gated sum of operations, with everything that operations have in common done once.
+
+`SumOfOperations` computes what leaves one state of a cell: for each of its edges the sum of gate * operation(state).
+Written down plainly that is a module per operation and edge, hundreds of small kernels for every state. The same
+values come from far fewer, by six facts:
+
+1.  *The edges read one state.* They share its ReLU, its pools with their batch norms, and its copies in other layouts.
+2.  *One operation on several edges is one operation with more channels.* The tensors of a candidate are stacked along
+    their first axis, edge after edge (`Stack`): a depthwise convolution then runs on the state repeated, later
+    convolutions run in groups, a batch norm on all channels. Edges that run "together" make the fewest kernels. Where
+    the stacked maps overflow the cache of a CPU it is faster to run them "apart", with slices of the same tensors:
+    `TOGETHER` is the size of a state at which both take the same time.
+3.  *The gate is the weight of the last batch norm*, which has none of its own in search: gate * BN(x) is BN with the
+    weight gate. The multiplication is then free, and so is its backward where no gradient to the gate is wanted.
+4.  *A convolution dilated by 2 sees four images*: the pixels of equal parity of row and column, the phases. On each of
+    them it is an ordinary convolution, for which a CPU has fast gradients. What follows it is pointwise or a mean over
+    pixels, so the operation stays on the phases until its sum is put back. With stride 2 it reads the phase of the
+    even rows and columns only. Images of odd side, and GPUs, keep the dilated kernel.
+5.  *The weight gradient of a 5x5 depthwise convolution* is fast on a CPU in two blocks of columns, 3 and 2 wide, and
+    slow in one.
+6.  *A sum may be taken in any order.* What lies on the same edges is added in place before nodes take their parts.
+
+Nothing else in the project knows of this. A candidate that is a `Rectified` chain of convolutions, ReLUs and batch
+norms without affine part is stacked, whatever its sizes; one without weights is shared; any other simply runs as its
+own module (`_fused_form` decides). The values are those of one module per operation up to the order of summation, which
+tests/plain_supernets.py holds them to; initial weights and random draws come in the same order too. Every edge's own
+tensors keep a name that does not say what they are stacked with: `pieces`. Gradients are exact, and can be
+differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from spaces.operations import FactorizedReduce, Rectified, apply
+from spaces.space import Edge
+from spaces.supernet import POOLS, Build, named_tensors
+
+TOGETHER = 3 << 19
+"""Bytes of a state up to which its edges run together on a CPU (measured: 1 MiB gains by it, 2 MiB loses)."""
+
+Places = tuple[int, ...]
+"""Some of the edges that leave a state, by their numbers."""
+
+
+class SumOfOperations(nn.Module):
+    """What leaves one state of a cell, the edge part of a method: each edge the gated sum of its operations."""
+
+    rows: Tensor
+    columns: Tensor
+    """Where the gates hold the gate of each channel, form after form."""
+
+    def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
+        super().__init__()
+        self.edges = [edge for _, edge in edges]
+        built = [{name: build(name, channels, stride) for name in edge.operations} for edge in self.edges]
+        self.places: dict[str, Places] = {}
+        self.forms = nn.ModuleDict()
+        for name in dict.fromkeys(name for own in built for name in own):
+            # `none` is zero whatever its gate; only an edge that has nothing else needs it.
+            places = tuple(i for i, own in enumerate(built) if name in own and (name != "none" or len(own) == 1))
+            if places:
+                self.places[name] = places
+                self.forms[name] = _fused_form(name, [built[i][name] for i in places])
+        entries = [(edges[i], name) for name, places in self.places.items() for i in places]
+        self.gate_counts = [len(places) * channels for places in self.places.values()]
+        for label, index in (
+            ("rows", [row for (row, _), _ in entries]),
+            ("columns", [edge.operations.index(name) for (_, edge), name in entries]),
+        ):
+            self.register_buffer(label, torch.tensor(index).repeat_interleave(channels), persistent=False)
+
+    @staticmethod
+    def prepare(gates: Tensor) -> Tensor:
+        return gates
+
+    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
+        """Yields (target state, contribution), an edge possibly in several contributions."""
+        state = _State(x, draw, apart=x.device.type == "cpu" and x.nbytes > TOGETHER)
+        per_channel = gates[self.rows, self.columns].split(self.gate_counts)
+        sums = _Sums()
+        for (name, form), gate in zip(self.forms.items(), per_channel, strict=True):
+            form(state, gate, self.places[name], sums)
+        for places, total in sums.by_edges():
+            parts = total.chunk(len(places), dim=1) if len(places) > 1 else [total]
+            for place, part in zip(places, parts, strict=True):
+                yield self.edges[place].target, part
+
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        """(source-target.operation.tensor of the operation's own module, a view of that tensor), edge by edge."""
+        for number, edge in enumerate(self.edges):
+            for name in edge.operations:
+                if number in self.places.get(name, ()):
+                    form = cast(Any, self.forms[name])
+                    for piece, tensor in form.pieces(self.places[name].index(number)):
+                        yield f"{edge.source}-{edge.target}.{name}.{piece}", tensor
+
+
+class _State:
+    """A state (B, C, H, W) in the forms that operations read it in, each made once."""
+
+    def __init__(self, x: Tensor, draw: Generator | None, apart: bool) -> None:
+        self.x, self.draw, self.apart = x, draw, apart
+        self._made: dict[tuple[str, int], Tensor] = {}
+
+    def rectified(self, layout: str = "image", copies: int = 1) -> Tensor:
+        """max(x, 0) as the "image", its "phases" (4 B, C, H/2, W/2), or its "even" or "odd" pixels, those whose row
+        and column are so (B, C, H/2, W/2); the channels repeated `copies` times."""
+        key = layout, copies
+        if key not in self._made:
+            if copies > 1:
+                self._made[key] = self.rectified(layout).repeat(1, copies, 1, 1)
+            elif layout == "image":
+                self._made[key] = torch.relu(self.x)
+            elif layout == "phases":
+                self._made[key] = _Phases.apply(self.rectified())
+            else:
+                start = ("even", "odd").index(layout)
+                pixels = self.rectified()[:, :, start::2, start::2]
+                self._made[key] = pixels.contiguous(memory_format=torch.channels_last)
+        return self._made[key]
+
+    def dilated_layout(self, stride: int) -> str:
+        """In which layout a convolution dilated by 2 is an ordinary one; "image" where it stays what it is."""
+        if stride == 2:
+            return "even"
+        height, width = self.x.shape[2:]
+        return "phases" if self.x.device.type == "cpu" and height % 2 == width % 2 == 0 else "image"
+
+
+class _Sums:
+    """Totals of what lies on the same edges, in the layout that it lies in."""
+
+    def __init__(self) -> None:
+        self._totals: dict[tuple[Places, str], Tensor] = {}
+
+    def add(self, places: Places, layout: str, y: Tensor) -> None:
+        """`y` is (B, edges * C, H, W), a tensor that nothing else reads or writes."""
+        key = places, layout
+        self._totals[key] = self._totals[key].add_(y) if key in self._totals else y
+
+    def by_edges(self) -> Iterator[tuple[Places, Tensor]]:
+        for places, layout in [key for key in self._totals if key[1] == "phases"]:
+            self.add(places, "image", _Image.apply(self._totals.pop((places, layout))))
+        for (places, _), total in self._totals.items():
+            yield places, total
+
+
+def _fused_form(name: str, modules: Sequence[nn.Module]) -> nn.Module:
+    """How a candidate that is on several edges is computed there."""
+    first = modules[0]
+    if name in POOLS or isinstance(first, nn.Identity):
+        return Shared(first)
+    if isinstance(first, FactorizedReduce):
+        return StackedReduce(modules)
+    return StackedChain(modules) if type(first) is Rectified and _is_chain(list(first)) else Own(modules)
+
+
+def _is_chain(layers: list[nn.Module]) -> bool:
+    """Whether `StackedChain` computes it: begins with a convolution and ends with a batch norm, none of these affine;
+    convolutions keep the size (but for the first one's stride) and the channels, all at once or one by one; only the
+    first is dilated, and then the others are pointwise."""
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+    first, others = layers[0], convolutions[1:]
+    return (
+        isinstance(first, nn.Conv2d)
+        and layers[-1] in norms
+        and all(isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.ReLU) for layer in layers)
+        and all(c.in_channels == c.out_channels and c.groups in (1, c.in_channels) for c in convolutions)
+        and all(c.padding[0] == c.dilation[0] * (c.kernel_size[0] // 2) for c in convolutions)
+        and all(c.stride == c.dilation == (1, 1) for c in others)
+        and first.dilation[0] in (1, 2)
+        and (first.dilation == (1, 1) or all(c.kernel_size == (1, 1) for c in others))
+        and not any(norm.affine for norm in norms)
+    )
+
+
+class Own(nn.Module):
+    """The candidate as it is, edge by edge."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.own = nn.ModuleList(modules)
+
+    def forward(self, state: _State, gate: Tensor, places: Places, sums: _Sums) -> None:
+        for place, module, weight in zip(places, self.own, gate.chunk(len(places)), strict=True):
+            sums.add((place,), "image", apply(module, state.x, state.draw) * weight[:, None, None])
+
+    def pieces(self, index: int) -> Iterator[tuple[str, Tensor]]:
+        return named_tensors(self.own[index])
+
+
+class Shared(nn.Module):
+    """A candidate without weights: computed once for all edges."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, state: _State, gate: Tensor, places: Places, sums: _Sums) -> None:
+        y = self.module(state.x)
+        if state.apart:
+            for place, weight in zip(places, gate.chunk(len(places)), strict=True):
+                sums.add((place,), "image", y * weight[:, None, None])
+        else:
+            sums.add(places, "image", y.repeat(1, len(places), 1, 1) * gate[:, None, None])
+
+    def pieces(self, index: int) -> Iterator[tuple[str, Tensor]]:
+        return named_tensors(self.module)
+
+
+class Stack(nn.Module):
+    """A candidate on several edges: the first edge's module, with the tensors of all edges stacked in it."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.copies = len(modules)
+        self.template = modules[0]
+        for owners in zip(*(module.modules() for module in modules), strict=True):
+            first = owners[0]
+            for name in [name for name, _ in first.named_parameters(recurse=False)]:
+                stacked = torch.cat([getattr(owner, name).detach() for owner in owners])
+                setattr(first, name, nn.Parameter(stacked))
+            for name in [name for name, buffer in first.named_buffers(recurse=False) if buffer.dim() > 0]:
+                setattr(first, name, torch.cat([getattr(owner, name) for owner in owners]))
+
+    def forward(self, state: _State, gate: Tensor, places: Places, sums: _Sums) -> None:
+        tensors = [*self.tensors(), gate]
+        if self.copies == 1 or not state.apart:
+            sums.add(places, *self.run(state, tensors, self.copies))
+            return
+        for place, own in zip(places, zip(*(t.chunk(self.copies) for t in tensors), strict=True), strict=True):
+            sums.add((place,), *self.run(state, own, 1))
+
+    def tensors(self) -> list[Tensor]:
+        """What `run` reads besides the gates."""
+        raise NotImplementedError
+
+    def run(self, state: _State, tensors: Sequence[Tensor], copies: int) -> tuple[str, Tensor]:
+        """(layout, contribution) of `copies` edges, given their stacked tensors and, last, their gates by channel."""
+        raise NotImplementedError
+
+    def pieces(self, index: int) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in named_tensors(self.template):
+            yield name, tensor.chunk(self.copies)[index]
+
+
+class StackedChain(Stack):
+    """ReLU, then convolutions, ReLUs and batch norms, of which the last is gated."""
+
+    def tensors(self) -> list[Tensor]:
+        found: list[Any] = []
+        for layer in cast(nn.Sequential, self.template):
+            if isinstance(layer, nn.Conv2d):
+                found += [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
+            elif isinstance(layer, nn.BatchNorm2d):
+                found += [layer.running_mean, layer.running_var]
+        return found
+
+    def run(self, state: _State, tensors: Sequence[Tensor], copies: int) -> tuple[str, Tensor]:
+        layers = list(cast(nn.Sequential, self.template))
+        first = cast(nn.Conv2d, layers[0])
+        supply, gate = iter(tensors[:-1]), tensors[-1]
+        layout = state.dilated_layout(first.stride[0]) if first.dilation[0] == 2 else "image"
+        y = state.rectified(layout, copies if first.groups > 1 else 1)
+        y = _convolve(first, y, supply, groups=1, relaid=layout != "image")
+        for layer in layers[1:]:
+            if isinstance(layer, nn.Conv2d):
+                y = _convolve(layer, y, supply, groups=copies)
+            elif isinstance(layer, nn.BatchNorm2d):
+                y = _normalise(layer, y, supply, gate if layer is layers[-1] else None)
+            else:
+                y = y.relu_()
+        return layout if layout == "phases" else "image", y
+
+
+class StackedReduce(Stack):
+    """The skip of stride 2: one convolution on the even pixels and one on the odd ones, side by side; BN, gated."""
+
+    def tensors(self) -> list[Tensor]:
+        own = cast(FactorizedReduce, self.template)
+        return cast(Any, [own.even.weight, own.odd.weight, own.norm.running_mean, own.norm.running_var])
+
+    def run(self, state: _State, tensors: Sequence[Tensor], copies: int) -> tuple[str, Tensor]:
+        even, odd, *statistics, gate = tensors
+        halves = [F.conv2d(state.rectified("even"), even), F.conv2d(state.rectified("odd"), odd)]
+        if copies > 1:  # the two halves of an edge belong together
+            pairs = zip(*(half.chunk(copies, dim=1) for half in halves), strict=True)
+            halves = [half for pair in pairs for half in pair]
+        norm = cast(FactorizedReduce, self.template).norm
+        return "image", _normalise(norm, torch.cat(halves, dim=1), iter(statistics), gate)
+
+
+def _convolve(layer: nn.Conv2d, x: Tensor, supply: Iterator[Tensor], groups: int, relaid: bool = False) -> Tensor:
+    """The layer with stacked tensors; `relaid` images need neither its stride nor its dilation."""
+    weight = next(supply)
+    bias = None if layer.bias is None else next(supply)
+    stride, dilation = (1, 1) if relaid else (layer.stride[0], layer.dilation[0])
+    padding = dilation * (layer.kernel_size[0] // 2)
+    if layer.groups > 1:
+        return cast(Any, _Depthwise.apply(x, weight, stride, padding, dilation))
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def _normalise(layer: nn.BatchNorm2d, x: Tensor, supply: Iterator[Tensor], weight: Tensor | None) -> Tensor:
+    momentum = 0.0 if layer.momentum is None else layer.momentum
+    return F.batch_norm(x, next(supply), next(supply), weight, None, layer.training, momentum, layer.eps)
+
+
+class _Phases(torch.autograd.Function):
+    """(B, C, H, W) to (4 B, C, H/2, W/2): the pixels by the parities of their row and column, fact 4."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _to_phases(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _to_image(gradient)
+
+
+class _Image(torch.autograd.Function):
+    """The inverse of `_Phases`."""
+
+    @staticmethod
+    def forward(ctx: Any, phases: Tensor) -> Tensor:
+        return _to_image(phases)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _to_phases(gradient)
+
+
+def _to_phases(x: Tensor) -> Tensor:
+    batch, channels, height, width = x.shape
+    pixels = x.permute(0, 2, 3, 1).reshape(batch, height // 2, 2, width // 2, 2, channels)
+    phases = pixels.permute(2, 4, 0, 1, 3, 5).reshape(4 * batch, height // 2, width // 2, channels)
+    return phases.permute(0, 3, 1, 2)
+
+
+def _to_image(phases: Tensor) -> Tensor:
+    batch, channels, height, width = phases.shape
+    pixels = phases.permute(0, 2, 3, 1).reshape(2, 2, batch // 4, height, width, channels)
+    image = pixels.permute(2, 3, 0, 4, 1, 5).reshape(batch // 4, 2 * height, 2 * width, channels)
+    return image.permute(0, 3, 1, 2)
+
+
+class _Depthwise(torch.autograd.Function):
+    """A depthwise convolution, with its weight gradient as in fact 5."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = stride, padding, dilation
+        return F.conv2d(x, weight, None, stride, padding, dilation, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, dilation = ctx.geometry
+        of_x, of_weight = ctx.needs_input_grad[:2]
+        blocks = of_weight and x.device.type == "cpu" and weight.shape[3] == 5 and dilation == 1
+        dx, dw = _gradients(gradient, x, weight, stride, (padding, padding), dilation, of_x, of_weight and not blocks)
+        return dx, _in_two_blocks(gradient, x, weight, stride) if blocks else dw, None, None, None
+
+
+def _gradients(
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: int,
+    padding: tuple[int, int],
+    dilation: int,
+    of_x: bool,
+    of_weight: bool,
+) -> tuple[Tensor | None, Tensor | None]:
+    geometry = [stride, stride], list(padding), [dilation, dilation]
+    mask = [of_x, of_weight, False]
+    dx, dw, _ = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, *geometry, False, [0, 0], len(weight), mask
+    )
+    return dx, dw
+
+
+def _in_two_blocks(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The gradient of a 5x5 kernel with padding 2: of its columns 0 to 2, then of 3 and 4.
+
+    Each block is a convolution of its own, wider or narrower than the image, whose outputs beyond it have no gradient.
+    """
+    blocks = []
+    for columns, padding, before in ((slice(0, 3), 2, 0), (slice(3, 5), 1, 2 // stride)):
+        block = weight[..., columns]
+        width = (x.shape[3] + 2 * padding - block.shape[3]) // stride + 1
+        padded = F.pad(gradient, (before, width - gradient.shape[3] - before))
+        blocks.append(_gradients(padded, x, block, stride, (2, padding), 1, False, True)[1])
+    return torch.cat(cast(list[Tensor], blocks), dim=3)
