@@ -163,7 +163,7 @@ def _columns(cells: Sequence[str], infos: Iterable[Mapping[str, Any]]) -> Mappin
     """`infos` holds, for each cell in index order, number of epochs -> state of an ArchResults."""
     columns: dict[str, Column] = defaultdict(lambda: np.full(CELLS, np.nan))
     for index, (cell, info) in enumerate(zip(cells, infos, strict=True)):
-        for name, state in info.items():
+        for name, state in sorted(info.items(), key=lambda item: EPOCHS[item[0]]):  # the size is that of 200 epochs
             if state["arch_str"] != cell:
                 raise ValueError(f"the results of cell {index}, {cell}, are those of {state['arch_str']}")
             for column, value in _row(state["all_results"], EPOCHS[name]):

@@ -178,6 +178,20 @@ def test_costs_that_were_not_recorded_for_all_cells_are_left_out(
     same_where_held(table, toy, few)
 
 
+def test_where_trainings_disagree_on_a_size_one_seed_counts(toy: Table, few: int, tmp_path: Path, target: Path) -> None:
+    nats = pytest.importorskip("nats_bench", reason="the package nats-bench is not installed")
+    whole = content(cut(toy), {"200": ["cifar10"], "12": ["cifar10"]}, (777, 888, 999), nats.api_utils)
+    for states in whole["arch2infos"].values():
+        states["200"]["all_results"]["cifar10", 777].update(params=9.0, flop=99.0)
+        for trial in states["12"]["all_results"].values():
+            trial.update(params=5.0, flop=55.0)
+    table = open_table(import_table(write_nats(whole, tmp_path / "a.pickle.pbz2"), target))
+    np.testing.assert_allclose(table.mparams("cifar10"), toy.mparams("cifar10")[:few], atol=1e-6)
+    np.testing.assert_allclose(table.mflops("cifar10"), toy.mflops("cifar10")[:few], atol=1e-6)
+    api = nats.create(whole, "tss", fast_mode=False, verbose=False)
+    assert table.mparams("cifar10")[3] == pytest.approx(api.get_cost_info(3, "cifar10", hp="200")["params"])
+
+
 def damage(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda whole: (change(whole), whole)[1]
 
@@ -200,7 +214,7 @@ def set_accuracy(value: object) -> Callable[[dict[str, Any]], object]:
         (damage(lambda whole: whole["meta_archs"].pop()), "its 39 cells are not the benchmark's 40: |"),
         (damage(lambda whole: whole["meta_archs"].__setitem__(3, whole["meta_archs"][4])), "| is there twice"),
         (damage(lambda whole: whole["meta_archs"].reverse()), "the results of cell 0, |"),
-        (damage(lambda whole: whole["arch2infos"][7].update({"90": {}})), "it lacks 'arch_str'"),
+        (damage(lambda whole: whole["arch2infos"][7].update({"90": {}})), "it lacks '90'"),
         (damage(lambda whole: trials(whole)["cifar100", 777].update(epochs=90)), "a training of 200 epochs has 90"),
         (damage(lambda whole: trials(whole)["cifar100", 777].pop("eval_acc1es")), "it lacks 'eval_acc1es'"),
         (damage(lambda whole: trials(whole).pop(("cifar100", 777))), "accuracy/cifar100/test/200/mean is missing"),

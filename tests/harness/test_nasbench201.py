@@ -130,6 +130,8 @@ def test_saved_and_opened_it_is_the_same(table: Table, tmp_path: Path) -> None:
     for name, values in table.columns.items():
         np.testing.assert_array_equal(opened.columns[name], values)
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+    with pytest.raises(ValueError, match="read-only"):
+        opened.column(*QUERY, 777)[0] = 100
 
 
 def test_the_user_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
