@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from harness.errors import HarnessError, unknown
@@ -92,7 +93,8 @@ class Declared:
 
 def declared(part: Any) -> dict[str, Declared]:
     """The hyper-parameters that a part declares, by name. A part without a dataclass's fields declares none."""
-    hints = get_type_hints(type(part))
+    kind: Any = type(part)
+    hints = _hints(kind)
     return {
         f.name: Declared(
             f.name,
@@ -106,6 +108,11 @@ def declared(part: Any) -> dict[str, Declared]:
         for f in fields(part)
         if "source" in f.metadata
     }
+
+
+@lru_cache
+def _hints(kind: Any) -> Mapping[str, type]:
+    return get_type_hints(kind)
 
 
 def override(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
