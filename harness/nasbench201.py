@@ -174,6 +174,11 @@ class Table:
         return np.array([first.setdefault(_structure(row), i) for i, row in enumerate(self.operations.tolist())])
 
     @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all that the table says."""
+        return _digest(json.dumps(dict(self.provenance), sort_keys=True), self.cells, self.columns)
+
+    @cached_property
     def _indices(self) -> dict[str, int]:
         return {cell: index for index, cell in enumerate(self.cells)}
 
@@ -205,9 +210,8 @@ class Table:
 
         provenance = json.dumps(dict(self.provenance), sort_keys=True)
         arrays = {"cell": pa.array(self.cells), **{name: pa.array(values) for name, values in self.columns.items()}}
-        digest = _digest(provenance, self.cells, self.columns)
         table = pa.table(arrays).replace_schema_metadata(
-            {"layout": str(LAYOUT), "provenance": provenance, "sha256": digest}
+            {"layout": str(LAYOUT), "provenance": provenance, "sha256": self.digest}
         )
         file = io.BytesIO()
         pq.write_table(table, file, compression="zstd", write_statistics=False)
@@ -232,8 +236,6 @@ def open_table(path: Path | None = None) -> Table:
         columns = {name: content[name].to_numpy() for name in content.column_names if name != "cell"}
         if _digest(provenance, cells, columns) != digest:
             raise ValueError("its checksum does not match")
-        for values in columns.values():
-            values.flags.writeable = False
         return Table(cells, columns, json.loads(provenance))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
