@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +15,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError, Interrupted
+from harness.rng import MOST_SEED
 
 if TYPE_CHECKING:
     from harness.runner import Outcome
@@ -55,7 +60,9 @@ def main(debug: bool) -> None:
 @click.option("--method", required=True, help="What searches; see `harness list methods`.")
 @click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
 @click.option("--dataset", required=True, help="A name (`harness list datasets`), an image folder or Parquet files.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1))
+@click.option(
+    "--seed", "seeds", default="0", show_default=True, metavar="N[-M]", help="One seed, or from N to M, one run each."
+)
 @click.option(
     "--protocol", default="proxy", show_default=True, help="A name (`harness list protocols`) or a TOML file."
 )
@@ -91,7 +98,7 @@ def run(
     method: str,
     space: str,
     dataset: str,
-    seed: int,
+    seeds: str,
     protocol: str,
     epochs: int | None,
     seconds: float | None,
@@ -107,15 +114,15 @@ def run(
 
     from harness import protocol as protocols
     from harness import runner
-    from harness.progress import Display, live_display
+    from harness.progress import display, live_display
     from harness.types import Budget
 
-    request = runner.Request(
+    first = runner.Request(
         method,
         space,
         dataset,
         protocols.load(protocol),
-        seed,
+        0,
         Budget(epochs, seconds),
         assignments,
         device,
@@ -123,30 +130,38 @@ def run(
         results,
         checkpoint_seconds,
     )
-    plan = runner.plan(request)
-    console = Console(stderr=True)
+    plans = [runner.plan(replace(first, seed=seed)) for seed in seed_range(seeds)]
     if not as_json:
-        click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seed}, {plan.device}")
-        click.echo(f"run folder: {plan.folder}")
-    with live_display(console) as live:
-        observe = (lambda search: Display(search, live)) if live is not None and not as_json else None
-        outcome = runner.run(plan, warn=lambda message: click.echo(f"harness: {message}", err=True), observe=observe)
+        click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seeds}, {plans[0].device}")
+    outcomes = []
+    with live_display(Console(stderr=True)) as live:
+        for plan in plans:
+            if not as_json and len(plans) == 1:
+                click.echo(f"run folder: {plan.folder}")
+            observe = None if live is None or as_json else partial(display, live=live)
+            outcomes.append(runner.run(plan, warn=_warn, observe=observe))
+    if len(plans) > 1:
+        click.echo(
+            json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2)
+            if as_json
+            else _summary_of_seeds(outcomes)
+        )
+        return
+    (outcome,) = outcomes
     drawing = _draw(outcome)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "folder": str(outcome.folder),
-                    "drawing": str(drawing),
-                    "was_done": outcome.was_done,
-                    "resumed_from": outcome.resumed_from,
-                    **outcome.result,
-                },
-                indent=2,
-            )
-        )
+        click.echo(json.dumps({"drawing": str(drawing), **_as_json(outcome)}, indent=2))
     else:
         click.echo(_summary(outcome, drawing))
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "folder": str(outcome.folder),
+        "was_done": outcome.was_done,
+        "resumed_from": outcome.resumed_from,
+        **outcome.result,
+    }
 
 
 def _draw(outcome: Outcome) -> Path:
@@ -159,34 +174,102 @@ def _draw(outcome: Outcome) -> Path:
     return path
 
 
+def seed_range(text: str) -> range:
+    """`7` or `0-499`. Raises HarnessError."""
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if not found or max(map(int, filter(None, found.groups()))) > MOST_SEED:
+        raise HarnessError(
+            f"--seed {text[:40]!r} is not in the range: give a number from 0 to {MOST_SEED}, or two such as 0-499."
+        )
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise HarnessError(f"--seed {text!r} is empty; the first number is the smaller one.")
+    return range(first, last + 1)
+
+
 def _summary(outcome: Outcome, drawing: Path) -> str:
-    from harness.progress import duration
     from harness.text import cell_rows, columns
 
-    result, cost = outcome.result, outcome.result["cost"]
+    result = outcome.result
     state = "was done before" if outcome.was_done else f"done, {result['stopped_by']} used up"
     if outcome.resumed_from is not None:
-        state += f", resumed from weight step {outcome.resumed_from:,}"
-    seconds = f"{duration(cost['seconds'])} of search, {duration(cost['validation_seconds'])} of validation"
-    steps = (
-        f"{cost['weight_steps']:,} weight steps, {cost['alpha_steps']:,} alpha updates, "
-        f"{cost['finetune_steps']:,} fine-tuning steps"
-    )
-    passes = f"{cost['forwards']:,} forward and {cost['backwards']:,} backward passes, {cost['images']:,} images"
-    accuracy = f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"
+        state += f", resumed from step {outcome.resumed_from:,}"
     rows = [
         ("search", state),
         *cell_rows(outcome.genotype),
         ("genotype", result["notation"]),
         ("parameters", f"{result['parameters']:,} ({result['how']['parameters']})"),
-        ("validation", accuracy),
-        ("cost", seconds),
-        ("", steps),
-        ("", passes),
-        ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
+        *_accuracies(result),
+        *_costs(result["cost"]),
         ("drawing", str(drawing)),
         ("run folder", str(outcome.folder)),
     ]
+    return "\n".join(columns(rows))
+
+
+def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of the cell, by what its search was on."""
+    rows = []
+    if "valid_accuracy" in result:
+        rows.append(("validation", f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"))
+    if "trial_accuracy" in result:
+        rows.append(("best trial", f"{result['trial_accuracy']:.2f} % of the validation images"))
+    for dataset, accuracies in result.get("table", {}).items():
+        shown = ", ".join(f"{split} {percent:.2f} %" for split, percent in accuracies.items())
+        rows.append(("" if dataset != next(iter(result["table"])) else "by the table", f"{dataset}: {shown}"))
+    return rows
+
+
+def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was spent, without what this family of searches does not spend."""
+    from harness.progress import duration
+
+    seconds = [f"{duration(cost['seconds'])} of search"]
+    if cost["validation_seconds"]:
+        seconds.append(f"{duration(cost['validation_seconds'])} of validation")
+    if cost["simulated_seconds"]:
+        seconds.append(f"{duration(cost['simulated_seconds'])} by the table's times")
+    names = {
+        "weight_steps": "weight steps",
+        "alpha_steps": "alpha updates",
+        "finetune_steps": "fine-tuning steps",
+        "evaluations": "evaluations",
+        "forwards": "forward passes",
+        "backwards": "backward passes",
+        "images": "images",
+    }
+    counts = [f"{cost[key]:,} {name}" for key, name in names.items() if cost[key]]
+    return [
+        ("cost", ", ".join(seconds)),
+        ("", ", ".join(counts)),
+        ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
+    ]
+
+
+def _summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
+    """Mean and standard deviation of what all runs report."""
+    from statistics import fmean, median, pstdev
+
+    from harness.text import columns
+
+    results = [outcome.result for outcome in outcomes]
+    done = sum(outcome.was_done for outcome in outcomes)
+    rows = [
+        ("runs", f"{len(results)}, of which {done} were done before"),
+        ("run folders", str(outcomes[0].folder.parent)),
+    ]
+    for name in ("valid_accuracy", "trial_accuracy"):
+        if name in results[0]:
+            values = [result[name] for result in results]
+            rows.append((name, f"{fmean(values):.4f} ± {pstdev(values):.4f}"))
+    for dataset, accuracies in results[0].get("table", {}).items():
+        for split in accuracies:
+            values = [result["table"][dataset][split] for result in results]
+            rows.append(
+                (f"{dataset} {split}", f"{fmean(values):.2f} ± {pstdev(values):.2f} %, median {median(values):.2f} %")
+            )
+    seconds = fmean(result["cost"]["seconds"] for result in results)
+    rows.append(("cost", f"{seconds:.2f} s of search per run"))
     return "\n".join(columns(rows))
 
 

@@ -20,8 +20,10 @@ from harness.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
 from harness.settings import Declared, declared
 from harness.text import cell_rows, columns
 from methods import CATALOGUE, METHODS
-from methods.catalogue import Composition
-from methods.parts import all_settings, applies, compose
+from methods.catalogue import BlackBox, Composition
+from methods.families import all_settings, applies, resolve
+from methods.parts import Parts
+from methods.tabular import SEARCHED
 from spaces import SPACES, Space
 from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
@@ -100,8 +102,11 @@ def draw(description: Description, path: Path) -> None:
 
 def _method(name: str) -> Description:
     name, composition = METHODS[name].name, METHODS[name].composition
-    parts = compose(composition, SPACES["darts"]).by_name()
+    parts = resolve(composition, SPACES["darts"]).by_name()
     settings = {key: declared(part) for key, part in parts.items()}
+    table = SPACES["nasbench201-table"]
+    there = resolve(composition, table).by_name() if applies(composition, table) else {}
+    instead = {key: declared(part) for key, part in there.items() if type(part) is not type(parts.get(key))}
     described = {
         item.name: {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
         for key, items in settings.items()
@@ -114,6 +119,7 @@ def _method(name: str) -> Description:
         "spaces": [", ".join(space.name for space in _spaces(composition))],
         "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
         **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
+        **{f"in place of all but the {next(iter(parts))} on {table.name}": _settings(v) for v in instead.values()},
         "different on other spaces": _on_spaces(composition, set(described)),
     }
     facts = {
@@ -124,7 +130,7 @@ def _method(name: str) -> Description:
     return Description(name, "method", sections, facts)
 
 
-def _spaces(composition: Composition) -> list[Space]:
+def _spaces(composition: Composition | BlackBox) -> list[Space]:
     """Those that a method can search."""
     return [space for space in SPACES.values() if applies(composition, space)]
 
@@ -140,7 +146,7 @@ def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
     return columns(rows, width - INDENT)
 
 
-def _on_spaces(composition: Composition, names: set[str]) -> list[str]:
+def _on_spaces(composition: Composition | BlackBox, names: set[str]) -> list[str]:
     """One entry for the spaces that change the same settings to the same values."""
     spaces: dict[str, list[str]] = {}
     for space in _spaces(composition):
@@ -152,9 +158,7 @@ def _on_spaces(composition: Composition, names: set[str]) -> list[str]:
 
 
 def _space(space: Space, classes: int) -> Description:
-    parts = compose(CATALOGUE["darts-1st"], space)
-    supernet = parameters(space.supernet(parts.macro, classes, parts.edge.outgoing))
-    size = ", ".join(f"{item.name} = {item.value}" for item in declared(parts.macro).values())
+    size, supernet = _supernet_size(space, classes)
     edges = {
         kind: columns([(f"{edge.target} <- {edge.source}", ", ".join(edge.operations)) for edge in edges])
         for kind, edges in space.cells.items()
@@ -162,7 +166,7 @@ def _space(space: Space, classes: int) -> Description:
     sections = {
         "summary": [space.summary],
         "source": [space.source],
-        "size": [f"alpha has d = {space.dimension} entries", f"supernet ({size}): {supernet:,} parameters"],
+        "size": [f"alpha has d = {space.dimension} entries", size],
         **{f"{kind} cell: candidates per edge": lines for kind, lines in edges.items()},
     }
     facts = {
@@ -173,6 +177,16 @@ def _space(space: Space, classes: int) -> Description:
         "edges": {kind: [[e.source, e.target, list(e.operations)] for e in es] for kind, es in space.cells.items()},
     }
     return Description(space.name, "space", sections, facts)
+
+
+def _supernet_size(space: Space, classes: int) -> tuple[str, int | None]:
+    """A line, and the number of parameters; a table has no supernet."""
+    parts = resolve(CATALOGUE["darts-1st"], space)
+    if not isinstance(parts, Parts):
+        return f"no supernet; data sets: {', '.join(SEARCHED)}", None
+    supernet = parameters(space.supernet(parts.macro, classes, parts.edge.outgoing))
+    size = ", ".join(f"{item.name} = {item.value}" for item in declared(parts.macro).values())
+    return f"supernet ({size}): {supernet:,} parameters", supernet
 
 
 def _dataset(name: str) -> Description:

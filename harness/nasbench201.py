@@ -236,6 +236,8 @@ def open_table(path: Path | None = None) -> Table:
         columns = {name: content[name].to_numpy() for name in content.column_names if name != "cell"}
         if _digest(provenance, cells, columns) != digest:
             raise ValueError("its checksum does not match")
+        for values in columns.values():
+            values.flags.writeable = False
         return Table(cells, columns, json.loads(provenance))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

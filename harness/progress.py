@@ -6,13 +6,15 @@ import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from harness.drain import Observer
+    from methods.families import AnySearch, AnyState
     from methods.search import Search
     from methods.state import State
 
@@ -91,6 +93,39 @@ class Display:
         left = self.pace.left(*steps_left(search, state))
         table.add_row("time left", "known after the first update of alpha" if left is None else duration(left))
         return table
+
+
+class Ticker:
+    """A live line of a search without a supernet."""
+
+    def __init__(self, search: AnySearch, live: Live) -> None:
+        self.search, self.live = search, live
+        self._shown = 0.0
+
+    def update(self, state: AnyState, seconds: float) -> None:
+        if time.monotonic() - self._shown > REFRESH:
+            self._shown = time.monotonic()
+            self.live.update(self._table(state))
+
+    def _table(self, state: AnyState) -> Table:
+        table, cost = Table.grid(padding=(0, 2)), state.cost
+        table.add_row("seed", str(self.search.seed))
+        table.add_row("epoch", f"{state.epoch + 1} of at most {self.search.epochs}")
+        if state.records:
+            last = state.records[-1]
+            table.add_row("cell", last["genotype"])
+            for name in ("valid_loss", "trial_accuracy", "best_accuracy"):
+                if name in last:
+                    table.add_row(name.replace("_", " "), f"{last[name]:.4f}")
+        table.add_row("cost", f"{duration(cost.seconds)}, {cost.steps:,} steps")
+        return table
+
+
+def display(search: AnySearch, live: Live) -> Observer[Any]:
+    """What shows the progress of this search."""
+    from methods.search import Search
+
+    return Display(search, live) if isinstance(search, Search) else Ticker(search, live)
 
 
 def live_display(console: Console) -> AbstractContextManager[Live | None]:

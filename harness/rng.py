@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import torch
 
 
+MOST_SEED = 2**63 - 1
+
+
 def seed_of(seed: int, stream: str, step: int = 0) -> int:
     """A 63-bit integer that depends on all three arguments and on nothing else."""
     digest = hashlib.blake2b(f"{seed}/{stream}/{step}".encode(), digest_size=8).digest()

@@ -24,12 +24,14 @@ from harness.settings import parse_assignments
 from harness.store import RunFolder, locked, spec_hash
 from harness.types import Budget
 from methods import METHODS
-from methods.parts import Parts, all_settings
-from methods.search import Search
-from methods.state import State
+from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
+from methods.parts import Data
+from methods.tabular import TableData, open_data
 from spaces import SPACES, Space
+from spaces.nasbench201 import NasBench201Table
 
 if TYPE_CHECKING:
+    from harness.data import ImageDataset
     from methods.method import Method
 
 
@@ -59,7 +61,7 @@ class Outcome:
     folder: Path
     result: Mapping[str, Any]
     resumed_from: int | None
-    """The weight step a checkpoint was taken at; None where nothing was resumed."""
+    """The step of the search that a checkpoint was taken at; None where nothing was resumed."""
     was_done: bool
     """Whether the run had been finished before."""
 
@@ -75,7 +77,7 @@ class Plan:
     request: Request
     method: Method
     space: Space
-    parts: Parts
+    parts: AnyParts
     device: str
     spec: Mapping[str, Any]
 
@@ -91,12 +93,15 @@ def plan(request: Request) -> Plan:
     method = METHODS[request.method]
     if request.space not in SPACES:
         raise unknown("space", request.space, SPACES)
-    space, dataset = SPACES[request.space], data.short_name(request.dataset)
+    space = SPACES[request.space]
+    on_table = isinstance(space, NasBench201Table)
+    dataset = request.dataset if on_table else data.short_name(request.dataset)
     known = all_settings()
     for name in sorted(request.protocol.mentioned() - known):
         raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
     layers = request.protocol.layers(method.name, request.space, dataset)
     parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
+    settings = {name: value for values in parts.settings().values() for name, value in values.items()}
     spec = {
         "format": FORMAT,
         "protocol": {"name": request.protocol.name, "version": request.protocol.version},
@@ -104,10 +109,10 @@ def plan(request: Request) -> Plan:
         "parts": method.composition.parts,
         "space": request.space,
         "dataset": dataset,
-        "dataset_files": data.file_digest(request.dataset),
-        "split": data.content_digest(parts.data.split_file) if parts.data.split_file else None,
+        "dataset_files": None if on_table else data.file_digest(request.dataset),
+        "split": data.content_digest(settings["split_file"]) if settings.get("split_file") else None,
         "seed": request.seed,
-        "budget": asdict(request.budget) | {"epochs": parts.training.epochs},
+        "budget": asdict(request.budget) | {"epochs": settings["epochs"]},
         "settings": parts.settings(),
     }
     return Plan(request, method, space, parts, resolve_device(request.device), spec)
@@ -116,7 +121,7 @@ def plan(request: Request) -> Plan:
 def run(
     plan: Plan,
     warn: Callable[[str], None] = lambda message: None,
-    observe: Callable[[Search], Observer[State]] | None = None,
+    observe: Callable[[AnySearch], Observer[AnyState]] | None = None,
 ) -> Outcome:
     """Carries a planned search to its end, resuming what is there.
 
@@ -130,22 +135,33 @@ def run(
         return _search(plan, warn, observe)
 
 
-def _search(plan: Plan, warn: Callable[[str], None], observe: Callable[[Search], Observer[State]] | None) -> Outcome:
+def _search(
+    plan: Plan, warn: Callable[[str], None], observe: Callable[[AnySearch], Observer[AnyState]] | None
+) -> Outcome:
     request = plan.request
     deterministic()
-    dataset = data.load(request.dataset, request.data_root, images=plan.parts.data.images)
-    search = Search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
+    dataset = _open(plan)
+    search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request)
     folder = RunFolder(plan.folder, warn)
     with locked(folder.path, wait=False):
         folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
         saved = folder.load()
-        state = search.start() if saved is None else State.from_dict(saved, plan.device)
-        resumed_from = None if saved is None else state.cost.weight_steps
+        state = search.start() if saved is None else search.restore(saved)
+        resumed_from = None if saved is None else state.cost.steps
         state = drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
-        result = describe_result(search, state, plan.spec, dataset.classes)
+        result = describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
+
+
+def _open(plan: Plan) -> ImageDataset | TableData:
+    """What the plan searches on: the table's data set of that name, or images."""
+    request = plan.request
+    if isinstance(plan.space, NasBench201Table):
+        return open_data(request.dataset)
+    images = next(part.images for part in plan.parts.by_name().values() if isinstance(part, Data))
+    return data.load(request.dataset, request.data_root, images=images)
 
 
 def finished(folder: Path) -> Outcome | None:

@@ -75,13 +75,18 @@ class Budget:
 
 @dataclass
 class Cost:
-    """What a search has spent so far. A pass is one batch through the supernet."""
+    """What a search has spent so far. A pass is one batch through a network; on a table, L(alpha) or its
+    gradient."""
 
     weight_steps: int = 0
     """SGD steps on the supernet itself."""
     finetune_steps: int = 0
     """SGD steps on candidates' private copies."""
     alpha_steps: int = 0
+    evaluations: int = 0
+    """Architectures that were trained, or looked up, to be compared."""
+    simulated_seconds: float = 0.0
+    """What the evaluations would have taken by the table's own times."""
     forwards: int = 0
     backwards: int = 0
     images: int = 0
@@ -92,6 +97,11 @@ class Cost:
     peak_memory: int = 0
     """Bytes; what was measured is `memory_kind`."""
     memory_kind: str = "peak RSS of the process"
+
+    @property
+    def steps(self) -> int:
+        """How far the search is: weight steps where there is a supernet, else updates of alpha or evaluations."""
+        return self.weight_steps or self.alpha_steps or self.evaluations
 
     def spend(self, forwards: int, backwards: int, images: int) -> None:
         self.forwards += forwards

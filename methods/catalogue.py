@@ -1,7 +1,7 @@
 """The methods: which parts they are made of, what they set, and where they come from. One literal entry each, and the
 crosses of five of them with the variants of their parts, which are generated.
 
-Needs no torch, so that `harness list methods` answers at once. `methods.parts` turns names into parts.
+Needs no torch, so that `harness list methods` answers at once. `methods.families` turns names into parts.
 """
 
 from __future__ import annotations
@@ -48,9 +48,28 @@ class Variant:
         return replace(base, source=f"{base.source}; {self.source}", on=on, **self.parts)
 
 
+@dataclass(frozen=True)
+class BlackBox:
+    """A method that proposes whole genotypes and sees how well each does: the name of its strategy, and the settings in
+    which it differs from the strategy's own defaults."""
+
+    summary: str
+    source: str
+    strategy: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further settings, by the name of the space."""
+
+    @property
+    def parts(self) -> dict[str, str]:
+        return {"strategy": self.strategy}
+
+
+_NASBENCH201_RUNGS = {"min_epochs": 12, "max_epochs": 200}
+"""AutoDL-Projects BOHB.py."""
 _ZARTS = {"warmup": 10, "cadence": 10}
 
-_METHODS = {
+_METHODS: dict[str, Composition] = {
     "darts-1st": Composition(
         "gradient of the validation loss at the current weights",
         "DARTS (Liu et al., ICLR 2019), section 2.3",
@@ -70,6 +89,8 @@ _METHODS = {
         rule="random-search",
         lookahead="fine-tuned",
         settings=_ZARTS,
+        # The table's losses differ less than a supernet's; with this, steps are about as long as GLD's there, too.
+        on={"nasbench201-table": {"xi": 1.0}},
     ),
     "zarts-mgs": Composition(
         "maximum-likelihood guided search: importance-weighted updates",
@@ -91,6 +112,36 @@ _METHODS = {
         rule="mgs",
         lookahead="fine-tuned",
         settings=_ZARTS | {"weight_mode": "released", "proposal": "sum", "sigma_lag": 1, "finetune": "released"},
+    ),
+}
+
+_BLACK_BOX: dict[str, Composition | BlackBox] = {
+    "random-search": BlackBox(
+        "uniformly random cells, the best by validation accuracy",
+        "NAS-Bench-201, section 4; AutoDL-Projects RANDOM.py",
+        strategy="random",
+    ),
+    "rea": BlackBox(
+        "regularised evolution: the oldest of a population dies",
+        "AmoebaNet (Real et al., AAAI 2019), Algorithm 1; AutoDL-Projects R_EA.py",
+        strategy="evolution",
+    ),
+    "reinforce": BlackBox(
+        "a table of logits trained by policy gradient",
+        "NAS-Bench-201, section 4; AutoDL-Projects reinforce.py",
+        strategy="reinforce",
+    ),
+    "hyperband": BlackBox(
+        "random cells, trained longer while they are among the best",
+        "Hyperband (Li et al., JMLR 2018); HpBandSter optimizers/hyperband.py",
+        strategy="hyperband",
+        on={"nasbench201-table": _NASBENCH201_RUNGS},
+    ),
+    "bohb": BlackBox(
+        "Hyperband with cells proposed by a density model of the good ones",
+        "BOHB (Falkner et al., ICML 2018); HpBandSter optimizers/bohb.py",
+        strategy="bohb",
+        on={"nasbench201-table": _NASBENCH201_RUNGS},
     ),
 }
 
@@ -152,4 +203,4 @@ def _gdas() -> Composition:
     )
 
 
-CATALOGUE: dict[str, Composition] = {**_METHODS, "gdas": _gdas(), **crosses()}
+CATALOGUE: dict[str, Composition | BlackBox] = {**_METHODS, "gdas": _gdas(), **crosses(), **_BLACK_BOX}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.types import Budget, Dataset, SearchResult
-from methods.catalogue import Composition
-from methods.parts import Parts, compose
-from methods.search import Search
+from methods.catalogue import BlackBox, Composition
+from methods.families import AnyParts, make_search, resolve
+from methods.tabular import TableData
 from spaces import Space
 
 
@@ -18,7 +18,7 @@ class Method:
     """A registered method. Calling it with a seed gives a searcher."""
 
     name: str
-    composition: Composition
+    composition: Composition | BlackBox
 
     def __call__(self, seed: int = 0, device: str = "cpu", settings: Mapping[str, Any] | None = None) -> Searcher:
         return Searcher(self, seed, device, settings or {})
@@ -29,10 +29,10 @@ class Method:
         budget: Budget,
         layers: Sequence[Mapping[str, Any]] = (),
         user: Mapping[str, Any] | None = None,
-    ) -> Parts:
-        """The resolved parts; the budget's epochs win over every layer. See `methods.parts.compose`."""
+    ) -> AnyParts:
+        """The resolved parts; the budget's epochs win over every layer. See `methods.families.resolve`."""
         epochs = {} if budget.epochs is None else {"epochs": budget.epochs}
-        return compose(self.composition, space, layers, {**(user or {}), **epochs})
+        return resolve(self.composition, space, layers, {**(user or {}), **epochs})
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Searcher:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def search(self, space: Space, dataset: Dataset, budget: Budget | None = None) -> SearchResult:
-        """Searches to the end of the budget. Raises HarnessError for settings that do not fit."""
+    def search(self, space: Space, dataset: Dataset | TableData, budget: Budget | None = None) -> SearchResult:
+        """Searches to the end of the budget. Raises HarnessError for settings or data that do not fit."""
         budget = budget or Budget()
         parts = self.method.parts(space, budget, user=self.settings)
-        search = Search(parts, space, dataset, self.seed, self.device, budget)
+        search = make_search(parts, space, dataset, self.seed, self.device, budget)
         state = search.start()
         while not state.stopped_by:
             state = search.advance(state)

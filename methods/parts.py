@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
-from harness.settings import applicable, declared, override, setting
-from methods.catalogue import CATALOGUE, Composition
+from harness.settings import setting
+from methods.catalogue import Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
 from methods.relaxations import Gumbel, Relaxation, Softmax
+from methods.resolving import Resolved, layered
 from methods.rules.adam import Adam
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
@@ -18,7 +19,7 @@ from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Rule
 from methods.schedules import Alternating
 from methods.weights import Training
-from spaces import SPACES, Space
+from spaces import Space
 from spaces.fused import SumOfOperations
 from spaces.merged import MergedEdge
 from spaces.single_path import SinglePathEdge
@@ -83,8 +84,8 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Everything a search is made of."""
+class Parts(Resolved):
+    """Everything a search on a supernet is made of."""
 
     rule: Rule
     lookahead: Lookahead
@@ -96,15 +97,6 @@ class Parts:
     macro: Any
     """The size of the space's supernet."""
 
-    def by_name(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """Every resolved hyper-parameter by part, as it stands in spec.json."""
-        return {
-            key: {name: item.value for name, item in declared(part).items()} for key, part in self.by_name().items()
-        }
-
 
 def compose(
     composition: Composition,
@@ -112,13 +104,8 @@ def compose(
     layers: Sequence[Mapping[str, Any]] = (),
     user: Mapping[str, Any] | None = None,
 ) -> Parts:
-    """The parts of a method on a space.
-
-    Values are set in this order, the later one winning: the parts' defaults, the space's settings, the method's, the
-    method's for this space, each of `layers` (a protocol's; names that these parts do not declare are meant for other
-    methods and pass), `user` (names must exist). Raises HarnessError for a bad name or value, and for a space that the
-    method does not apply to.
-    """
+    """The parts of a method on a supernet of the space; see `methods.resolving.layered`. Raises HarnessError for a bad
+    name or value, and for a space that the method does not apply to."""
     EDGES[composition.edge].check(space)
     parts: dict[str, Any] = {
         "rule": RULES[composition.rule],
@@ -130,33 +117,10 @@ def compose(
         "data": Data(),
         "macro": space.macro(),
     }
-    for layer in (space.settings, composition.settings, composition.on.get(space.name, {}), *layers):
-        parts = override(parts, applicable(parts, layer))
-    resolved = Parts(**override(parts, user or {}))
+    resolved = Parts(**layered(parts, composition, space, layers, user))
     if resolved.schedule.warmup >= resolved.training.epochs:
         raise HarnessError(
             f"warmup={resolved.schedule.warmup} leaves alpha no epoch of epochs={resolved.training.epochs}; "
             "set warmup lower or epochs higher."
         )
     return resolved
-
-
-def applies(composition: Composition, space: Space) -> bool:
-    """Whether a method can search a space."""
-    try:
-        EDGES[composition.edge].check(space)
-    except HarnessError:
-        return False
-    return True
-
-
-def all_settings() -> set[str]:
-    """The names of every hyper-parameter of every registered method on every space."""
-    return {
-        name
-        for composition in CATALOGUE.values()
-        for space in SPACES.values()
-        if applies(composition, space)
-        for part in compose(composition, space).by_name().values()
-        for name in declared(part)
-    }

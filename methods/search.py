@@ -21,13 +21,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.errors import HarnessError
-from harness.genotype import PARAMETERLESS, Genotype
+from harness.genotype import Genotype
 from harness.memory import peak_memory
 from harness.rng import generator, seed_of
 from harness.types import Budget, Cost, Dataset, SearchResult
 from methods.batches import Batch, Batches
 from methods.lookahead import Bench
 from methods.parts import Parts
+from methods.records import finite, operation_counts
 from methods.relaxations import rows_of
 from methods.schedules import Clock
 from methods.state import State
@@ -49,7 +50,7 @@ class Search:
         self, parts: Parts, space: Space, dataset: Dataset, seed: int, device: str = "cpu", budget: Budget | None = None
     ) -> None:
         self.parts, self.space, self.seed, self.device = parts, space, seed, device
-        self.seconds = (budget or Budget()).seconds
+        self.seconds, self.epochs = (budget or Budget()).seconds, parts.training.epochs
         data, training, divisor = parts.data, parts.training, space.divisor(parts.macro)
         if dataset.image_size % divisor:
             raise HarnessError(
@@ -96,6 +97,10 @@ class Search:
             diagnostics={},
             cost=Cost(),
         )
+
+    def restore(self, saved: Mapping[str, Any]) -> State:
+        """A state that was saved by to_dict."""
+        return State.from_dict(saved, self.device)
 
     def advance(self, state: State) -> State:
         """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record.
@@ -232,7 +237,7 @@ class Search:
         if state.step == self.steps_per_epoch:
             state.epoch, state.step = state.epoch + 1, 0
             state.meters, state.diagnostics = torch.zeros_like(state.meters), {}
-        if state.epoch == self.parts.training.epochs:
+        if state.epoch == self.epochs:
             state.stopped_by = "epochs"
         elif out_of_time:
             state.stopped_by = "seconds"
@@ -267,7 +272,7 @@ class Search:
             "steps": state.step,
             "train_loss": loss / images,
             "train_accuracy": correct / images,
-            "valid_loss": _finite(valid_loss),
+            "valid_loss": finite(valid_loss),
             "valid_accuracy": valid_accuracy,
             "lr": self.parts.training.lr_at(state.epoch),
             "genotype": str(genotype),
@@ -275,7 +280,7 @@ class Search:
             "alpha_entropy": self._entropy(state.alpha),
             "alpha_norm": float(state.alpha.double().norm()),
             "alpha_updates": int(updates),
-            "rule": {name: _finite(total / updates) for name, total in sorted(sums.items())},
+            "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
             "cost": state.cost.to_json(),
         }
 
@@ -283,20 +288,3 @@ class Search:
         """Mean over the edges of the entropy of softmax(alpha), in nats."""
         rows = self.probabilities(alpha)
         return -sum(p * math.log(p) for row in rows for p in row if p > 0) / len(rows)
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no word for what is not a finite number; a diverged candidate or validation must not end a search."""
-    return value if math.isfinite(value) else None
-
-
-def operation_counts(genotype: Genotype) -> Mapping[str, Mapping[str, int]]:
-    """Per kind of cell: skips, and operations without parameters (pools and skips), among the chosen ones."""
-    return {
-        kind: {
-            "skip": cell.count("skip_connect"),
-            "parameterless": cell.count(*PARAMETERLESS),
-            "none": cell.count("none"),
-        }
-        for kind, cell in genotype.cells
-    }

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
 
 from harness.types import Cost
 
 
+class Saved:
+    """The base of the dataclasses that are the states of searches; each has a field `cost`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Tensors and plain values only, so that it loads with weights_only=True."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return values | {"cost": values["cost"].to_json()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], device: str = "cpu") -> Self:
+        """A state saved by to_dict, with its tensors on this device."""
+        return cls(**{**_moved(dict(values), device), "cost": Cost.from_json(values["cost"])})
+
+
 @dataclass
-class State:
+class State(Saved):
     """Where a search is. d = alpha's size, P = the supernet's parameters, S = its batch-norm statistics."""
 
     epoch: int
@@ -38,16 +53,6 @@ class State:
     """One per finished epoch."""
     stopped_by: str = ""
     """Why the search is over; empty while it is not."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only, so that it loads with weights_only=True."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return values | {"cost": self.cost.to_json()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any], device: str = "cpu") -> State:
-        """A state saved by to_dict, with its tensors on this device."""
-        return cls(**(_moved(values, device) | {"cost": Cost.from_json(values["cost"])}))
 
 
 def _moved(value: Any, device: str) -> Any:

@@ -1,4 +1,4 @@
-"""A supernet whose weights and batch-norm statistics are two flat vectors, and SGD on them.
+"""A network, mostly a supernet, whose weights and batch-norm statistics are two flat vectors, and SGD on them.
 
 A copy of all weights is then one memcpy, an SGD step a handful of vector operations, and the state of a search a few
 tensors. The module is only a view: its parameters alias the vectors it is bound to.
@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from harness.settings import setting
-from spaces.supernet import Supernet
 
 
 class FlatModel:
     """Binds a supernet to flat vectors `weights` (P,) and `statistics` (S,); `gradient` (P,) collects the gradients."""
 
-    def __init__(self, module: Supernet, device: torch.device | str) -> None:
+    def __init__(self, module: nn.Module, device: torch.device | str) -> None:
         self.module = module.to(device)
         for child in self.module.modules():
             if isinstance(child, nn.BatchNorm2d):

@@ -1,9 +1,11 @@
 """The search spaces by name. Importing this package needs no torch; a space builds its networks on demand."""
 
 from spaces.darts import DARTS, DARTS_NONE, S1, S2, S3, S4
-from spaces.nasbench201 import NASBENCH201
+from spaces.nasbench201 import NASBENCH201, NASBENCH201_TABLE
 from spaces.space import Space
 
-SPACES: dict[str, Space] = {space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201)}
+SPACES: dict[str, Space] = {
+    space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE)
+}
 
 __all__ = ["SPACES", "Space"]

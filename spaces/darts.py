@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -51,6 +52,27 @@ class DartsMacro:
 class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
 
+    @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """Per node, which two of the earlier states it reads, and the operation on each of the two edges. Every edge of
+        these spaces has the same number of operations besides `none`."""
+        return tuple(
+            (len(_pairs(target)), *(len(_operations(edges[0])),) * KEPT)
+            for edges in self.cells.values()
+            for target in range(INPUTS, INPUTS + NODES)
+        )
+
+    def decode(self, code: Sequence[int]) -> Genotype:
+        options, cells = iter(code), []
+        for kind, edges in self.cells.items():
+            at = {(edge.source, edge.target): _operations(edge) for edge in edges}
+            nodes = []
+            for target in range(INPUTS, INPUTS + NODES):
+                sources = _pairs(target)[next(options)]
+                nodes.append(tuple((at[source, target][next(options)], source) for source in sources))
+            cells.append((kind, Cell(INPUTS, tuple(nodes), tuple(range(INPUTS, INPUTS + NODES)))))
+        return Genotype(tuple(cells))
+
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
         """Per node the two edges whose best operation is strongest, each with that operation; `none` never counts,
         and its probability is not redistributed. A tie goes to the smaller predecessor and the smaller operation."""
@@ -85,6 +107,16 @@ class DartsSpace(Space):
         if genotype.family != "darts":
             raise HarnessError(f"the genotype {genotype} is not of the DARTS family.")
         return DartsNetwork(genotype, channels, cells, classes, stem, auxiliary)
+
+
+def _pairs(target: int) -> list[tuple[int, ...]]:
+    """The pairs of states that a node can read."""
+    return list(combinations(range(target), KEPT))
+
+
+def _operations(edge: Edge) -> tuple[str, ...]:
+    """Those that a genotype can have there."""
+    return tuple(operation for operation in edge.operations if operation != "none")
 
 
 def reductions(cells: int) -> tuple[int, int]:

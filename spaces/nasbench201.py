@@ -33,16 +33,17 @@ class NasBench201Macro:
 
 @dataclass(frozen=True)
 class NasBench201Space(Space):
+    @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """Per node, the operation on each of its edges."""
+        return tuple((len(NB201_OPERATIONS),) * target for target in range(1, STATES))
+
+    def decode(self, code: Sequence[int]) -> Genotype:
+        return Genotype((("cell", _cell(EDGES, code)),))
+
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
         """Every edge stays, each with its most probable operation, `none` included."""
-        chosen = {
-            (edge.source, edge.target): edge.operations[argmax(row, range(len(row)))]
-            for edge, row in zip(edges, probabilities, strict=True)
-        }
-        nodes = tuple(
-            tuple((chosen[source, target], source) for source in range(target)) for target in range(1, STATES)
-        )
-        return Cell(1, nodes, (STATES - 1,))
+        return _cell(edges, [argmax(row, range(len(row))) for row in probabilities])
 
     def macro(self) -> NasBench201Macro:
         return NasBench201Macro()
@@ -67,6 +68,17 @@ class NasBench201Space(Space):
         return NasBench201Network(genotype, channels, cells, classes)
 
 
+class NasBench201Table(NasBench201Space):
+    """The same cells, with the benchmark's table as the objective of a search in place of a supernet's loss."""
+
+
+def _cell(edges: Sequence[Edge], code: Sequence[int]) -> Cell:
+    """The cell with these operations on its edges, by their numbers."""
+    chosen = {(e.source, e.target): e.operations[option] for e, option in zip(edges, code, strict=True)}
+    nodes = tuple(tuple((chosen[source, target], source) for source in range(target)) for target in range(1, STATES))
+    return Cell(1, nodes, (STATES - 1,))
+
+
 NASBENCH201 = NasBench201Space(
     "nasbench201",
     "one cell, 6 edges, 5 operations, `none` derivable",
@@ -75,4 +87,11 @@ NASBENCH201 = NasBench201Space(
     Final(channels=16, cells=5),
     # AutoDL-Projects configs/nas-benchmark/algos/DARTS.config, and its own normalisation constants.
     {"nesterov": True, "weight_decay": 5e-4, "normalisation": "nasbench201"},
+)
+NASBENCH201_TABLE = NasBench201Table(
+    "nasbench201-table",
+    "the same cells; the loss is the benchmark's table, exactly",
+    "NAS-Bench-201, section 2.1; the expectation over cells is this project's",
+    {"cell": EDGES},
+    NASBENCH201.final,
 )

@@ -84,6 +84,16 @@ class Space(ABC):
             start += len(edges)
         return Genotype(tuple(cells))
 
+    @property
+    @abstractmethod
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """A genotype as independent choices, for methods without an alpha: for each node of each cell, how many options
+        each of its choices has. The genotypes that `decode` makes of them are legal, and all of them."""
+
+    @abstractmethod
+    def decode(self, code: Sequence[int]) -> Genotype:
+        """The genotype for one option per choice, all nodes' choices in a row."""
+
     @abstractmethod
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Any: ...
 

@@ -66,17 +66,23 @@ def drain(search, state=None):
     return state
 
 
-def timeless(record):
-    """A record without what differs between two identical runs."""
-    return record | {"cost": {k: v for k, v in record["cost"].items() if k not in TIMINGS}}
+def timeless(value):
+    """A record, or anything that holds costs, without what differs between two identical runs."""
+    if isinstance(value, dict):
+        return {key: timeless(entry) for key, entry in value.items() if key not in TIMINGS}
+    return [timeless(entry) for entry in value] if isinstance(value, list) else value
 
 
 def same(a, b) -> bool:
     """Whether two states are equal bit for bit."""
-    tensors = ("alpha", "weights", "momentum", "statistics", "meters", "failed_at")
-    return (
-        all(torch.equal(getattr(a, name), getattr(b, name)) for name in tensors)
-        and a.memory.keys() == b.memory.keys()
-        and all(torch.equal(a.memory[k], b.memory[k]) for k in a.memory)
-        and [timeless(r) for r in a.records] == [timeless(r) for r in b.records]
-    )
+
+    def equal(x, y):
+        if isinstance(x, torch.Tensor):
+            return x.dtype == y.dtype and torch.equal(x, y)
+        if isinstance(x, dict):
+            return x.keys() == y.keys() and all(equal(x[key], y[key]) for key in x)
+        if isinstance(x, list):
+            return len(x) == len(y) and all(map(equal, x, y))
+        return x == y
+
+    return equal(timeless(a.to_dict()), timeless(b.to_dict()))

@@ -10,7 +10,7 @@ from harness import protocol
 from harness.errors import HarnessError
 from harness.types import Budget
 from methods import CATALOGUE, METHODS
-from methods.parts import all_settings, applies
+from methods.families import all_settings, applies
 from spaces import SPACES
 
 HEAD = 'name = "mine"\nversion = 2\nsummary = "a test"\n'

@@ -140,7 +140,7 @@ def test_a_disk_that_fails_stops_the_run_and_leaves_what_was_saved(operation, op
     assert "cannot be written: No space left on device. What was saved before is intact." in ended.err
     assert "Traceback" not in ended.err
     ended, found = finish(tmp_path, *TINY)
-    assert "resumed from weight step" in ended.out
+    assert "resumed from step" in ended.out
     assert found == straight(*TINY)
 
 
@@ -177,7 +177,7 @@ def test_a_stopped_run_says_how_to_go_on(number, straight, tmp_path):
     assert f"the state is saved in {run_folder(tmp_path)}" in ended.err
     assert "Run the same command again to go on." in ended.err
     ended, found = finish(tmp_path)
-    assert "resumed from weight step" in ended.out
+    assert "resumed from step" in ended.out
     assert found == straight()
 
 
@@ -208,7 +208,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(straight, tm
     ended, found = finish(tmp_path)
     assert f"{folder / 'checkpoint.pt'} is damaged" in ended.err
     assert f"the previous checkpoint, {folder / 'checkpoint.previous.pt'}, is used" in ended.err
-    assert "resumed from weight step 4" in ended.out
+    assert "resumed from step 4" in ended.out
     assert found == straight()
 
 

@@ -7,11 +7,13 @@ import pytest
 from harness.errors import HarnessError
 from harness.types import Budget
 from methods import CATALOGUE, METHODS
-from methods.catalogue import ALIASES, BASES, crosses
-from methods.parts import EDGES, LOOKAHEADS, RELAXATIONS, RULES, SCHEDULES, applies
+from methods.catalogue import ALIASES, BASES, BlackBox, Composition, crosses
+from methods.families import STRATEGIES, applies
+from methods.parts import EDGES, LOOKAHEADS, RELAXATIONS, RULES, SCHEDULES
 from spaces import SPACES
 
 PARTS = {"rule": RULES, "lookahead": LOOKAHEADS, "relaxation": RELAXATIONS, "edge": EDGES, "schedule": SCHEDULES}
+COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
 
 def parts(method, space="darts"):
@@ -19,12 +21,13 @@ def parts(method, space="darts"):
 
 
 def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
-    used = {key: {composition.parts[key] for composition in CATALOGUE.values()} for key in PARTS}
+    used = {key: {composition.parts[key] for composition in COMPOSITIONS.values()} for key in PARTS}
     assert used == {key: set(registry) for key, registry in PARTS.items()}
+    assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
 
 
 def test_hard_gates_and_the_edge_that_runs_one_operation_go_together():
-    for name, composition in CATALOGUE.items():
+    for name, composition in COMPOSITIONS.items():
         assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
 
 
@@ -65,7 +68,7 @@ def test_gdas_has_the_settings_of_its_own_code():
 
 @pytest.mark.parametrize("space", ["s1", "s2", "s3", "s4", "nasbench201"])
 def test_a_merged_edge_is_refused_where_a_convolution_is_missing(space):
-    for name, composition in CATALOGUE.items():
+    for name, composition in COMPOSITIONS.items():
         merged = composition.edge == "merged"
         assert applies(composition, SPACES[space]) != merged, name
         if merged:

@@ -1,0 +1,194 @@
+"""A black-box search: one trial after the other, until the trials, the seconds or the table's seconds are used up.
+
+An epoch, the unit of the budget and of the records, is one trial; an advance is one epoch of its training, or its
+look-up in a table.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import HarnessError
+from harness.genotype import Genotype
+from harness.memory import peak_memory
+from harness.rng import generator
+from harness.types import Budget, Cost, Dataset, SearchResult
+from methods.blackbox.evaluators import (
+    Evaluator,
+    ShortTraining,
+    ShortTrainingEvaluator,
+    TableEvaluator,
+    TableLookup,
+    Trial,
+)
+from methods.blackbox.strategy import History, Strategy, flat
+from methods.parts import Data
+from methods.records import operation_counts
+from methods.resolving import Resolved
+from methods.state import Saved
+from methods.tabular import TableData
+from spaces import Space
+
+
+@dataclass(frozen=True)
+class TableTrials(Resolved):
+    """Everything a black-box search on a table is made of."""
+
+    strategy: Strategy
+    evaluator: TableLookup
+
+
+@dataclass(frozen=True)
+class TrainedTrials(Resolved):
+    """Everything a black-box search on images is made of."""
+
+    strategy: Strategy
+    evaluator: ShortTraining
+    data: Data
+
+
+@dataclass
+class BlackBoxState(Saved):
+    """Where a black-box search is: all of it. n trials are done."""
+
+    codes: Tensor
+    """(n, choices) int64"""
+    epochs: Tensor
+    """(n,) float64, see `History`"""
+    accuracies: Tensor
+    """(n,) float64, percent"""
+    memory: dict[str, Tensor]
+    """The strategy's."""
+    trial: list[Any]
+    """The code and the epochs of the trial under way; empty between trials."""
+    progress: dict[str, Tensor]
+    """Of its training."""
+    cost: Cost
+    records: list[dict[str, Any]] = field(default_factory=list)
+    stopped_by: str = ""
+
+    @property
+    def epoch(self) -> int:
+        return len(self.codes)
+
+    @property
+    def history(self) -> History:
+        return History(self.codes, self.epochs, self.accuracies)
+
+
+class BlackBoxSearch:
+    """A strategy with an evaluator on one data set. Raises HarnessError where they do not fit the data."""
+
+    def __init__(
+        self,
+        parts: TableTrials | TrainedTrials,
+        space: Space,
+        dataset: Dataset | TableData,
+        seed: int,
+        device: str = "cpu",
+        budget: Budget | None = None,
+    ) -> None:
+        self.parts, self.space, self.dataset, self.seed, self.device = parts, space, dataset, seed, device
+        self.seconds, self.epochs = (budget or Budget()).seconds, parts.evaluator.epochs
+        self.evaluator: Evaluator
+        if isinstance(parts, TableTrials):
+            assert isinstance(dataset, TableData)
+            self.evaluator, self.simulated = TableEvaluator(parts.evaluator, dataset), parts.evaluator.simulated_seconds
+        else:
+            assert not isinstance(dataset, TableData)
+            self.evaluator = ShortTrainingEvaluator(parts.evaluator, parts.data, space, dataset, seed, device)
+            self.simulated = math.inf
+
+    def start(self) -> BlackBoxState:
+        none = torch.zeros(0, dtype=torch.float64)
+        codes = torch.zeros(0, len(flat(self.space.choices)), dtype=torch.int64)
+        memory = self.parts.strategy.start(self.space.choices, generator(self.seed, "strategy/start"))
+        return BlackBoxState(codes, none, none, memory, [], {}, Cost())
+
+    def restore(self, saved: Mapping[str, Any]) -> BlackBoxState:
+        """A state that was saved by to_dict."""
+        return BlackBoxState.from_dict(saved, self.device)
+
+    def advance(self, state: BlackBoxState) -> BlackBoxState:
+        """One epoch of a trial's training; before its first the proposal, after its last the record."""
+        began, number = time.perf_counter(), state.epoch
+        if not state.trial:
+            self._propose(state)
+        code, epochs = state.trial
+        evaluation = self.evaluator.step(Trial(tuple(code), epochs, number), state.progress, state.cost)
+        state.cost.seconds += time.perf_counter() - began
+        if evaluation is None:
+            return state
+        state.trial, state.progress = [], {}
+        if state.cost.simulated_seconds + evaluation.seconds > self.simulated:
+            return self._overdrawn(state)
+        state.cost.simulated_seconds += evaluation.seconds
+        state.cost.evaluations += 1
+        state.codes = torch.cat([state.codes, torch.tensor([code])])
+        state.epochs = torch.cat([state.epochs, state.epochs.new_tensor([epochs])])
+        state.accuracies = torch.cat([state.accuracies, state.accuracies.new_tensor([evaluation.accuracy])])
+        self._measure_memory(state)
+        state.records.append(self._record(state))
+        if state.epoch == self.epochs:
+            state.stopped_by = "epochs"
+        elif self.seconds is not None and state.cost.seconds >= self.seconds:
+            state.stopped_by = "seconds"
+        return state
+
+    def check(self, state: BlackBoxState) -> None:
+        """Any state may be saved: a training that diverges is a poor trial, and nothing else."""
+
+    def genotype(self, state: BlackBoxState) -> Genotype:
+        """The best so far."""
+        return self.space.decode(state.codes[state.history.best].tolist())
+
+    def result(self, state: BlackBoxState) -> SearchResult:
+        return SearchResult(
+            genotype=self.genotype(state),
+            cost=state.cost,
+            records=tuple(state.records),
+            alpha=(),
+            settings=self.parts.settings(),
+            stopped_by=state.stopped_by,
+        )
+
+    def _propose(self, state: BlackBoxState) -> None:
+        draw = generator(self.seed, "strategy", state.epoch)
+        proposal = self.parts.strategy.propose(self.space.choices, state.history, state.memory, draw)
+        state.memory, state.trial = proposal.memory, [list(proposal.code), proposal.epochs]
+        state.progress = self.evaluator.begin(Trial(proposal.code, proposal.epochs, state.epoch))
+
+    def _overdrawn(self, state: BlackBoxState) -> BlackBoxState:
+        """The trial that goes beyond the simulated seconds is dropped and ends the search."""
+        if not state.epoch:
+            raise HarnessError(f"simulated_seconds={self.simulated:g} does not pay for one trial; set it higher.")
+        state.stopped_by = "simulated seconds"
+        return state
+
+    def _measure_memory(self, state: BlackBoxState) -> None:
+        measured, state.cost.memory_kind = peak_memory(self.device)
+        state.cost.peak_memory = max(state.cost.peak_memory, measured)
+
+    def _record(self, state: BlackBoxState) -> dict[str, Any]:
+        """`trial_*` is the trial that ended; the rest is the best so far."""
+        history, best = state.history, self.genotype(state)
+        data = self.dataset
+        looked_up = {"table": data.accuracies(best)[data.name]} if isinstance(data, TableData) else {}
+        return {
+            "epoch": state.epoch - 1,
+            "trial_genotype": str(self.space.decode(state.codes[-1].tolist())),
+            "trial_epochs": float(state.epochs[-1]),
+            "trial_accuracy": float(state.accuracies[-1]),
+            "best_accuracy": float(history.accuracies[history.best]),
+            **looked_up,
+            "genotype": str(best),
+            "operations": operation_counts(best),
+            "cost": state.cost.to_json(),
+        }

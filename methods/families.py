@@ -1,0 +1,154 @@
+"""Three families of searches behind one interface: which a method is on a space, and what it is made of.
+
+* an alpha on a supernet of the space                     methods.search
+* an alpha on the benchmark's table                       methods.table_search
+* whole genotypes, by the table or by short trainings     methods.blackbox
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from harness.errors import HarnessError
+from harness.settings import declared
+from harness.types import Budget, Cost, Dataset, SearchResult
+from methods.blackbox.evaluators import ShortTraining, TableLookup
+from methods.blackbox.hyperband import BOHB, Hyperband
+from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
+from methods.blackbox.strategies import Evolution, Random, Reinforce
+from methods.blackbox.strategy import Strategy
+from methods.catalogue import CATALOGUE, BlackBox, Composition
+from methods.parts import EDGES, RULES, Data, Parts, compose
+from methods.resolving import layered
+from methods.search import Search
+from methods.table_search import TableLoss, TableParts, TableSearch
+from methods.tabular import TableData
+from spaces import SPACES, Space
+from spaces.nasbench201 import NasBench201Table
+
+STRATEGIES: dict[str, Strategy] = {
+    "random": Random(),
+    "evolution": Evolution(),
+    "reinforce": Reinforce(),
+    "hyperband": Hyperband(),
+    "bohb": BOHB(),
+}
+
+ON_TABLE = ("softmax", "sum", "alternating")
+"""The relaxation, the edge and the schedule of the methods that run on a table: it knows the distribution
+softmax(alpha), and neither samples nor mixes operations, merges their kernels or prunes."""
+
+AnyParts = Parts | TableParts | TableTrials | TrainedTrials
+
+
+class AnyState(Protocol):
+    """Where a search is: all of it. What is not in here does not exist."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+    @property
+    def records(self) -> list[dict[str, Any]]: ...
+
+    @property
+    def stopped_by(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class AnySearch(Protocol):
+    """state = search.start(); while not state.stopped_by: state = search.advance(state); search.result(state)"""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def epochs(self) -> int:
+        """How many there are at most."""
+        ...
+
+    def start(self) -> Any: ...
+
+    def restore(self, saved: Mapping[str, Any]) -> Any: ...
+
+    def advance(self, state: Any) -> Any: ...
+
+    def check(self, state: Any) -> None: ...
+
+    def result(self, state: Any) -> SearchResult: ...
+
+
+def check(method: Composition | BlackBox, space: Space) -> None:
+    """Raises HarnessError for a space that the method does not apply to."""
+    if isinstance(method, BlackBox):
+        return
+    EDGES[method.edge].check(space)
+    if isinstance(space, NasBench201Table) and (method.relaxation, method.edge, method.schedule) != ON_TABLE:
+        raise HarnessError(
+            f"{space.name} has no supernet, and this method's {method.relaxation} relaxation, {method.edge} edge and "
+            f"{method.schedule} schedule are about one; it runs on nasbench201."
+        )
+
+
+def applies(method: Composition | BlackBox, space: Space) -> bool:
+    """Whether a method can search a space."""
+    try:
+        check(method, space)
+    except HarnessError:
+        return False
+    return True
+
+
+def resolve(
+    method: Composition | BlackBox,
+    space: Space,
+    layers: Sequence[Mapping[str, Any]] = (),
+    user: Mapping[str, Any] | None = None,
+) -> AnyParts:
+    """The parts of a method on a space, with their settings; see `methods.resolving.layered`. Raises HarnessError."""
+    check(method, space)
+    on_table = isinstance(space, NasBench201Table)
+    if isinstance(method, BlackBox):
+        strategy = {"strategy": STRATEGIES[method.strategy]}
+        if on_table:
+            return TableTrials(**layered({**strategy, "evaluator": TableLookup()}, method, space, layers, user))
+        trained = {**strategy, "evaluator": ShortTraining(), "data": Data()}
+        return TrainedTrials(**layered(trained, method, space, layers, user))
+    if on_table:
+        return TableParts(**layered({"rule": RULES[method.rule], "table": TableLoss()}, method, space, layers, user))
+    return compose(method, space, layers, user)
+
+
+def make_search(
+    parts: AnyParts, space: Space, dataset: Dataset | TableData, seed: int, device: str, budget: Budget | None
+) -> AnySearch:
+    """The search that these parts make. Raises HarnessError where they do not fit the data."""
+    on_table = isinstance(parts, TableParts | TableTrials)
+    if on_table != isinstance(dataset, TableData):
+        needed = "methods.tabular.open_data(...)" if on_table else "a data set of images"
+        raise HarnessError(f"a search on {space.name} is given {needed}, not {type(dataset).__name__}.")
+    if isinstance(parts, TableTrials | TrainedTrials):
+        return BlackBoxSearch(parts, space, dataset, seed, device, budget)
+    if isinstance(dataset, TableData):
+        assert isinstance(parts, TableParts)
+        return TableSearch(parts, space, dataset, seed, budget)
+    assert isinstance(parts, Parts)
+    return Search(parts, space, dataset, seed, device, budget)
+
+
+@cache
+def all_settings() -> frozenset[str]:
+    """The names of every hyper-parameter of every registered method on every space."""
+    return frozenset(
+        name
+        for method in CATALOGUE.values()
+        for space in SPACES.values()
+        if applies(method, space)
+        for part in resolve(method, space).by_name().values()
+        for name in declared(part)
+    )

@@ -1,0 +1,42 @@
+"""How a method's parts get their settings: the same for every family of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from harness.settings import applicable, declared, override
+from methods.catalogue import BlackBox, Composition
+from spaces import Space
+
+
+class Resolved:
+    """The base of the dataclasses that hold the parts of one family, one field each."""
+
+    def by_name(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Every resolved hyper-parameter by part, as it stands in spec.json."""
+        return {
+            key: {name: item.value for name, item in declared(part).items()} for key, part in self.by_name().items()
+        }
+
+
+def layered(
+    parts: Mapping[str, Any],
+    method: Composition | BlackBox,
+    space: Space,
+    layers: Sequence[Mapping[str, Any]] = (),
+    user: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The parts with their settings.
+
+    Values are set in this order, the later one winning: the parts' defaults, the space's settings, the method's, the
+    method's for this space, each of `layers` (a protocol's; names that these parts do not declare are meant for other
+    methods and pass), `user` (names must exist). Raises HarnessError for a bad name or value.
+    """
+    for layer in (space.settings, method.settings, method.on.get(space.name, {}), *layers):
+        parts = override(parts, applicable(parts, layer))
+    return override(parts, user or {})

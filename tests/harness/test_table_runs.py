@@ -1,0 +1,88 @@
+"""Runs on a table: many seeds in one command, kills, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from processes import Child, contents, end, forked, harness, run_folder
+from toy_table import toy_table, write_toy_table
+
+ON_TABLE = ("run", "--space", "nasbench201-table", "--dataset", "cifar10")
+METHODS = ("zarts-mgs", "rea", "reinforce", "bohb")
+LONG = {"zarts-mgs": ("--epochs", "4", "--set", "updates=50"), "default": ("--epochs", "150")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table(tmp_path_factory):
+    """A toy table in a cache of its own."""
+    cache = tmp_path_factory.mktemp("cache")
+    write_toy_table(cache / "nasbench201.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(cache))
+        yield cache
+
+
+def run(results: Path, method: str, *more: str):
+    return forked(harness([*ON_TABLE, "--method", method, "--results", str(results), *more]))
+
+
+def test_many_seeds_are_one_run_each_and_resumed_alike(tmp_path):
+    first = run(tmp_path, "rea", "--seed", "0-2", "--epochs", "15")
+    assert (first.code, first.err) == (0, "")
+    before = contents(tmp_path)
+    folders = sorted(path.parent for path in tmp_path.glob("*/*/result.json"))
+    assert [folder.name.split("-s")[1][0] for folder in folders] == ["0", "1", "2"]
+    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    mean = fmean(result["table"]["cifar100"]["test"] for result in results)
+    assert f"cifar100 test         {mean:.2f} ± " in first.out
+    again = run(tmp_path, "rea", "--seed", "0-2", "--epochs", "15", "--json")
+    assert contents(tmp_path) == before
+    runs = json.loads(again.out)["runs"]
+    assert [item["was_done"] for item in runs] == [True] * 3
+    assert [item["folder"] for item in runs] == list(map(str, folders))
+    single = run(tmp_path, "rea", "--seed", "1", "--epochs", "15")
+    assert "was done before" in single.out
+    assert "by the table  cifar10: valid " in single.out
+
+
+def test_a_result_says_what_the_table_says(tmp_path):
+    assert run(tmp_path, "zarts-gld", "--epochs", "2", "--set", "updates=20").code == 0
+    result = json.loads((run_folder(tmp_path) / "result.json").read_text())
+    table = toy_table()
+    assert result["table"]["imagenet16-120"] == {
+        split: table.accuracy(result["notation"], "imagenet16-120", split, 200, "mean") for split in ("valid", "test")
+    }
+    assert set(result["how"]) >= {"genotype", "valid_loss", "table"}
+    spec = json.loads((run_folder(tmp_path) / "spec.json").read_text())
+    assert spec["environments"][0]["data"] == table.digest
+    assert spec["spec"]["budget"]["epochs"] == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_ends_with_the_same_bits(method, tmp_path):
+    options = LONG.get(method, LONG["default"])
+    assert run(tmp_path / "straight", method, *options).code == 0
+    arguments = [*ON_TABLE, "--method", method, "--results", str(tmp_path / "killed"), "--checkpoint-seconds", "0"]
+    child = Child(harness([*arguments, *options]))
+    child.wait_for(lambda: any((tmp_path / "killed").glob("*/*/checkpoint.previous.pt")))
+    child.send(signal.SIGKILL)
+    assert child.wait().code == -signal.SIGKILL
+    ended = run(tmp_path / "killed", method, *options)
+    assert "resumed from step " in ended.out
+    assert end(run_folder(tmp_path / "killed")) == end(run_folder(tmp_path / "straight"))
+
+
+def test_what_a_table_has_not(tmp_path, monkeypatch):
+    ended = forked(harness([*ON_TABLE[:-1], "digits", "--method", "rea", "--results", str(tmp_path / "r")]))
+    assert ended.code == 2
+    assert "unknown data set of NAS-Bench-201's table 'digits'; known: cifar10, cifar100, imagenet16-120." in ended.err
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "empty"))
+    ended = run(tmp_path / "r", "rea")
+    assert ended.code == 2
+    assert "there is no NAS-Bench-201 table at " in ended.err
+    assert "make it with `harness data import nasbench201 FILE`" in ended.err
+    assert not (tmp_path / "r").exists()

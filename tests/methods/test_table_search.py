@@ -1,0 +1,149 @@
+"""Searches of an alpha on a table: the exact objective, and what the rules make of it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from toy import ToyDataset, drain
+from toy_table import toy_table
+
+from harness.errors import HarnessError
+from harness.types import Budget, Cost
+from methods import METHODS
+from methods.families import make_search
+from methods.table_search import TableOracle
+from methods.tabular import TableData, open_data
+from spaces import SPACES
+
+SPACE = SPACES["nasbench201-table"]
+TABLE = toy_table()
+DATA = TableData("cifar10", TABLE)
+ERRORS = DATA.error_grid(200)
+RULES = ("darts-1st", "zarts-rs", "zarts-mgs", "zarts-gld")
+
+
+def oracle() -> TableOracle:
+    return TableOracle(ERRORS, Cost())
+
+
+def alphas(count: int) -> torch.Tensor:
+    return torch.randn(count, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def search_of(method: str, seed: int = 0, epochs: int | None = None, **settings):
+    budget = Budget(epochs)
+    parts = METHODS[method].parts(SPACE, budget, user=settings)
+    return make_search(parts, SPACE, DATA, seed, "cpu", budget)
+
+
+def test_the_loss_is_the_mean_error_over_all_cells() -> None:
+    """Cell by cell in plain Python, from the table's own columns."""
+    batch = alphas(2)
+    error = 1 - TABLE.column("cifar10-valid", "valid", 200, "mean") / 100
+    for alpha, loss in zip(batch, oracle().losses(batch).tolist(), strict=True):
+        p = alpha.view(6, 5).softmax(1).numpy()
+        expected = sum(
+            error[index] * np.prod([p[edge, operation] for edge, operation in enumerate(operations)])
+            for index, operations in enumerate(TABLE.operations)
+        )
+        assert loss == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_cell_for_certain_has_that_cells_error() -> None:
+    for index in (0, 1234, 15624):
+        alpha = torch.zeros(6, 5, dtype=torch.float64)
+        alpha[range(6), TABLE.operations[index]] = 1e3
+        error = 1 - TABLE.accuracy(index, "cifar10-valid", "valid", 200, "mean") / 100
+        assert float(oracle().losses(alpha.view(1, 30))) == pytest.approx(error, abs=1e-15)
+
+
+def test_the_gradient_is_a_finite_difference() -> None:
+    (alpha,), step = alphas(1), 1e-6
+    moved = torch.cat([alpha + sign * step * torch.eye(30, dtype=torch.float64) for sign in (1, -1)])
+    plus, minus = oracle().losses(moved).chunk(2)
+    torch.testing.assert_close(oracle().gradient(alpha), (plus - minus) / (2 * step), rtol=1e-6, atol=1e-9)
+
+
+def test_alphas_are_scored_together_as_one_by_one() -> None:
+    batch = alphas(5)
+    torch.testing.assert_close(oracle().losses(batch), torch.cat([oracle().losses(a[None]) for a in batch]))
+
+
+def test_what_is_spent_is_counted() -> None:
+    spent = oracle()
+    spent.losses(alphas(5))
+    spent.gradient(alphas(1)[0])
+    assert (spent.cost.forwards, spent.cost.backwards, spent.cost.images) == (6, 1, 0)
+
+
+def test_a_record_says_what_the_derived_cell_is_worth() -> None:
+    search = search_of("zarts-gld", epochs=3, updates=20)
+    state = drain(search)
+    result = search.result(state)
+    for record in result.records:
+        assert record["table"] == {
+            "valid": TABLE.accuracy(record["genotype"], "cifar10-valid", "valid", 200, "mean"),
+            "test": TABLE.accuracy(record["genotype"], "cifar10", "test", 200, "mean"),
+        }
+    assert result.records[-1]["valid_loss"] == pytest.approx(float(oracle().losses(state.alpha[None])))
+    assert result.records[-1]["valid_loss"] < result.records[0]["valid_loss"]
+    assert state.cost.alpha_steps == 60
+
+
+@pytest.mark.parametrize("method", RULES)
+def test_every_rule_finds_a_good_cell(method: str) -> None:
+    """Better than 99 % of the cells by test accuracy, in a tenth of the default budget, on a table with one optimum."""
+    test = TABLE.column("cifar10", "test", 200, "mean")
+    quicker = {"darts-1st": {"alpha_lr": 3e-3}, "zarts-gld": {"smallest_radius": 0.004}}
+    search = search_of(method, epochs=10, updates=50, **quicker.get(method, {}))
+    index = TABLE.index(search.result(drain(search)).genotype)
+    assert (test > test[index]).mean() < 0.01
+
+
+def test_lookaheads_coincide_without_weights() -> None:
+    ends = [drain(search_of(method, epochs=1, updates=10)).alpha for method in ("darts-1st", "darts-2nd")]
+    assert torch.equal(*ends)
+
+
+def test_the_other_training_and_data_set_are_other_objectives() -> None:
+    batch = alphas(1)
+    grids = [TableData(name, TABLE).error_grid(epochs) for name in ("cifar10", "cifar100") for epochs in (12, 200)]
+    losses = [float(TableOracle(grid, Cost()).losses(batch)) for grid in grids]
+    assert len(set(losses)) == 4
+    assert float(search_of("zarts-gld", table_epochs="12").errors[0, 0, 0, 0, 0, 0]) == float(
+        grids[0][0, 0, 0, 0, 0, 0]
+    )
+
+
+def test_seconds_end_a_search_after_the_update_that_used_them_up() -> None:
+    parts = METHODS["darts-1st"].parts(SPACE, Budget())
+    state = drain(make_search(parts, SPACE, DATA, 0, "cpu", Budget(seconds=1e-9)))
+    assert (state.stopped_by, state.cost.alpha_steps, len(state.records)) == ("seconds", 1, 1)
+
+
+def test_a_step_that_leads_nowhere_stops_the_search() -> None:
+    with pytest.raises(HarnessError, match="alpha is not finite after 10 updates"):
+        drain(search_of("darts-1st", epochs=1, updates=10, alpha_lr=1.7e308))
+
+
+def test_what_a_table_does_not_fit() -> None:
+    with pytest.raises(
+        HarnessError, match="unknown data set of NAS-Bench-201's table 'cifar11'; did you mean 'cifar10'"
+    ):
+        open_data("cifar11")
+    with pytest.raises(HarnessError, match="has no supernet, and this method's gumbel relaxation"):
+        METHODS["gzas"].parts(SPACE, Budget())
+    with pytest.raises(HarnessError, match=r"is given methods\.tabular\.open_data"):
+        METHODS["darts-1st"](seed=0).search(SPACE, ToyDataset())
+    with pytest.raises(HarnessError, match="is given a data set of images, not TableData"):
+        METHODS["darts-1st"](seed=0).search(SPACES["s1"], DATA)
+
+
+def test_the_public_face() -> None:
+    result = METHODS["zarts-mgs"](seed=0, settings={"updates": 5}).search(SPACE, DATA, Budget(epochs=2))
+    assert len(result.records) == 2
+    assert len(result.alpha) == 30
+    assert set(itertools.chain(*result.settings.values())) >= {"sigma", "updates", "table_epochs"}
