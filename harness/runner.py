@@ -15,13 +15,13 @@ from harness import data
 from harness.checkpoint import FORMAT
 from harness.drain import Observer, drain
 from harness.errors import HarnessError, unknown
-from harness.files import read_object, write_atomic
+from harness.files import read_object
 from harness.genotype import Genotype, parse
 from harness.machine import deterministic, environment, memory_reported, resolve_device
 from harness.protocol import Protocol
 from harness.result import describe_result
 from harness.settings import parse_assignments
-from harness.store import RunFolder, locked, spec_hash
+from harness.store import RunFolder, claim_protocol, locked, spec_hash
 from harness.types import Budget
 from methods import METHODS
 from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
@@ -142,9 +142,9 @@ def _search(
     deterministic()
     dataset = _open(plan)
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
-    claim_protocol(request)
-    folder = RunFolder(plan.folder, warn)
-    with locked(folder.path, wait=False):
+    claim_protocol(request.results, request.protocol)
+    with locked(plan.folder, wait=False) as lease:
+        folder = RunFolder(plan.folder, warn, lease)
         folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
         saved = folder.load()
         state = search.start() if saved is None else search.restore(saved)
@@ -168,18 +168,3 @@ def finished(folder: Path) -> Outcome | None:
     """The run in this folder, if it is done."""
     path = folder / "result.json"
     return Outcome(folder, read_object(path, "genotype", "cost", "how"), None, was_done=True) if path.exists() else None
-
-
-def claim_protocol(request: Request) -> None:
-    """Keeps a copy of the protocol beside its runs, and refuses to mix versions in one folder."""
-    folder, protocol = request.results / request.protocol.name, request.protocol
-    copy = folder / "protocol.toml"
-    with locked(folder, wait=True):  # the runs of a suite begin together
-        if not copy.exists():
-            write_atomic(copy, protocol.text.encode())
-        same = copy.read_bytes() == protocol.text.encode()
-    if not same:
-        raise HarnessError(
-            f"{folder} holds runs of another version of protocol {protocol.name!r}: its copy, {copy}, differs from "
-            f"this one, version {protocol.version}. Raise the version with a change, and use another --results folder."
-        )

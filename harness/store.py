@@ -9,49 +9,124 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLease, Timeout
 
 from harness.checkpoint import Damaged, pack, unpack
 from harness.errors import HarnessError
 from harness.files import make_folder, read_object, rename, write_atomic, write_json
+from harness.protocol import Protocol
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
+LEASE = 30.0
+"""Seconds without a sign of life after which a process on another machine is taken for dead."""
+
+
+class Busy(HarnessError):
+    """Another process is working in the folder."""
+
+
 @contextmanager
-def locked(folder: Path, wait: bool) -> Iterator[None]:
-    """Makes the folder and holds its lock, which dies with the process. Raises HarnessError when it cannot be written,
-    or, unless it is to wait, when another process holds the lock."""
+def locked(folder: Path, wait: bool) -> Iterator[SoftFileLease]:
+    """Makes the folder and holds it. Raises HarnessError when it cannot be written, Busy when another process holds it,
+    unless it is to wait.
+
+    Two locks: the system's own, which dies with the process, and a file that names the owner, refreshed while it
+    lives, for file systems on which the system's lock does not reach other machines. What a dead process left is taken
+    over: at once on the same machine, after LEASE seconds on another.
+    """
     make_folder(folder)
-    lock = FileLock(folder / "lock")
+    lease = SoftFileLease(folder / "owner", lease_duration=LEASE)
+    with ExitStack() as held:
+        try:
+            held.enter_context(FileLock(folder / "lock").acquire(timeout=-1 if wait else 0))
+            held.enter_context(_own(lease, wait))
+        except Timeout:
+            raise Busy(
+                f"another process is working in {folder}; wait for it, or stop it, then run the command again."
+            ) from None
+        except OSError as error:
+            raise HarnessError(
+                f"{folder} cannot be written: {error.strerror}; choose another folder with --results."
+            ) from None
+        yield lease
+
+
+def _own(lease: SoftFileLease, wait: bool) -> AbstractContextManager[object]:
+    """Raises Timeout where the owner shows that it lives, unless it is to wait."""
+    while True:
+        try:
+            return lease.acquire(timeout=1.5 * LEASE)
+        except Timeout:
+            if lease.owner is None:  # killed after it made the file and before it wrote its name
+                lease.force_break()
+            elif not wait:
+                raise
+
+
+def owner(folder: Path) -> str | None:
+    """The process that is working in the folder, as "host, process N"; None where none is."""
+    path = folder / "owner"
     try:
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout:
-        raise HarnessError(
-            f"another process is working in {folder}; wait for it, or stop it, then run the command again."
-        ) from None
-    except OSError as error:
-        raise HarnessError(
-            f"{folder} cannot be written: {error.strerror}; choose another folder with --results."
-        ) from None
+        age = time.time() - path.stat().st_mtime
+    except OSError:
+        return None
+    named = SoftFileLease(path, lease_duration=LEASE).owner
+    if named is None or age > 2 * LEASE or (named.hostname == socket.gethostname() and not _lives(named.pid)):
+        return None
+    return f"{named.hostname.partition('?')[0]}, process {named.pid}"
+
+
+def _lives(pid: int) -> bool:
     try:
-        yield
-    finally:
-        lock.release()
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def claim_protocol(results: Path, protocol: Protocol) -> None:
+    """Keeps a copy of the protocol beside its runs, and refuses to mix versions in one folder."""
+    copy = _copy(results, protocol)
+    with locked(copy.parent, wait=True):  # the runs of a suite begin together
+        if not copy.exists():
+            write_atomic(copy, protocol.text.encode())
+        check_protocol(results, protocol)
+
+
+def check_protocol(results: Path, protocol: Protocol) -> None:
+    """Raises HarnessError where the folder holds runs of another version."""
+    copy = _copy(results, protocol)
+    if copy.exists() and copy.read_bytes() != protocol.text.encode():
+        raise HarnessError(
+            f"{copy.parent} holds runs of another version of protocol {protocol.name!r}: its copy, {copy}, differs "
+            f"from this one, version {protocol.version}. Raise the version with a change, and use another --results "
+            "folder."
+        )
+
+
+def _copy(results: Path, protocol: Protocol) -> Path:
+    return results / protocol.name / "protocol.toml"
 
 
 class RunFolder:
-    """One run on disk. Whoever writes to it holds its lock: `with locked(folder.path, wait=False)`."""
+    """One run on disk. Whoever writes to it holds its lock: `with locked(path, wait=False) as lease`."""
 
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
-        self.path, self.warn = path, warn
+    def __init__(self, path: Path, warn: Callable[[str], None], lease: SoftFileLease | None = None) -> None:
+        self.path, self.warn, self.lease = path, warn, lease
 
     def open_spec(self, spec: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes spec.json, or checks that the one there says the same and notes a changed environment."""
@@ -70,7 +145,12 @@ class RunFolder:
             write_json(path, known | {"environments": [*environments, environment]})
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Saves a checkpoint and the records in it. Raises HarnessError, leaving the last one as it was."""
+        """Saves a checkpoint and the records in it. Raises HarnessError, leaving the last one as it was, where it
+        cannot be written, or is no longer this process's to write."""
+        if self.lease and self.lease.compromise:
+            raise HarnessError(
+                f"this process gave no sign of life for {LEASE:g} s, and another has taken over {self.path}."
+            )
         fresh, last = self.path / "checkpoint.new.pt", self.path / "checkpoint.pt"
         write_atomic(fresh, pack(state))
         if last.exists():

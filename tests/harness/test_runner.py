@@ -13,7 +13,7 @@ from processes import TINY, contents, forked, harness, run_arguments, run_folder
 
 from harness import protocol, runner
 from harness.errors import HarnessError, Interrupted
-from harness.store import RunFolder
+from harness.store import RunFolder, claim_protocol
 
 EXPLODES = ("--set", "lr=1e4", "--set", "clip=1e30")
 """At the second weight step; the first leaves large numbers."""
@@ -58,13 +58,12 @@ def test_another_version_of_a_protocol_is_refused(tmp_path):
 
 
 def test_protocols_are_claimed_once_by_runs_that_begin_together(tmp_path):
-    request = runner.Request("darts-1st", "s1", "digits", protocol.load("smoke"), results=tmp_path)
-    failures = []
+    smoke, failures = protocol.load("smoke"), []
 
     def claim():
         try:
             for _ in range(20):
-                runner.claim_protocol(request)
+                claim_protocol(tmp_path, smoke)
         except Exception as error:
             failures.append(error)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from processes import Child, Disk, die, forked
 
-from harness import checkpoint
+from harness import checkpoint, store
 from harness.checkpoint import FORMAT
 from harness.errors import HarnessError
 from harness.files import write_atomic
-from harness.store import RunFolder, locked, spec_hash
+from harness.store import RunFolder, locked, owner, spec_hash
 
 SPEC = {"method": "darts-1st", "seed": 0, "settings": {"training": {"lr": 0.025, "batch": 64}}}
 ENVIRONMENT = {"torch": "2.7.0", "data": "0123"}
@@ -293,3 +296,70 @@ def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(HarnessError, match="file/deeper cannot be written: Not a directory"):
         write_atomic(tmp_path / "file" / "deeper", b"")
+
+
+class Elsewhere:
+    """An owner on another machine, which refreshes its claim, or has died."""
+
+    def __init__(self, folder, monkeypatch):
+        monkeypatch.setattr(store, "LEASE", 0.6)
+        self.mark = folder / "owner"
+        with locked(folder, wait=False):
+            written = self.mark.read_text()
+        self.mark.write_text(re.sub("host=.*", "host=elsewhere", written))
+
+    def live(self, until):
+        while not until.wait(0.1):
+            os.utime(self.mark)
+
+
+def test_an_owner_that_lives_on_another_machine_is_left_alone(tmp_path, monkeypatch):
+    other, until = Elsewhere(tmp_path, monkeypatch), threading.Event()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(other.live, until)
+        assert owner(tmp_path).startswith("elsewhere, process ")
+        with pytest.raises(store.Busy, match="another process is working"), locked(tmp_path, wait=False):
+            pass
+        until.set()
+
+
+def test_an_owner_that_died_on_another_machine_is_succeeded(tmp_path, monkeypatch):
+    other = Elsewhere(tmp_path, monkeypatch)
+    with locked(tmp_path, wait=False):
+        assert f"process {os.getpid()}" in owner(tmp_path)
+    assert not other.mark.exists()
+    assert owner(tmp_path) is None
+
+
+def test_an_owner_killed_before_it_wrote_its_name_is_succeeded(tmp_path, monkeypatch):
+    Elsewhere(tmp_path, monkeypatch).mark.write_text("")
+    assert owner(tmp_path) is None
+    with locked(tmp_path, wait=False):
+        pass
+
+
+def test_an_owner_that_died_here_is_succeeded_at_once(tmp_path):
+    child = Child(lambda: locked(tmp_path, wait=False).__enter__() and time.sleep(60))
+    child.wait_for(lambda: owner(tmp_path) is not None)
+    child.send(signal.SIGKILL)
+    child.wait()
+    assert (tmp_path / "owner").exists()
+    assert owner(tmp_path) is None
+    began = time.monotonic()
+    with locked(tmp_path, wait=False):
+        assert time.monotonic() - began < store.LEASE / 2
+
+
+def test_a_process_that_was_taken_for_dead_writes_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "LEASE", 0.3)
+    with locked(tmp_path, wait=False) as lease:
+        folder = RunFolder(tmp_path, print, lease)
+        folder.save(state_at(1))
+        (tmp_path / "owner").unlink()
+        (tmp_path / "owner").write_text("another's")
+        deadline = time.monotonic() + 10
+        while lease.compromise is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(HarnessError, match="another has taken over"):
+            folder.save(state_at(2))
+        assert step_of(folder.load()) == 1
