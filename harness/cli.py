@@ -16,6 +16,7 @@ import click
 from harness import __version__
 from harness.errors import HarnessError, Interrupted
 from harness.rng import MOST_SEED
+from harness.suite.commands import suite
 
 if TYPE_CHECKING:
     from harness.runner import Outcome
@@ -52,6 +53,7 @@ def main(debug: bool) -> None:
     harness run --method zarts-mgs --space s1 --dataset digits    search; run it again to resume
     harness list methods                                          what there is
     harness describe zarts-mgs                                    parts, sources, hyper-parameters
+    harness suite run table2                                      many searches, on every device there is
     harness report table2                                         the paper's table, measured beside published
     """
 
@@ -465,6 +467,8 @@ def _table_summary() -> str:
 
     return summary(open_table(), default_path())
 
+
+main.add_command(suite)
 
 if __name__ == "__main__":
     sys.exit(main())

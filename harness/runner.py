@@ -26,7 +26,8 @@ from harness.types import Budget
 from methods import METHODS
 from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
 from methods.parts import Data
-from methods.tabular import TableData, open_data
+from methods.tabular import TableData
+from methods.tabular import open_data as open_table
 from spaces import SPACES, Space
 from spaces.nasbench201 import NasBench201Table
 
@@ -140,7 +141,7 @@ def _search(
 ) -> Outcome:
     request = plan.request
     deterministic()
-    dataset = _open(plan)
+    dataset = open_data(plan)
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request.results, request.protocol)
     with locked(plan.folder, wait=False) as lease:
@@ -155,13 +156,13 @@ def _search(
         return Outcome(plan.folder, result, resumed_from, was_done=False)
 
 
-def _open(plan: Plan) -> ImageDataset | TableData:
+def open_data(plan: Plan, download: bool = True) -> ImageDataset | TableData:
     """What the plan searches on: the table's data set of that name, or images."""
     request = plan.request
     if isinstance(plan.space, NasBench201Table):
-        return open_data(request.dataset)
+        return open_table(request.dataset)
     images = next(part.images for part in plan.parts.by_name().values() if isinstance(part, Data))
-    return data.load(request.dataset, request.data_root, images=images)
+    return data.load(request.dataset, request.data_root, download, images)
 
 
 def finished(folder: Path) -> Outcome | None:

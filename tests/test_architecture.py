@@ -137,7 +137,10 @@ def loads_no_torch(code: str) -> None:
 @pytest.mark.skipif("harness.cli" not in MODULES, reason="harness/cli.py is not written yet")
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "list methods", "list spaces", "list datasets", "list protocols", "list reports", "report table2"],
+    [
+        *("--help", "list methods", "list spaces", "list datasets", "list protocols", "list reports"),
+        *("report table2", "suite list"),
+    ],
 )
 def test_the_command_line_answers_without_torch(arguments: str) -> None:
     loads_no_torch(

@@ -1,0 +1,1 @@
+"""Suites: many searches and evaluations, planned, run on every device there is, and watched."""

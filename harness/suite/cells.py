@@ -1,0 +1,150 @@
+"""The cells of a suite on disk: which folder each works in, and which file it leaves.
+
+The name of a run folder holds the hash of everything that decides its outcome, which takes the methods, and so torch,
+to work out. The names are kept in the cache, under a digest of all that they depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import data, toml
+from harness.data import DATASETS
+from harness.errors import HarnessError
+from harness.files import make_folder, read_object, write_json
+from harness.store import spec_hash
+from harness.suite.definition import SearchCell, SuiteCell
+
+SHOWN = 3
+"""Mistakes in a suite that one message names."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a suite, and where it stands on disk, relative to the results folder."""
+
+    asked: SuiteCell
+    folder: str
+    """Of the run."""
+    evaluation: Mapping[str, Any] | None = None
+    """Of an evaluation the beginning of its file's name, and its spec without the genotype, which the search finds."""
+
+    @property
+    def search(self) -> SearchCell:
+        return self.asked if isinstance(self.asked, SearchCell) else self.asked.search
+
+    @property
+    def kind(self) -> str:
+        return "search" if self.evaluation is None else "evaluation"
+
+    @property
+    def name(self) -> str:
+        """Unique within a results folder, known from the beginning: what logs are called."""
+        if self.evaluation is None:
+            return self.folder
+        return f"{self.folder}.{self.evaluation['name']}-{spec_hash(self.evaluation['spec'])[:8]}"
+
+    def workplace(self, results: Path) -> Path:
+        """The folder that is locked while the cell is at work. Raises HarnessError where the search is damaged."""
+        run = results / self.folder
+        if self.evaluation is None:
+            return run
+        genotype = read_object(run / "result.json", "genotype")["genotype"]
+        spec = {**self.evaluation["spec"], "genotype": genotype}
+        return run / f"{self.evaluation['name']}-{spec_hash(spec)[:8]}"
+
+    def output(self, results: Path) -> Path:
+        """The file that is there when the cell is done. Raises HarnessError where the search is damaged."""
+        place = self.workplace(results)
+        return place / "result.json" if self.evaluation is None else place.with_name(f"{place.name}.json")
+
+    def may_begin(self, results: Path) -> bool:
+        """Whether the search that an evaluation follows is done."""
+        return self.evaluation is None or (results / self.folder / "result.json").exists()
+
+    def is_done(self, results: Path) -> bool:
+        return self.may_begin(results) and self.output(results).exists()
+
+    def command(self, results: Path) -> tuple[str, ...]:
+        """The arguments of `harness` that do this cell."""
+        if self.evaluation is None:
+            return ("run", *self.asked.options, f"--results={results}")
+        return ("evaluate", str(results / self.folder), *self.asked.options)
+
+
+def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
+    """Raises HarnessError, naming the cells, where a method, space or setting is unknown or does not fit."""
+    path = cache_root() / "suites" / f"{_digest(asked)}.json"
+    try:
+        places = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        places = _places(asked)
+        with suppress(HarnessError):  # else it is worked out again
+            make_folder(path.parent)
+            write_json(path, places)
+    return [Cell(cell, **place) for cell, place in zip(asked, places, strict=True)]
+
+
+def cache_root() -> Path:
+    """Where what can be worked out again is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+
+
+def _places(asked: Sequence[SuiteCell]) -> list[dict[str, Any]]:
+    """The fields of each cell besides what was asked for."""
+    from harness.suite.planning import Planner
+
+    planner, places = Planner(), []
+    mistakes: dict[str, str] = {}
+    for cell in asked:
+        try:
+            places.append(planner.place(cell))
+        except HarnessError as error:
+            search = cell if isinstance(cell, SearchCell) else cell.search
+            mistakes.setdefault(str(error), f"{search.method} on {search.space} with {search.dataset}")
+    if mistakes:
+        lines = [f"{where}: {error}" for error, where in mistakes.items()]
+        more = f" And {len(lines) - SHOWN} more." if len(lines) > SHOWN else ""
+        raise HarnessError("nothing is begun. " + " ".join(lines[:SHOWN]) + more)
+    return places
+
+
+def _digest(asked: Sequence[SuiteCell]) -> str:
+    """Of everything that the outputs depend on: the cells, the code, and the files that they name."""
+    protocols = {cell.protocol: toml.read("protocol", cell.protocol) for cell in asked}
+    datasets = {cell.dataset for cell in asked} - {None, *DATASETS}
+    written = [item for cell in asked for item in cell.settings] + list(protocols.values())
+    content = {
+        "cells": [asdict(cell) for cell in asked],
+        "protocols": protocols,
+        "datasets": {name: data.file_digest(name) for name in sorted(filter(None, datasets))},
+        "files": sorted({data.content_digest(path) for path in _named_files(written)}),
+        "code": code_digest(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _named_files(written: Sequence[str]) -> set[str]:
+    """The files that settings name: every word of theirs that is one."""
+    words = {word.strip("\"'") for text in written for word in text.replace("=", " ").split()}
+    return {word for word in words if os.path.isfile(word)}
+
+
+@cache
+def code_digest() -> str:
+    """Of this program's own source."""
+    root = Path(harness.__file__).parents[1]
+    digest = hashlib.sha256()
+    for package in ("harness", "methods", "spaces"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,163 @@
+"""What a suite has left to do, and what that will take on the devices at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.drain import stop_signals
+from harness.errors import HarnessError, Interrupted
+from harness.files import make_folder, read_object
+from harness.suite.cells import Cell, cache_root, code_digest
+from harness.suite.definition import SearchCell, SuiteCell
+from harness.suite.executors import Executor
+from harness.suite.local import THREADS
+from harness.suite.standing import Standing, standing
+from harness.suite.work import Job
+
+PRICE = ("seconds", "memory", "memory_kind", "steps_timed")
+"""The keys of what `harness.suite.calibration` measures."""
+
+
+def kind_of(cell: SuiteCell) -> SuiteCell:
+    """What all seeds of a cell have in common: the cell with seed 0."""
+    if isinstance(cell, SearchCell):
+        return replace(cell, seed=0)
+    return replace(cell, search=replace(cell.search, seed=0))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Prices by kind of cell: measured once on a machine, and kept in the cache."""
+
+    environments: Sequence[Mapping[str, str]]
+    """Of the workers: how many there are, and the threads of each, decide how fast one is."""
+    options: Sequence[str]
+    """The device and where data are, for the commands that measure."""
+
+    def measure(
+        self, kinds: Sequence[SuiteCell], executor: Executor, tell: Callable[[str], None]
+    ) -> dict[SuiteCell, str]:
+        """Measures what has not been, with all workers busy, as they will be. Returns why a kind could not be.
+
+        Raises Interrupted after SIGINT or SIGTERM.
+        """
+        absent = [kind for kind in kinds if not self._path(kind).exists()]
+        copies = -(-len(self.environments) // len(absent)) if absent else 0
+        waiting = [(f"{copy} {n}", self._job(kind)) for copy in range(copies) for n, kind in enumerate(absent)]
+        left, failures = len(waiting), {}
+        with stop_signals() as stopped:
+            try:
+                while left and not stopped:
+                    begun, waiting = waiting[: executor.room], waiting[executor.room :]
+                    executor.submit(begun)
+                    for name, ending in executor.wait(seconds=0.5):
+                        left -= 1
+                        kind = absent[int(name.split()[1])]
+                        tell(f"measured {' '.join(kind.options)}")
+                        if ending.how != "done":
+                            failures[kind] = ending.reason
+            finally:
+                executor.kill()
+        if stopped:
+            raise Interrupted("stopped; what has been measured is kept.")
+        return failures
+
+    def price(self, kind: SuiteCell) -> dict[str, Any] | None:
+        """What was measured for this kind, if it was."""
+        with suppress(HarnessError):
+            return read_object(self._path(kind), *PRICE)
+        return None
+
+    def _job(self, kind: SuiteCell) -> Job:
+        path = self._path(kind)
+        make_folder(path.parent)
+        command = ("suite", "calibrate", *kind.options, *self.options, f"--into={path}")
+        return Job(command, str(path.with_suffix(".log")), os.getcwd())
+
+    def _path(self, kind: SuiteCell) -> Path:
+        machine = [socket.gethostname(), *(sorted(environment.items()) for environment in self.environments)]
+        content = json.dumps([asdict(kind), list(self.options), machine, code_digest()])
+        return cache_root() / "calibration" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
+
+
+def left_of(standing: Standing) -> float:
+    """The fraction of a cell that is not done."""
+    if standing.state == "done":
+        return 0.0
+    return 1.0 - (standing.epoch or 0) / (standing.epochs or 1)
+
+
+def time_to_end(standings: Sequence[Standing], seconds: Mapping[str, float], workers: int) -> float:
+    """Seconds until the last cell ends, when each worker takes the first cell that may begin. `seconds` says how long
+    each cell takes, by name."""
+    ended = {item.cell.folder: 0.0 for item in standings if item.state == "done"}  # of searches
+    waiting = [item.cell for item in standings if item.state != "done"]
+    free = [0.0] * workers
+    while waiting:
+        now = heapq.heappop(free)
+        ready = (cell for cell in waiting if cell.evaluation is None or ended.get(cell.folder, now + 1) <= now)
+        cell = next(ready, None)
+        if cell is None:  # an evaluation waits for a search that another worker is at
+            heapq.heappush(free, min(time for time in ended.values() if time > now))
+            continue
+        waiting.remove(cell)
+        end = now + seconds[cell.name]
+        heapq.heappush(free, end)
+        if cell.evaluation is None:
+            ended[cell.folder] = end
+    return max(free)
+
+
+def priced(
+    cells: Sequence[Cell], results: Path, calibration: Calibration, failures: Mapping[SuiteCell, str]
+) -> dict[str, Any]:
+    """What is done and what the rest costs, by kind and in all; kinds without a price, with the reason, are left out of
+    the totals."""
+    standings = [standing(cell, results) for cell in cells]
+    by_kind: dict[SuiteCell, list[Standing]] = {}
+    for item in standings:
+        by_kind.setdefault(kind_of(item.cell.asked), []).append(item)
+    kinds = [_kind(items, calibration.price(kind), failures.get(kind)) for kind, items in by_kind.items()]
+    each = dict(zip(by_kind, (kind["seconds_each"] or 0.0 for kind in kinds), strict=True))
+    seconds = {item.cell.name: left_of(item) * each[kind_of(item.cell.asked)] for item in standings}
+    places = calibration.environments
+    threads = places[0].get(THREADS[0])
+    workers = f"{len(places)} worker{'s' if len(places) > 1 else ''}"
+    return {
+        "cells": len(cells),
+        "done": sum(item.state == "done" for item in standings),
+        "hours": sum(seconds.values()) * int(threads or 1) / 3600,
+        "unit": "CPU-hours" if threads else "GPU-hours",
+        "seconds_to_end": time_to_end(standings, seconds, len(places)),
+        "devices": f"{workers} of {threads} CPU threads each" if threads else f"{workers} with a GPU each",
+        "steps_timed": sum(kind["steps_timed"] for kind in kinds),
+        "kinds": kinds,
+    }
+
+
+def _kind(items: Sequence[Standing], price: Mapping[str, Any] | None, failure: str | None) -> dict[str, Any]:
+    cell = items[0].cell
+    left = sum(map(left_of, items))
+    return {
+        **{key: getattr(cell.search, key) for key in ("method", "space", "dataset")},
+        "kind": cell.kind,
+        "protocol": cell.asked.protocol,
+        "settings": list(cell.asked.settings),
+        "cells": len(items),
+        "done": sum(item.state == "done" for item in items),
+        "seconds_each": price["seconds"] if price else None,
+        "seconds_left": price["seconds"] * left if price else None,
+        "memory": price["memory"] if price else None,
+        "memory_kind": price["memory_kind"] if price else None,
+        "steps_timed": price["steps_timed"] if price else 0,
+        "unknown": None if price else failure or "it has not been measured",
+    }

@@ -1,0 +1,131 @@
+"""Cells on disk: they are those of `harness run`, and asking again needs no torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.suite import cells, definition
+from harness.suite.cells import Cell, resolve
+from harness.suite.definition import SearchCell
+from harness.suite.standing import standing
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+SEARCH = SearchCell("darts-1st", "s1", "digits", 3, "smoke", ("lr=0.1",))
+
+
+@pytest.mark.parametrize("name", definition.available())
+def test_every_shipped_suite_resolves_to_cells_of_different_folders(name):
+    resolved = resolve(definition.cells(name))
+    assert len({cell.name for cell in resolved}) == len(resolved)
+
+
+def test_mistakes_are_all_named_before_anything_is_begun():
+    wrong = [
+        SearchCell("mergezarts", "s2", "digits", 0, "smoke", ()),
+        SearchCell("zarts-msg", "s1", "digits", 0, "smoke", ()),
+        SearchCell("darts-1st", "s1", "digits", 0, "smoke", ("lrr=1",)),
+        SearchCell("darts-1st", "s9", "digits", 0, "smoke", ()),
+        SearchCell("darts-1st", "s9", "digits", 1, "smoke", ()),
+    ]
+    with pytest.raises(HarnessError) as error:
+        resolve([SEARCH, *wrong])
+    assert str(error.value).startswith("nothing is begun. mergezarts on s2 with digits: ")
+    assert "did you mean 'zarts-mgs'?" in str(error.value)
+    assert "unknown setting 'lrr'" in str(error.value)
+    assert str(error.value).endswith("And 1 more.")
+
+
+def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(monkeypatch, tmp_path):
+    (first,) = resolve([SEARCH])
+
+    def never(asked):
+        raise AssertionError("it was worked out again")
+
+    monkeypatch.setattr(cells, "_places", never)
+    assert resolve([SEARCH]) == [first]
+    images = tmp_path / "images" / "train" / "a"
+    images.mkdir(parents=True)
+    by_path = SearchCell("darts-1st", "s1", str(tmp_path / "images"), 0, "smoke", ())
+    monkeypatch.setattr(cells, "_places", lambda asked: [{"folder": "smoke/x"}])
+    resolve([by_path])
+    monkeypatch.setattr(cells, "_places", never)
+    resolve([by_path])
+    (images / "new.png").write_bytes(b"more data")
+    with pytest.raises(AssertionError):
+        resolve([by_path])
+    monkeypatch.setattr(cells, "code_digest", lambda: "another version")
+    with pytest.raises(AssertionError):
+        resolve([SEARCH])
+
+
+def test_a_damaged_cache_is_worked_out_again(tmp_path):
+    (first,) = resolve([SEARCH])
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    kept.write_text("{")
+    assert resolve([SEARCH]) == [first]
+
+
+def test_a_split_file_that_changes_changes_the_cell(tmp_path):
+    split = tmp_path / "split.json"
+    asked = SearchCell("darts-1st", "s1", "digits", 0, "smoke", (f"split_file={split}",))
+    split.write_text(json.dumps({"train": [0, 1], "valid": [2, 3]}))
+    (before,) = resolve([asked])
+    split.write_text(json.dumps({"train": [0, 1], "valid": [4, 5]}))
+    assert resolve([asked]) != [before]
+
+
+def write_done(cell: Cell, results):
+    folder = results / cell.folder
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text('{"genotype": {}}')
+
+
+def test_the_status_of_a_thousand_done_cells_takes_less_than_two_seconds_and_no_torch(tmp_path):
+    seeds = list(range(1000))
+    suite = tmp_path / "many.toml"
+    suite.write_text(
+        'summary = "many"\nprotocol = "smoke"\n[[search]]\nmethod = ["darts-1st"]\nspace = ["s1"]\n'
+        f'dataset = ["digits"]\nseed = {seeds}\n'
+    )
+    for cell in resolve(definition.cells(str(suite))):
+        write_done(cell, tmp_path / "results")
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        f"main(['suite', 'status', {str(suite)!r}, '--results={tmp_path / 'results'}'], standalone_mode=False)\n"
+        "sys.exit('torch' in sys.modules and 'this loaded torch')"
+    )
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "1,000 cells: 1,000 done" in done.stdout
+        return time.perf_counter() - began
+
+    assert any(seconds() < 2.0 for _ in range(5))
+
+
+def test_an_interrupted_run_says_how_far_it_came(tmp_path):
+    (cell,) = resolve([SEARCH])
+    folder = cell.workplace(tmp_path)
+    assert standing(cell, tmp_path).state == "queued"
+    folder.mkdir(parents=True)
+    spec = {"settings": {"training": {"epochs": 5}, "schedule": {"warmup": 1}}}
+    (folder / "spec.json").write_text(json.dumps({"spec": spec}))
+    records = [{"cost": {"seconds": s, "validation_seconds": v, "images": 9}} for s, v in ((10, 1), (30, 2), (50, 3))]
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records[:1]))
+    assert standing(cell, tmp_path).seconds_left is None  # the warm-up says nothing of what comes
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = standing(cell, tmp_path)
+    assert (found.state, found.epoch, found.epochs, found.seconds_left) == ("queued", 3, 5, 2 * 21.0)

@@ -1,0 +1,107 @@
+"""Plans: what is left, when it ends, and what a few real steps say of a search."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from harness import protocol, runner
+from harness.errors import HarnessError
+from harness.suite import calibration
+from harness.suite.cells import Cell
+from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
+from harness.suite.standing import Standing
+from harness.types import Budget
+from methods.search import Search
+
+
+@pytest.fixture(autouse=True)
+def own_cache_and_mode(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
+def search(seed, method="m"):
+    return Cell(SearchCell(method, "s", "d", seed, "p", ()), f"p/{method}-s-d-s{seed}")
+
+
+def evaluation(of):
+    return Cell(EvaluationCell(of.search, None, "p", None, ()), of.folder, {"name": "evaluation", "spec": {}})
+
+
+def test_the_end_when_each_worker_takes_what_may_begin():
+    a, b, c = search(0), search(1), search(2)
+    after_a = evaluation(a)
+    standings = [Standing(cell, "queued") for cell in (a, after_a, b, c)]
+    seconds = {a.name: 5.0, b.name: 2.0, c.name: 1.0, after_a.name: 4.0}
+    assert time_to_end(standings, seconds, workers=1) == 12.0
+    assert time_to_end(standings, seconds, workers=2) == 9.0  # b and c beside a; then a's evaluation
+    assert time_to_end(standings, seconds, workers=9) == 9.0
+    assert time_to_end([Standing(a, "done"), Standing(after_a, "queued")], seconds, workers=2) == 4.0
+    assert time_to_end([], {}, workers=2) == 0.0
+
+
+def test_an_interrupted_cell_costs_what_is_left_of_it():
+    assert left_of(Standing(search(0), "queued", epoch=1, epochs=4)) == 0.75
+    assert left_of(Standing(search(0), "queued")) == 1.0
+    assert left_of(Standing(search(0), "done")) == 0.0
+
+
+def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
+    cells = [search(0), search(1), search(0, "other")]
+    kept = Calibration([{"OMP_NUM_THREADS": "3"}] * 2, [])
+    path = kept._path(kind_of(cells[0].asked))
+    path.parent.mkdir(parents=True)
+    price = {"seconds": 1800.0, "memory": 2**30, "memory_kind": "peak", "steps_timed": 7}
+    path.write_text(json.dumps(price))
+    found = priced(cells, tmp_path, kept, {kind_of(cells[2].asked): "no data"})
+    assert found["hours"] == 2 * 0.5 * 3
+    assert found["unit"] == "CPU-hours"
+    assert found["seconds_to_end"] == 1800.0
+    assert [kind["unknown"] for kind in found["kinds"]] == [None, "no data"]
+    assert [kind["cells"] for kind in found["kinds"]] == [2, 1]
+
+
+class Clock:
+    """Time that passes only in steps: a second for each, and ten where alpha moves."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def install(self, monkeypatch):
+        real = Search.advance
+
+        def advance(search, state):
+            self.now += 10.0 if search.parts.schedule.moves_alpha(state.epoch, state.step) else 1.0
+            return real(search, state)
+
+        monkeypatch.setattr(calibration, "time", self)
+        monkeypatch.setattr(Search, "advance", advance)
+
+
+@pytest.mark.parametrize(
+    ("method", "epochs", "plain", "moving"),
+    [("darts-1st", 3, 0, 3 * 4), ("zarts-mgs", 3, 4 + 2 * 2, 2 * 2)],  # 4 steps an epoch; a warm-up of 1, cadence 2
+)
+def test_a_few_steps_foretell_a_search(method, epochs, plain, moving, monkeypatch):
+    budget = Budget(epochs=epochs)
+    request = runner.Request(method, "s1", "digits", protocol.load("smoke"), budget=budget, device="cpu")
+    Clock().install(monkeypatch)
+    price = calibration.measure(runner.plan(request))
+    assert price["steps_timed"] == (2 if plain else 1)
+    assert price["seconds"] == pytest.approx(plain * 1.0 + moving * 10.0, abs=5.0)  # validation takes real time
+    assert price["memory"] > 2**20
+
+
+def test_data_that_are_not_here_are_not_fetched(tmp_path):
+    smoke = protocol.load("smoke")
+    plan = runner.plan(runner.Request("darts-1st", "s1", "svhn", smoke, device="cpu", data_root=tmp_path))
+    with pytest.raises(HarnessError, match="SVHN's cropped digits is not in"):
+        calibration.measure(plan)
