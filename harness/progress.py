@@ -50,7 +50,7 @@ def steps_left(search: Search, state: State) -> tuple[int, int]:
     for epoch in range(state.epoch, search.parts.training.epochs):
         first = state.step if epoch == state.epoch else 0
         left += per_epoch - first
-        if epoch >= schedule.warmup:
+        if search.moves_alpha(epoch, 0):
             moving += math.ceil(per_epoch / schedule.cadence) - math.ceil(first / schedule.cadence)
     return left - moving, moving
 
@@ -64,7 +64,7 @@ class Display:
 
     def update(self, state: State, seconds: float) -> None:
         last = divmod(state.epoch * self.search.steps_per_epoch + state.step - 1, self.search.steps_per_epoch)
-        self.pace.add(self.search.parts.schedule.moves_alpha(*last), seconds)
+        self.pace.add(self.search.moves_alpha(*last), seconds)
         if time.monotonic() - self._shown > REFRESH:
             self._shown = time.monotonic()
             self.live.update(self._table(state))

@@ -158,10 +158,17 @@ MERGED = Variant(
     "MergeNAS (Wang et al., IJCAI 2020), ZARTS supplement 2.6",
     {"edge": "merged"},
 )
-CROSSES = ((GUMBEL,), (MERGED,))
+PROGRESSIVE = Variant(
+    "p",
+    "operations dropped on the way",
+    "P-DARTS (Chen et al., ICCV 2019), ZARTS supplement 2.6",
+    {"schedule": "progressive"},
+)
+CROSSES = ((PROGRESSIVE,), (GUMBEL,), (MERGED,), (PROGRESSIVE, GUMBEL), (PROGRESSIVE, MERGED))
 """Variants of one part exclude each other: a merged edge has no single operation to run, so it is not sampled."""
 BASES = ("darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld")
 ALIASES = {
+    "p-zarts-mgs": "p-zarts",
     "g-zarts-mgs": "gzas",
     "merge-zarts-mgs": "mergezarts",
     "merge-darts-1st": "mergenas-1st",

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.settings import setting
 from methods.catalogue import Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
+from methods.progressive import Progressive
 from methods.relaxations import Gumbel, Relaxation, Softmax
 from methods.resolving import Resolved, layered
 from methods.rules.adam import Adam
@@ -17,7 +18,7 @@ from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Rule
-from methods.schedules import Alternating
+from methods.schedules import Alternating, Clock
 from methods.weights import Training
 from spaces import Space
 from spaces.fused import SumOfOperations
@@ -28,7 +29,7 @@ from spaces.supernet import Outgoing
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
 RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
-SCHEDULES: dict[str, Alternating] = {"alternating": Alternating()}
+SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive()}
 
 
 class EdgePart(Protocol):
@@ -118,9 +119,20 @@ def compose(
         "macro": space.macro(),
     }
     resolved = Parts(**layered(parts, composition, space, layers, user))
-    if resolved.schedule.warmup >= resolved.training.epochs:
-        raise HarnessError(
-            f"warmup={resolved.schedule.warmup} leaves alpha no epoch of epochs={resolved.training.epochs}; "
-            "set warmup lower or epochs higher."
-        )
+    _check_schedule(resolved.schedule, resolved.training.epochs)
     return resolved
+
+
+def _check_schedule(schedule: Alternating, epochs: int) -> None:
+    """Raises HarnessError where operations would be dropped, or a cell derived, before alpha has moved."""
+    stages: dict[int, list[Clock]] = {}
+    for epoch in range(epochs):
+        stage = schedule.stage(epoch, epochs)
+        stages.setdefault(stage.number, []).append(stage.clock)
+    for clocks in stages.values():
+        if not any(schedule.moves_alpha(clock, 0) for clock in clocks):
+            part = "" if len(clocks) == epochs else f" {clocks[0].epoch + 1} to {clocks[-1].epoch + 1}"
+            raise HarnessError(
+                f"warmup={schedule.warmup} leaves alpha no epoch{part} of epochs={epochs}; "
+                "set warmup lower or epochs higher."
+            )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.genotype import Genotype
 from harness.settings import setting
+from spaces.space import Space
+
+Probabilities = Sequence[Sequence[float]]
+"""Of the operations of every edge, in alpha's row order."""
+Kept = list[list[str]]
+"""The operations of every edge that stay, in alpha's row order."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,17 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A span of epochs with one supernet, by its number from 0, and the clock of an epoch in it."""
+
+    number: int
+    clock: Clock
+
+
+@dataclass(frozen=True)
 class Alternating:
-    """alpha moves every `cadence` weight steps, from epoch `warmup` on, before or after the weight step."""
+    """alpha moves every `cadence` weight steps, from epoch `warmup` on, before or after the weight step; the supernet
+    stays what it is. Schedules that change it override what they do otherwise."""
 
     warmup: int = setting(0, "ZARTS: 10, train_search.py:337 (code only); DARTS: none", minimum=0)
     cadence: int = setting(
@@ -42,6 +59,18 @@ class Alternating:
         choices=("alpha-first", "weights-first"),
     )
 
-    def moves_alpha(self, epoch: int, step: int) -> bool:
-        """Whether alpha moves at this weight step of this epoch."""
-        return epoch >= self.warmup and step % self.cadence == 0
+    def stage(self, epoch: int, epochs: int) -> Stage:
+        """The stage that an epoch of so many is in."""
+        return Stage(0, Clock(epoch, epochs, self.warmup))
+
+    def moves_alpha(self, clock: Clock, step: int) -> bool:
+        """Whether alpha moves at this weight step of an epoch."""
+        return clock.epoch >= clock.warmup and step % self.cadence == 0
+
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+        """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
+        raise NotImplementedError
+
+    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
+        """The architecture that is found."""
+        return space.derive(probabilities)

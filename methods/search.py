@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,9 +31,9 @@ from methods.lookahead import Bench
 from methods.parts import Parts
 from methods.records import finite, operation_counts
 from methods.relaxations import rows_of
-from methods.schedules import Clock
+from methods.schedules import Clock, Kept, Stage
 from methods.state import State
-from methods.weights import FlatModel
+from methods.weights import FlatModel, inherit
 from spaces import Space
 
 ALPHA_SCALE = 1e-3
@@ -67,31 +68,45 @@ class Search:
         self.train_batches = self._batches("train", training.batch)
         self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
         self.steps_per_epoch = self.train_batches.per_pass
-        self.model = self._build(dataset.classes)
-        self.scratch = self._build(dataset.classes)
+        self.classes = dataset.classes
+        self.standing: tuple[int, Kept] | None = None
+        self.reduced = space
 
     def _batches(self, stream: str, size: int) -> Batches:
         return Batches(self.train, self.seed, stream, size)
 
-    def _build(self, classes: int) -> FlatModel:
-        """A supernet with the initial weights of this seed."""
+    def _stand(self, stage: int, kept: Kept) -> None:
+        """Goes over to the supernet of a stage, with these operations."""
+        self.standing, self.reduced = (stage, kept), self.space.restricted(kept)
+        self.model, self.scratch = self._build(stage), self._build(stage)
+        self.initial = self.model.weights, self.model.statistics
+
+    def _build(self, stage: int) -> FlatModel:
+        """A supernet with the initial weights of this seed and stage."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(self.seed, "weights"))
-            module = self.space.supernet(self.parts.macro, classes, self.parts.edge.outgoing)
+            torch.manual_seed(seed_of(self.seed, "weights", stage))
+            module = self.reduced.supernet(self.parts.macro, self.classes, self.parts.edge.outgoing)
         return FlatModel(module.to(memory_format=torch.channels_last), self.device)
 
     def start(self) -> State:
         """The state before the first step."""
+        kept = [list(edge.operations) for edge in self.space.edges]
+        if self.standing != (0, kept):
+            self._stand(0, kept)
+        weights, statistics = self.initial
         draw = generator(self.seed, "alpha")
         alpha = (ALPHA_SCALE * torch.randn(self.space.dimension, generator=draw)).to(self.device)
         return State(
             epoch=0,
             step=0,
+            stage=0,
+            kept=kept,
+            last_choice=[{} for _ in kept],
             alpha=alpha,
             memory=self.parts.rule.start(alpha),
-            weights=self.model.weights.clone(),
-            momentum=torch.zeros_like(self.model.weights),
-            statistics=self.model.statistics.clone(),
+            weights=weights.clone(),
+            momentum=torch.zeros_like(weights),
+            statistics=statistics.clone(),
             meters=torch.zeros(3, dtype=torch.float64, device=self.device),
             failed_at=torch.full((), -1, device=self.device),
             diagnostics={},
@@ -105,12 +120,14 @@ class Search:
     def advance(self, state: State) -> State:
         """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record.
 
-        Changes the state's tensors in place and returns it. Raises HarnessError when the loss is no longer finite.
+        Changes the state in place and returns it. Raises HarnessError when the loss is no longer finite.
         """
         began = time.perf_counter()
         self._bind(state)
+        while state.stage < self._stage(state.epoch).number:
+            self._drop_operations(state)
         schedule, batch = self.parts.schedule, self.train_batches.at(self._weight_step(state))
-        moves_alpha = schedule.moves_alpha(state.epoch, state.step)
+        moves_alpha = self.moves_alpha(state.epoch, state.step)
         if moves_alpha and schedule.order == "alpha-first":
             self._move_alpha(state, batch)
         self._train(state, batch)
@@ -141,12 +158,24 @@ class Search:
 
     def genotype(self, state: State) -> Genotype:
         """The architecture that the current alpha derives to."""
-        return self.space.derive(self.probabilities(state.alpha))
+        choices = self.choices(state)
+        space = self.space.restricted([list(row) for row in choices])
+        return self.parts.schedule.derive(space, [list(row.values()) for row in choices])
 
-    def probabilities(self, alpha: Tensor) -> list[list[float]]:
-        """softmax(alpha) per edge, float64, without padding."""
-        rows = rows_of(alpha.detach().double().cpu(), self.space.widths).softmax(dim=1).tolist()
-        return [row[:width] for row, width in zip(rows, self.space.widths, strict=True)]
+    def choices(self, state: State) -> list[dict[str, float]]:
+        """Per edge the probabilities of its operations; where one is left, of those among which it was chosen."""
+        rows = self.probabilities(state)
+        return [row if len(row) > 1 else last or row for row, last in zip(rows, state.last_choice, strict=True)]
+
+    def probabilities(self, state: State) -> list[dict[str, float]]:
+        """softmax(alpha) per edge by operation, float64."""
+        widths = self.space.restricted(state.kept).widths
+        rows = rows_of(state.alpha.detach().double().cpu(), widths).softmax(dim=1).tolist()
+        return [dict(zip(names, row, strict=False)) for names, row in zip(state.kept, rows, strict=True)]
+
+    def moves_alpha(self, epoch: int, step: int) -> bool:
+        """Whether alpha moves at this weight step of this epoch, if there is still something to choose then."""
+        return max(self.reduced.widths) > 1 and self.parts.schedule.moves_alpha(self._stage(epoch).clock, step)
 
     def result(self, state: State) -> SearchResult:
         return SearchResult(
@@ -161,16 +190,38 @@ class Search:
     def _weight_step(self, state: State) -> int:
         return state.epoch * self.steps_per_epoch + state.step
 
+    def _stage(self, epoch: int) -> Stage:
+        return self.parts.schedule.stage(epoch, self.parts.training.epochs)
+
     def _bind(self, state: State) -> None:
+        if self.standing != (state.stage, state.kept):
+            self._stand(state.stage, state.kept)
         if self.model.weights is not state.weights or self.model.statistics is not state.statistics:
             self.model.bind(state.weights, state.statistics)
 
+    def _drop_operations(self, state: State) -> None:
+        """Goes on to the next stage, with the operations that the schedule keeps."""
+        rows = [list(row.values()) for row in self.probabilities(state)]
+        kept = self.parts.schedule.keep(self.reduced, rows, state.stage + 1)
+        left = [name in names for edge, names in zip(self.reduced.edges, kept, strict=True) for name in edge.operations]
+        before, columns = self.model, torch.tensor(left, device=self.device)
+        state.last_choice, state.kept, state.stage = self.choices(state), kept, state.stage + 1
+        self._stand(state.stage, kept)
+        state.memory = {k: v[columns] if v.shape == state.alpha.shape else v for k, v in state.memory.items()}
+        state.alpha = state.alpha[columns]
+        state.momentum = inherit(before, self.model, state.momentum)
+        state.weights, state.statistics = self.model.weights, self.model.statistics
+
     def _clock(self, state: State) -> Clock:
-        return Clock(state.epoch, self.parts.training.epochs, self.parts.schedule.warmup)
+        return self._stage(state.epoch).clock
+
+    def _lr(self, state: State) -> float:
+        clock = self._clock(state)
+        return replace(self.parts.training, epochs=clock.epochs).lr_at(clock.epoch)
 
     def _gates(self, alpha: Tensor, clock: Clock, name: str, step: int) -> Tensor:
         draw = generator(self.seed, f"gates/{name}", step)
-        return self.parts.relaxation.gates(alpha, self.space.widths, clock, draw)
+        return self.parts.relaxation.gates(alpha, self.reduced.widths, clock, draw)
 
     def _train(self, state: State, batch: Batch) -> None:
         """One SGD step on the weights with alpha fixed."""
@@ -182,7 +233,7 @@ class Search:
         logits = self.model.module(images, gates, self._noise("train", step))
         loss = F.cross_entropy(logits, labels)
         loss.backward()
-        lr = self.parts.training.lr_at(state.epoch)
+        lr = self._lr(state)
         self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
         state.cost.weight_steps += 1
         state.cost.spend(forwards=1, backwards=1, images=len(labels))
@@ -207,7 +258,7 @@ class Search:
             momentum=state.momentum,
             gates=lambda alpha, name: self._gates(alpha, clock, f"alpha/{name}", update),
             training=parts.training,
-            lr=parts.training.lr_at(state.epoch),
+            lr=self._lr(state),
             train=train,
             valid=self.valid_batches.at(update),
             batches=self._batches,
@@ -274,17 +325,18 @@ class Search:
             "train_accuracy": correct / images,
             "valid_loss": finite(valid_loss),
             "valid_accuracy": valid_accuracy,
-            "lr": self.parts.training.lr_at(state.epoch),
+            "lr": self._lr(state),
             "genotype": str(genotype),
             "operations": operation_counts(genotype),
-            "alpha_entropy": self._entropy(state.alpha),
+            "candidates": [len(names) for names in state.kept],
+            "alpha_entropy": self._entropy(state),
             "alpha_norm": float(state.alpha.double().norm()),
             "alpha_updates": int(updates),
             "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
             "cost": state.cost.to_json(),
         }
 
-    def _entropy(self, alpha: Tensor) -> float:
+    def _entropy(self, state: State) -> float:
         """Mean over the edges of the entropy of softmax(alpha), in nats."""
-        rows = self.probabilities(alpha)
-        return -sum(p * math.log(p) for row in rows for p in row if p > 0) / len(rows)
+        rows = self.probabilities(state)
+        return -sum(p * math.log(p) for row in rows for p in row.values() if p > 0) / len(rows)

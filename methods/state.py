@@ -32,6 +32,12 @@ class State(Saved):
     epoch: int
     step: int
     """Weight steps done in this epoch."""
+    stage: int
+    """Of the schedule."""
+    kept: list[list[str]]
+    """The operations that are left on every edge, in alpha's row order."""
+    last_choice: list[dict[str, float]]
+    """Per edge, softmax(alpha) by operation when operations were last dropped from more than one; empty before."""
     alpha: Tensor
     """(d,)"""
     memory: dict[str, Tensor]

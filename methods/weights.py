@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from harness.settings import setting
+from spaces.supernet import Supernet
 
 
 class FlatModel:
@@ -42,6 +44,25 @@ class FlatModel:
     def copy_from(self, other: FlatModel) -> None:
         self.weights.copy_(other.weights)
         self.statistics.copy_(other.statistics)
+
+
+@torch.no_grad()
+def inherit(before: FlatModel, after: FlatModel, momentum: Tensor) -> Tensor:
+    """Gives a supernet with fewer operations the weights and statistics of the one before, and returns what is left of
+    the latter's momentum (P,). `before` is of no use afterwards."""
+
+    def copy() -> None:
+        old = dict(cast(Supernet, before.module).pieces())
+        for name, piece in cast(Supernet, after.module).pieces():
+            piece.copy_(old[name])
+
+    copy()
+    weights, statistics, left = after.weights, after.statistics, torch.zeros_like(after.weights)
+    before.bind(momentum, before.statistics)  # momentum lies in its vector as the weights do in theirs
+    after.bind(left, statistics)
+    copy()
+    after.bind(weights, statistics)
+    return left
 
 
 def _flatten(tensors: list[nn.Parameter] | list[Tensor]) -> Tensor:

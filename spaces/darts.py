@@ -52,6 +52,9 @@ class DartsMacro:
 class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
 
+    def derivable(self, operation: str) -> bool:
+        return operation != "none"
+
     @property
     def choices(self) -> tuple[tuple[int, ...], ...]:
         """Per node, which two of the earlier states it reads, and the operation on each of the two edges. Every edge of
@@ -81,7 +84,7 @@ class DartsSpace(Space):
             best = []
             for edge, row in zip(edges, probabilities, strict=True):
                 if edge.target == target:
-                    allowed = [i for i, operation in enumerate(edge.operations) if operation != "none"]
+                    allowed = [i for i, operation in enumerate(edge.operations) if self.derivable(operation)]
                     chosen = argmax(row, allowed)
                     best.append((row[chosen], edge.operations[chosen], edge.source))
             strongest = sorted(best, key=lambda item: -item[0])[:KEPT]

@@ -64,6 +64,10 @@ class Space(ABC):
     def dimension(self) -> int:
         return sum(self.widths)
 
+    def derivable(self, operation: str) -> bool:
+        """Whether an operation can be part of a derived cell."""
+        return True
+
     def restricted(self, kept: Sequence[Sequence[str]]) -> Self:
         """This space with only the kept operations on its edges, one entry per row of alpha; their order stays."""
         rows = iter(kept)

@@ -104,7 +104,8 @@ def test_alpha_moves_and_stays_finite_where_there_is_one(finished: Finished) -> 
     if isinstance(CATALOGUE[finished.method], BlackBox):
         assert alpha == ()
         return
-    assert len(alpha) == SPACES[finished.space].dimension
+    candidates = finished.result.records[-1].get("candidates", SPACES[finished.space].widths)
+    assert len(alpha) == sum(candidates) <= SPACES[finished.space].dimension
     assert all(map(math.isfinite, alpha))
     assert not torch.equal(finished.state.alpha, finished.search.start().alpha), "alpha has never moved"
     for record in finished.result.records:

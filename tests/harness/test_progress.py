@@ -19,11 +19,11 @@ from spaces import SPACES
 
 
 def search_of(epochs, per_epoch, warmup, cadence):
+    schedule = Alternating(warmup=warmup, cadence=cadence)
     return SimpleNamespace(
-        parts=SimpleNamespace(
-            schedule=Alternating(warmup=warmup, cadence=cadence), training=SimpleNamespace(epochs=epochs)
-        ),
+        parts=SimpleNamespace(schedule=schedule, training=SimpleNamespace(epochs=epochs)),
         steps_per_epoch=per_epoch,
+        moves_alpha=lambda epoch, step: schedule.moves_alpha(schedule.stage(epoch, epochs).clock, step),
     )
 
 
@@ -35,7 +35,7 @@ def test_the_steps_left_are_those_that_the_schedule_will_take(per_epoch, cadence
     search = search_of(epochs, per_epoch, warmup, cadence)
     steps = [(epoch, step) for epoch in range(epochs) for step in range(per_epoch)]
     for number, (epoch, step) in enumerate(steps):
-        moving = sum(search.parts.schedule.moves_alpha(*later) for later in steps[number:])
+        moving = sum(search.moves_alpha(*later) for later in steps[number:])
         state = SimpleNamespace(epoch=epoch, step=step)
         assert steps_left(search, state) == (len(steps) - number - moving, moving)
     assert steps_left(search, SimpleNamespace(epoch=epochs, step=0)) == (0, 0)
