@@ -69,7 +69,7 @@ def _batches(encoded: Iterator[Encoded]) -> Iterator[list[Encoded]]:
 
 
 def _checked_size(encoded: Encoded) -> int:
-    height, width, _ = _rgb(encoded).shape
+    height, width, _ = rgb(encoded).shape
     if height != width or height % MULTIPLE:
         raise HarnessError(
             f"{encoded.name} is {width}x{height} pixels; images must be square, with a side that is a multiple of "
@@ -79,7 +79,7 @@ def _checked_size(encoded: Encoded) -> int:
 
 
 def _pixels(encoded: Encoded, size: int) -> Pixels:
-    pixels = _rgb(encoded)
+    pixels = rgb(encoded)
     if pixels.shape[:2] != (size, size):
         raise HarnessError(
             f"{encoded.name} is {pixels.shape[1]}x{pixels.shape[0]} pixels and the first image is {size}x{size}; "
@@ -88,7 +88,8 @@ def _pixels(encoded: Encoded, size: int) -> Pixels:
     return pixels
 
 
-def _rgb(encoded: Encoded) -> Pixels:
+def rgb(encoded: Encoded) -> Pixels:
+    """One image of any size. Raises HarnessError, naming it, when it cannot be read or has more than 8 bits."""
     source = BytesIO(encoded.source) if isinstance(encoded.source, bytes) else encoded.source
     try:
         with Image.open(source) as image:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,32 +21,61 @@ def is_image_folder(folder: Path) -> bool:
     return (folder / "train").is_dir()
 
 
-def read_folder(folder: Path) -> Source:
-    """Classes and files in alphabetical order; hidden files are ignored, and everything else must be an image.
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The image files of one part, in alphabetical order of classes and files, and their `labels` (n,), int64.
 
-    Raises HarnessError for an empty folder, a file among the class folders, or a folder among the images.
+    The names are one array of bytes: a million Python strings would be copied into every worker that reads images.
     """
-    files = _files_by_class(folder / "train")
-    names = tuple(files)
+
+    folder: Path
+    names: np.ndarray[Any, np.dtype[np.bytes_]]
+    """(n,), `<class>/<file>`."""
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def encoded(self, row: int, position: int = 0) -> Encoded:
+        """The image in this row, to be decoded."""
+        path = self.folder / os.fsdecode(self.names[row])
+        return Encoded(position, str(path), path)
+
+
+def list_folder(folder: Path) -> tuple[tuple[str, ...], Listing, Callable[[], Listing] | None]:
+    """The classes, the training images, and what lists the test images, None where there is neither test/ nor val/.
+
+    Hidden files are ignored, and everything else must be an image. Raises HarnessError for an empty folder, a file
+    among the class folders, or test images of a class that has no training images.
+    """
+    classes = tuple(_class_folders(folder / "train"))
     tests = [folder / part for part in ("test", "val") if (folder / part).is_dir()]
-    return Source(names, _split(files, names), (lambda: _test_split(tests[0], names)) if tests else None)
+    return classes, _listing(folder / "train", classes), (lambda: _listing(tests[0], classes)) if tests else None
 
 
-def _test_split(folder: Path, names: tuple[str, ...]) -> Split:
-    files = _files_by_class(folder)
-    if unseen := set(files) - set(names):
+def read_folder(folder: Path) -> Source:
+    """The same, to be decoded into memory. Raises HarnessError as `list_folder` does."""
+    classes, train, test = list_folder(folder)
+    return Source(classes, _split(train), (lambda: _split(test())) if test else None)
+
+
+def _listing(folder: Path, classes: tuple[str, ...]) -> Listing:
+    found = _class_folders(folder)
+    if unseen := set(found) - set(classes):
         raise unseen_classes(folder.parent, sorted(unseen))
-    return _split(files, names)
+    files = [(name, classes.index(name)) for name in found]
+    rows = [(os.fsencode(f"{name}/{file}"), label) for name, label in files for file in _files(folder / name)]
+    return Listing(folder, np.array([name for name, _ in rows]), torch.tensor([label for _, label in rows]))
 
 
-def _files_by_class(folder: Path) -> dict[str, list[Path]]:
+def _class_folders(folder: Path) -> list[str]:
     classes = _visible(folder)
     if not classes:
         raise HarnessError(f"{folder} is empty; it must hold one folder of images per class.")
-    return {entry.name: _files(entry) for entry in classes}
+    return classes
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise HarnessError(f"{folder} is a file, where one folder of images per class is expected; move it away.")
     files = _visible(folder)
@@ -50,18 +84,14 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+def _visible(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
-def _split(files: dict[str, list[Path]], names: tuple[str, ...]) -> Split:
-    paths = [path for members in files.values() for path in members]
-    labels = [names.index(name) for name, members in files.items() for _ in members]
-
+def _split(listing: Listing) -> Split:
     def read(rows: Tensor) -> Tensor:
         in_file_order = rows.argsort().tolist()  # so that an error names the first offender
         chosen = rows.tolist()
-        encoded = (Encoded(place, str(paths[chosen[place]]), paths[chosen[place]]) for place in in_file_order)
-        return decode(encoded, len(chosen))
+        return decode((listing.encoded(chosen[place], place) for place in in_file_order), len(chosen))
 
-    return Split(torch.tensor(labels), read)
+    return Split(listing.labels, read)

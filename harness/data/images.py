@@ -154,6 +154,12 @@ class ImageDataset:
         statistics = self.statistics(normalisation, selected)
         return self.part(weights, statistics), self.part(alpha, statistics)
 
+    def whole(self, normalisation: str, cutout: int) -> tuple[ImagePart, ImagePart]:
+        """All training images, with a cutout of this side in pixels, and all test images, in one normalisation,
+        published or measured on the training images. Raises HarnessError where there is no test part."""
+        statistics = self.statistics(normalisation, self.train)
+        return self.part(self.train, statistics, cutout), self.part(self.test, statistics)
+
 
 def first(images: Images, count: int) -> Images:
     """At most the first `count` images, or all where that is 0."""

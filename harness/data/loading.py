@@ -24,12 +24,15 @@ from harness.errors import HarnessError, unknown
 from harness.rng import generator
 
 
-def load(name: str, root: Path | None = None, download: bool = True, images: int = 0) -> ImageDataset:
+def load(
+    name: str, root: Path | None = None, download: bool = True, images: int = 0, test_images: int = 0
+) -> ImageDataset:
     """The dataset `name`: one of DATASETS, or a path to a Parquet file, to a folder of Parquet files in the Hugging
     Face hub's layout, or to a folder of images, `train/<class>/*`. A name wins over a path; write `./cifar10` for it.
 
     `root` is where published data sets are kept (by default $HARNESS_DATA, else ~/.cache/harness/data); they are
-    fetched there, if absent and `download`. `images` > 0 reads at most the first so many training images.
+    fetched there, if absent and `download`. `images` > 0 reads at most the first so many training images,
+    `test_images` test images.
 
     Raises HarnessError, in a sentence, for whatever is absent, damaged or unfit to train on.
     """
@@ -55,7 +58,7 @@ def load(name: str, root: Path | None = None, download: bool = True, images: int
         flip=not digits,  # a mirrored digit is another sign; SVHN is mirrored all the same, as published
         shuffled=shuffled,
         published=published,
-        read_test=(lambda: _read_test(test(), name, names, seen, size)) if test else None,
+        read_test=(lambda: _read_test(test(), name, names, seen, size, test_images)) if test else None,
     )
 
 
@@ -93,13 +96,14 @@ def _order(labels: Tensor) -> tuple[Tensor, bool]:
     return torch.arange(count), False
 
 
-def _read_test(split: Split, name: str, names: tuple[str, ...], seen: frozenset[int], size: int) -> Images:
+def _read_test(split: Split, name: str, names: tuple[str, ...], seen: frozenset[int], size: int, images: int) -> Images:
     if unseen := sorted(set(split.labels.tolist()) - seen):
         raise unseen_classes(name, (names[label] for label in unseen))
-    pixels = split.read(torch.arange(len(split.labels)))
+    rows = _order(split.labels)[0][:images] if images else torch.arange(len(split.labels))
+    pixels = split.read(rows)
     if pixels.shape[-1] != size:
         raise HarnessError(
             f"the test images of {name!r} are {pixels.shape[-1]} pixels wide and the training images {size}; "
             "resize them to one size first."
         )
-    return Images(pixels, split.labels)
+    return Images(pixels, split.labels[rows])

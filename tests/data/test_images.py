@@ -77,6 +77,26 @@ def test_selecting_at_load_or_at_the_halves_is_the_same(digits: ImageDataset) ->
         assert torch.equal(one.mean, other.mean)
 
 
+def test_the_whole_has_all_images_in_one_normalisation_and_cutout_in_training_only(digits: ImageDataset) -> None:
+    train, test = digits.whole("darts", cutout=4)
+    assert (len(train), len(test), train.cutout, test.cutout) == (1437, 360, 4, 0)
+    assert torch.equal(train.images.pixels, digits.train.pixels)
+    assert torch.equal(test.images.pixels, digits.test.pixels)
+    assert torch.equal(train.mean, test.mean)
+    mean = digits.train.pixels.double().mean((0, 2, 3)) / 255
+    torch.testing.assert_close(train.mean, mean.float())
+    cut = train.batch(torch.arange(50), seeded())[0]
+    assert ((cut == 0).all(dim=1).sum((1, 2)) >= 4).all()  # the quarter that a corner leaves of the square
+    assert not (test.batch(torch.arange(50), None)[0] == 0).any()
+
+
+@pytest.mark.parametrize("count", [0, 7, 1000])
+def test_fewer_test_images_are_the_first(digits: ImageDataset, count: int) -> None:
+    fewer = load("digits", test_images=count)
+    assert torch.equal(fewer.test.pixels, digits.test.pixels[: count or 360])
+    assert torch.equal(fewer.test.labels, digits.test.labels[: count or 360])
+
+
 def test_published_constants_follow_the_convention(digits: ImageDataset) -> None:
     cifar = replace(digits, published=PUBLISHED["cifar10"])
     darts, nasbench = (cifar.halves(0.5, 0, convention)[1] for convention in ("darts", "nasbench201"))
