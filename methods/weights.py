@@ -17,33 +17,52 @@ from torch import Tensor, nn
 from harness.settings import setting
 from spaces.supernet import Supernet
 
+Tensors = list[nn.Parameter] | list[Tensor]
+
 
 class FlatModel:
-    """Binds a supernet to flat vectors `weights` (P,) and `statistics` (S,); `gradient` (P,) collects the gradients."""
+    """Binds a network to flat vectors `weights` (P,) and `statistics` (S,); `gradient` (P,) collects the gradients.
 
-    def __init__(self, module: nn.Module, device: torch.device | str) -> None:
-        self.module = module.to(device)
+    Convolution kernels are stored channels last, or else as torch has them by default."""
+
+    def __init__(self, module: nn.Module, device: torch.device | str, channels_last: bool = True) -> None:
+        self.module, self._channels_last = module.to(device), channels_last
         for child in self.module.modules():
             if isinstance(child, nn.BatchNorm2d):
                 child.num_batches_tracked = None  # only a cumulative average would read it
         self.parameters = list(self.module.parameters())
         self._buffers = [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
-        self.gradient = torch.zeros_like(_flatten(self.parameters))
-        for parameter, view in zip(self.parameters, _views(self.gradient, self.parameters), strict=True):
+        self.gradient = torch.zeros_like(self._flatten(self.parameters))
+        for parameter, view in zip(self.parameters, self._views(self.gradient, self.parameters), strict=True):
             parameter.grad = view
-        self.bind(_flatten(self.parameters), _flatten(self._buffers))
+        self.bind(self._flatten(self.parameters), self._flatten(self._buffers))
 
     def bind(self, weights: Tensor, statistics: Tensor) -> None:
         """From now on the module's parameters and statistics are these vectors."""
         self.weights, self.statistics = weights, statistics
-        for parameter, view in zip(self.parameters, _views(weights, self.parameters), strict=True):
+        for parameter, view in zip(self.parameters, self._views(weights, self.parameters), strict=True):
             parameter.data = view
-        for buffer, view in zip(self._buffers, _views(statistics, self._buffers), strict=True):
+        for buffer, view in zip(self._buffers, self._views(statistics, self._buffers), strict=True):
             buffer.data = view
 
     def copy_from(self, other: FlatModel) -> None:
         self.weights.copy_(other.weights)
         self.statistics.copy_(other.statistics)
+
+    def _flatten(self, tensors: Tensors) -> Tensor:
+        return torch.cat([self._laid_out(t.detach()).reshape(-1) for t in tensors])
+
+    def _views(self, flat: Tensor, like: Tensors) -> Iterator[Tensor]:
+        """The slices of `flat` in the tensors' shapes."""
+        for piece, tensor in zip(flat.split([t.numel() for t in like]), like, strict=True):
+            if tensor.dim() == 4 and self._channels_last:
+                o, i, h, w = tensor.shape
+                yield piece.view(o, h, w, i).permute(0, 3, 1, 2)
+            else:
+                yield piece.view(tensor.shape)
+
+    def _laid_out(self, tensor: Tensor) -> Tensor:
+        return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 and self._channels_last else tensor
 
 
 @torch.no_grad()
@@ -63,24 +82,6 @@ def inherit(before: FlatModel, after: FlatModel, momentum: Tensor) -> Tensor:
     copy()
     after.bind(weights, statistics)
     return left
-
-
-def _flatten(tensors: list[nn.Parameter] | list[Tensor]) -> Tensor:
-    return torch.cat([_channels_last(t.detach()).reshape(-1) for t in tensors])
-
-
-def _views(flat: Tensor, like: list[nn.Parameter] | list[Tensor]) -> Iterator[Tensor]:
-    """The slices of `flat` in the tensors' shapes; convolution kernels are stored channels last, as they are used."""
-    for piece, tensor in zip(flat.split([t.numel() for t in like]), like, strict=True):
-        if tensor.dim() == 4:
-            o, i, h, w = tensor.shape
-            yield piece.view(o, h, w, i).permute(0, 3, 1, 2)
-        else:
-            yield piece.view(tensor.shape)
-
-
-def _channels_last(tensor: Tensor) -> Tensor:
-    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
 
 
 @dataclass(frozen=True)
