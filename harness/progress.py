@@ -67,7 +67,7 @@ class Display:
         self.pace.add(self.search.moves_alpha(*last), seconds)
         if time.monotonic() - self._shown > REFRESH:
             self._shown = time.monotonic()
-            self.live.update(self._table(state))
+            self.live.update(self._table(state), refresh=True)
 
     def _table(self, state: State) -> Table:
         search, cost = self.search, state.cost
@@ -105,7 +105,7 @@ class Ticker:
     def update(self, state: AnyState, seconds: float) -> None:
         if time.monotonic() - self._shown > REFRESH:
             self._shown = time.monotonic()
-            self.live.update(self._table(state))
+            self.live.update(self._table(state), refresh=True)
 
     def _table(self, state: AnyState) -> Table:
         table, cost = Table.grid(padding=(0, 2)), state.cost

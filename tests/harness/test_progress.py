@@ -99,7 +99,6 @@ def test_a_terminal_shows_where_the_search_is(monkeypatch):
         for seconds in (60.0, 60.0, 60.0, 60.0, 100.0):  # warm-up, then an update
             state = search.advance(state)
             display.update(state, seconds)
-            live.refresh()
     shown = terminal.getvalue()
     assert "1 of 2, step 1 of 4" in shown
     assert "known after the first update of alpha" in shown
