@@ -14,6 +14,8 @@ from harness.data.catalogue import DATASETS
 from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
 from harness.errors import HarnessError, unknown
+from harness.evaluation import recipes
+from harness.evaluation.recipes import RECIPES
 from harness.files import read_object
 from harness.genotype import Genotype, looks_like, parse
 from harness.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
@@ -216,9 +218,28 @@ def _protocol(name: str) -> Description:
     }
     unused = sorted(protocol.mentioned() - known)
     sections = {"summary": [f"version {protocol.version}: {protocol.summary}"], "file": protocol.text.splitlines()}
+    if protocol.evaluation is not None:
+        unused += sorted(protocol.evaluation.mentioned() - recipes.all_settings())
+        sections["recipes of `harness evaluate`"] = columns([(k, v.summary, v.source) for k, v in RECIPES.items()])
+        sections["their hyper-parameters, `--set NAME=VALUE` changes one"] = _recipes(protocol.evaluation)
     if unused:
         sections["unknown settings"] = unused
     return Description(name, "protocol", sections, facts)
+
+
+def _recipes(bundle: protocols.Bundle) -> list[str]:
+    """A table: name, value in each recipe under this protocol, and where the values come from."""
+    resolved = {
+        name: {
+            key: item
+            for part in recipe.parts(bundle.layers(name, "", "")).by_name().values()
+            for key, item in declared(part).items()
+        }
+        for name, recipe in RECIPES.items()
+    }
+    sources = {key: item.source for items in resolved.values() for key, item in items.items()}
+    values = {key: [_show(items[key].value) if key in items else "-" for items in resolved.values()] for key in sources}
+    return _wrapped([("", *resolved, ""), *((key, *values[key], source) for key, source in sources.items())])
 
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:

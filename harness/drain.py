@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol, TypeVar
@@ -65,12 +65,18 @@ class Observer(Protocol[Told]):
 
 
 def drain(
-    process: Process[S], state: S, folder: RunFolder, checkpoint_seconds: float, observer: Observer[S] | None = None
+    process: Process[S],
+    state: S,
+    folder: RunFolder,
+    checkpoint_seconds: float,
+    observer: Observer[S] | None = None,
+    agree: Callable[[bool], bool] = bool,
 ) -> S:
     """The state at the end, with a checkpoint in `folder` after every epoch and whenever the last one is so old. Epochs
     that are over in less than SAVE_SECONDS share one.
 
-    Raises Interrupted after SIGINT or SIGTERM, with the state saved.
+    `agree` is asked after every step whether to stop, given whether this process was told to: where several work on
+    one state, they must stop after the same step. Raises Interrupted after SIGINT or SIGTERM, with the state saved.
     """
     saved_at, epoch = time.monotonic(), state.epoch
     with stop_signals() as stopped:
@@ -81,7 +87,8 @@ def drain(
             if observer:
                 observer.update(state, now - began)
             over = state.epoch > epoch
-            stopping = bool(stopped)  # asked once: a signal that comes during the save must wait for the next one
+            # Asked once: a signal that comes during the save must wait for the next one.
+            stopping = agree(bool(stopped))
             due = now - saved_at > (min(SAVE_SECONDS, checkpoint_seconds) if over else checkpoint_seconds)
             if due or stopping or state.stopped_by:
                 process.check(state)

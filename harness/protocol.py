@@ -9,10 +9,16 @@
     method = ["zarts-*"]
     space = ["s1", "s2"]
     set = { warmup = 1 }
+    [evaluation]                # for training cells from scratch; a protocol without it evaluates none
+    [evaluation.settings]
+    epochs = 1
+    [[evaluation.when]]         # patterns of recipe, space, dataset
+    dataset = ["svhn"]
+    set = { size = "8x16" }
 
-A protocol may set a name that only some methods declare; the others pass it by. A name that no method declares is an
-error. The protocol's name is that of a folder of results. Numbers of different protocols, or versions of one, are never
-compared: raise the version with every change.
+A protocol may set a name that only some methods or recipes declare; the others pass it by. A name that none declares is
+an error. The protocol's name is that of a folder of results. Numbers of different protocols, or versions of one, are
+never compared: raise the version with every change.
 """
 
 from __future__ import annotations
@@ -29,14 +35,15 @@ from typing import Any
 from harness.errors import HarnessError, unknown
 
 FOLDER = files("harness") / "protocols"
-KEYS = ("name", "version", "summary", "settings", "when")
-MATCHED = ("method", "space", "dataset")
+BUNDLE = ("settings", "when")
+KEYS = ("name", "version", "summary", *BUNDLE, "evaluation")
+SEARCH, EVALUATION = ("method", "space", "dataset"), ("recipe", "space", "dataset")
 NAME = "letters, digits, '.', '_' and '-'"
 
 
 @dataclass(frozen=True)
 class When:
-    """Settings for the searches whose method, space and data set match."""
+    """Settings for those whose names match."""
 
     patterns: Mapping[str, Sequence[str]]
     settings: Mapping[str, Any]
@@ -45,24 +52,36 @@ class When:
         return all(any(fnmatch(names[key], p) for p in patterns) for key, patterns in self.patterns.items())
 
 
-@dataclass(frozen=True)
-class Protocol:
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Settings for all, and for some."""
+
+    settings: Mapping[str, Any]
+    when: tuple[When, ...]
+    matched: Sequence[str]
+    """What the patterns are held against."""
+
+    def layers(self, *names: str) -> list[Mapping[str, Any]]:
+        """What it sets for these names, in the order of `matched`; the later layer wins."""
+        named = dict(zip(self.matched, names, strict=True))
+        return [self.settings, *(when.settings for when in self.when if when.matches(named))]
+
+    def mentioned(self) -> set[str]:
+        """Every setting's name in it."""
+        return set(self.settings).union(*(when.settings for when in self.when))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(Bundle):
+    """A bundle for searches, by method, space and data set, and one for evaluations, by recipe, space and data set."""
+
     name: str
     version: int
     summary: str
-    settings: Mapping[str, Any]
-    when: tuple[When, ...]
+    evaluation: Bundle | None
+    """None where it says nothing of evaluation."""
     text: str
     """The TOML file as it is."""
-
-    def layers(self, method: str, space: str, dataset: str) -> list[Mapping[str, Any]]:
-        """What this protocol sets for one search, in order of precedence."""
-        names = {"method": method, "space": space, "dataset": dataset}
-        return [self.settings, *(when.settings for when in self.when if when.matches(names))]
-
-    def mentioned(self) -> set[str]:
-        """Every setting's name in the file."""
-        return set(self.settings).union(*(when.settings for when in self.when))
 
 
 def available() -> list[str]:
@@ -96,18 +115,35 @@ def parse(text: str, origin: str) -> Protocol:
         _expect(isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name)), "name", name, NAME)
         _expect(type(version) is int and version > 0, "version", version, "a whole number from 1 on")
         _expect(isinstance(data["summary"], str), "summary", data["summary"], "a string")
-        tables = data.get("when", [])
-        _expect(isinstance(tables, list), "when", tables, "an array of tables: [[when]]")
-        settings, when = _settings(data, "settings"), tuple(_when(table) for table in tables)
+        evaluation = _evaluation(_settings(data, "evaluation")) if "evaluation" in data else None
+        return Protocol(
+            name=name,
+            version=version,
+            summary=data["summary"],
+            evaluation=evaluation,
+            text=text,
+            **_bundle(data, SEARCH),
+        )
     except ValueError as error:
         raise HarnessError(f"protocol {origin}: {error}.") from None
-    return Protocol(name, version, data["summary"], settings, when, text)
 
 
-def _when(table: Any) -> When:
+def _evaluation(table: Mapping[str, Any]) -> Bundle:
+    _check_keys(table, BUNDLE, required=())
+    return Bundle(**_bundle(table, EVALUATION))
+
+
+def _bundle(table: Mapping[str, Any], matched: Sequence[str]) -> dict[str, Any]:
+    tables = table.get("when", [])
+    _expect(isinstance(tables, list), "when", tables, "an array of tables: [[when]]")
+    when = tuple(_when(entry, matched) for entry in tables)
+    return {"settings": _settings(table, "settings"), "when": when, "matched": matched}
+
+
+def _when(table: Any, matched: Sequence[str]) -> When:
     _expect(isinstance(table, Mapping), "when", table, "an array of tables: [[when]]")
-    _check_keys(table, (*MATCHED, "set"), required=("set",))
-    patterns = {key: table[key] for key in MATCHED if key in table}
+    _check_keys(table, (*matched, "set"), required=("set",))
+    patterns = {key: table[key] for key in matched if key in table}
     for key, value in patterns.items():
         strings = isinstance(value, list) and all(isinstance(pattern, str) for pattern in value)
         _expect(strings, key, value, 'a list of patterns, such as ["zarts-*"]')

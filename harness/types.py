@@ -116,7 +116,7 @@ class Cost:
         return cls(**{f.name: data[f.name] for f in fields(cls)})
 
 
-TIMINGS = ("seconds", "validation_seconds", "peak_memory")
+TIMINGS = ("seconds", "validation_seconds", "test_seconds", "peak_memory")
 """The fields of a cost that differ between two identical runs."""
 
 

@@ -27,6 +27,7 @@ from harness.types import TIMINGS
 
 PRELOADED = (
     "harness.cli",
+    "harness.evaluation.evaluate",
     "harness.runner",
     "harness.progress",
     "spaces.drawing",

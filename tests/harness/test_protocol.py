@@ -60,6 +60,31 @@ def test_what_a_file_says() -> None:
     assert protocol.parse(HEAD, "here").layers("a", "b", "c") == [{}]
 
 
+def test_settings_for_evaluation_are_apart_from_those_for_searches() -> None:
+    text = 'settings = { epochs = 3 }\n[evaluation]\nsettings = { size = "8x16" }\n'
+    text += '[[evaluation.when]]\ndataset = ["svhn"]\nset = { epochs = 9 }\n'
+    found = protocol.parse(HEAD + text, "here")
+    assert found.layers("a", "b", "svhn") == [{"epochs": 3}]
+    assert found.evaluation is not None
+    assert found.evaluation.layers("cifar", "s1", "svhn") == [{"size": "8x16"}, {"epochs": 9}]
+    assert found.evaluation.layers("cifar", "s1", "cifar10") == [{"size": "8x16"}]
+    assert found.evaluation.mentioned() == {"size", "epochs"}
+    assert protocol.parse(HEAD, "here").evaluation is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("evaluation = 1", "evaluation = 1 must be a table of settings"),
+        ("[evaluation]\nepochs = 3", "unknown key 'epochs'; known: settings, when"),
+        ('[[evaluation.when]]\nmethod = ["a"]\nset = {}', "unknown key 'method'; known: recipe, space, dataset, set"),
+    ],
+)
+def test_what_an_evaluation_table_is_not(text: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        protocol.parse(HEAD + text, "here")
+
+
 def test_settings_beat_one_another_in_order() -> None:
     """Part's default < space < method < protocol < user < the budget's epochs."""
 

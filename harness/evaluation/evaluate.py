@@ -1,0 +1,357 @@
+"""One evaluation: from a run or a genotype to a finished evaluation file, through checkpoints or from the table.
+
+Ask again, and what is unfinished is resumed and what is done is returned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import data
+from harness import protocol as protocols
+from harness.checkpoint import FORMAT
+from harness.drain import Observer, drain
+from harness.errors import HarnessError, unknown
+from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
+from harness.evaluation.sets import Source, open_source
+from harness.evaluation.share import Share, local_device, processes, shared
+from harness.evaluation.training import State, Trainer, final_network
+from harness.files import read_object, write_json
+from harness.genotype import Genotype, looks_like, parse
+from harness.machine import deterministic, environment, memory_reported, resolve_device
+from harness.protocol import Protocol
+from harness.settings import parse_assignments
+from harness.store import RunFolder, claim_protocol, locked, spec_hash
+from spaces.counting import count
+from spaces.published import PUBLISHED
+
+TABLE = {"name": "nasbench201-200", "version": 1}
+"""The protocol of a look-up: 200 epochs, mean over the seeds that each cell was trained with."""
+TABLE_EPOCHS = 200
+TABLE_COLUMNS = {
+    "cifar10": {"valid": ("cifar10-valid", "valid"), "test": ("cifar10", "test")},
+    "cifar100": {"valid": ("cifar100", "valid"), "test": ("cifar100", "test")},
+    "imagenet16-120": {"valid": ("imagenet16-120", "valid"), "test": ("imagenet16-120", "test")},
+}
+"""What a look-up reports, and where the table has it: CIFAR-10's valid is of trainings on half of its training set."""
+DEFAULT_PROTOCOL = "proxy"
+ELSEWHERE = "evaluations"
+"""The folder of results with the evaluations that belong to no run."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for. None stands for the usual one: of the run that is evaluated, or of the family of cells."""
+
+    target: str
+    """A run folder, a genotype in any notation, or a published cell's name."""
+    dataset: str | None = None
+    recipe: str | None = None
+    protocol: str | None = None
+    seed: int = 0
+    epochs: int | None = None
+    assignments: tuple[str, ...] = ()
+    """`name=value` each."""
+    device: str = "auto"
+    data_root: Path | None = None
+    results: Path = Path("results")
+    checkpoint_seconds: float = 60.0
+    workers: int = 4
+    """Processes that read images, where they are not in memory."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The cell to evaluate, and where it comes from."""
+
+    genotype: Genotype
+    space: str
+    folder: Path | None = None
+    """Of the run that found it."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a plan trains with."""
+
+    recipe: Recipe
+    parts: Parts
+    dataset: str
+    protocol: Protocol
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request with everything resolved, before any data is read."""
+
+    request: Request
+    subject: Subject
+    training: Training | None
+    """None for a look-up."""
+    device: str
+    spec: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        spec, digest = self.spec, spec_hash(self.spec)[:8]
+        if self.training is None:
+            return f"evaluation-{spec['protocol']['name']}-{digest}"
+        size = self.training.parts.network.size
+        return f"evaluation-{spec['protocol']['name']}-{spec['dataset']}-{size}-s{spec['seed']}-{digest}"
+
+    @property
+    def folder(self) -> Path:
+        """What is needed to resume."""
+        elsewhere = self.request.results / ELSEWHERE / self.spec["protocol"]["name"]
+        return (self.subject.folder or elsewhere) / self.name
+
+    @property
+    def file(self) -> Path:
+        """What was found: beside the run's result, or in the folder of an evaluation that belongs to no run."""
+        return (self.subject.folder or self.folder) / f"{self.name}.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished evaluation."""
+
+    file: Path
+    evaluation: Mapping[str, Any]
+    resumed_from: int | None
+    """The step a checkpoint was taken at; None where nothing was resumed."""
+    was_done: bool
+    """Whether it had been finished before."""
+
+
+def plan(request: Request) -> Plan:
+    """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
+    subject = find(request.target)
+    name = recipe_for(subject.genotype, request.recipe)
+    if name == LOOKUP:
+        return _plan_lookup(request, subject)
+    recipe, protocol, dataset = RECIPES[name], _protocol(request, subject), _dataset(request, subject)
+    if protocol.evaluation is None:
+        raise HarnessError(
+            f"protocol {protocol.name!r} says nothing of evaluation; give its file an [evaluation] table."
+        )
+    for setting in sorted(protocol.evaluation.mentioned() - all_settings()):
+        raise HarnessError(f"protocol {protocol.name}: {unknown('setting', setting, sorted(all_settings()))}")
+    short = data.short_name(dataset)
+    epochs = {} if request.epochs is None else {"epochs": request.epochs}
+    layers = protocol.evaluation.layers(name, subject.space, short)
+    parts = recipe.parts(layers, {**parse_assignments(request.assignments), **epochs})
+    spec = {
+        "format": FORMAT,
+        "kind": "training",
+        "protocol": {"name": protocol.name, "version": protocol.version},
+        "recipe": name,
+        "genotype": subject.genotype.to_json(),
+        "dataset": short,
+        "dataset_files": data.file_digest(dataset),
+        "seed": request.seed,
+        "processes": processes(),
+        "settings": parts.settings(),
+    }
+    device = local_device(resolve_device(request.device))
+    return Plan(request, subject, Training(recipe, parts, dataset, protocol), device, spec)
+
+
+def _plan_lookup(request: Request, subject: Subject) -> Plan:
+    given = {
+        "--dataset": request.dataset,
+        "--protocol": request.protocol,
+        "--epochs": request.epochs,
+        "--set": request.assignments,
+    }
+    if named := [option for option, value in given.items() if value]:
+        raise HarnessError(
+            f"{' and '.join(named)}: a NAS-Bench-201 cell is looked up, which takes no such thing; leave it out, or "
+            "train the cell with --recipe nasbench201."
+        )
+    spec = {"format": FORMAT, "kind": "lookup", "protocol": TABLE, "genotype": subject.genotype.to_json()}
+    return Plan(request, subject, None, "cpu", spec)
+
+
+def find(target: str) -> Subject:
+    """The cell that is meant. Raises HarnessError for what is none, and for a run that is not done."""
+    if target in PUBLISHED:
+        return Subject(PUBLISHED[target].genotype, "darts")
+    if looks_like(target):
+        genotype = parse(target)
+        return Subject(genotype, "nasbench201" if genotype.family == "nasbench201" else "darts")
+    folder = Path(target)
+    if not folder.is_dir():
+        raise HarnessError(f"{target!r} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}.")
+    if not (folder / "result.json").exists():
+        raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
+    result = read_object(folder / "result.json", "genotype", "space")
+    return Subject(parse(json.dumps(result["genotype"])), result["space"], folder)
+
+
+def _protocol(request: Request, subject: Subject) -> Protocol:
+    """The one asked for, else that of the run, from the copy beside it."""
+    if request.protocol is not None:
+        return protocols.load(request.protocol)
+    if subject.folder is None:
+        return protocols.load(DEFAULT_PROTOCOL)
+    copy = subject.folder.absolute().parent / "protocol.toml"
+    if not copy.exists():
+        raise HarnessError(f"{copy} with the run's protocol is not there; name a protocol with --protocol.")
+    return protocols.load(str(copy))
+
+
+def _dataset(request: Request, subject: Subject) -> str:
+    """The one asked for, else that of the run. Raises HarnessError where that cannot be known."""
+    if request.dataset is not None:
+        return request.dataset
+    if subject.folder is None:
+        raise HarnessError("name the data to train on with --dataset; see `harness list datasets`.")
+    spec = read_object(subject.folder / "spec.json", "spec")["spec"]
+    if spec["dataset_files"] is not None:
+        raise HarnessError(f"{subject.folder} was searched on data given by path; give that path with --dataset.")
+    return str(spec["dataset"])
+
+
+def run(
+    plan: Plan,
+    warn: Callable[[str], None] = lambda message: None,
+    observe: Callable[[Trainer], Observer[State]] | None = None,
+) -> Outcome:
+    """Carries a planned evaluation to its end, resuming what is there.
+
+    Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
+    the last good state kept.
+    """
+    if plan.file.exists():
+        return Outcome(plan.file, read_object(plan.file, "kind", "genotype", "how"), None, was_done=True)
+    if plan.training is None:
+        return _look_up(plan, warn)
+    with memory_reported(plan.device), shared(plan.device) as share:
+        return _train(plan, plan.training, share, warn, observe)
+
+
+def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
+    from harness.nasbench201 import MEAN, open_table
+
+    table, genotype = open_table(), plan.subject.genotype
+    accuracies = {
+        dataset: {split: table.accuracy(genotype, *place, TABLE_EPOCHS, MEAN) for split, place in splits.items()}
+        for dataset, splits in TABLE_COLUMNS.items()
+    }
+    recipe = RECIPES["nasbench201"]
+    counted = count(final_network(genotype, recipe, recipe.parts(), classes=10), image_size=32)
+    evaluation = {
+        **{key: plan.spec[key] for key in ("kind", "protocol", "genotype")},
+        "notation": str(genotype),
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "size": recipe.parts().network.size,
+        "accuracies": accuracies,
+        "table": dict(table.provenance),
+        "how": {
+            "accuracies": f"NAS-Bench-201's, percent: {TABLE_EPOCHS} epochs, mean over the seeds that the cell was "
+            "trained with; CIFAR-10's valid of trainings on half of its training set, its test of trainings on all",
+            "parameters": "the benchmark's network for CIFAR-10",
+            "macs": "convolutions and linear layers of that network on one image of side 32",
+        },
+    }
+    with locked(plan.folder, wait=False):
+        RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(table.provenance)))
+        write_json(plan.file, evaluation)
+    return Outcome(plan.file, evaluation, None, was_done=False)
+
+
+class _Bystander(RunFolder):
+    """The folder as those processes see it that do not write it."""
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        pass
+
+
+def _train(
+    plan: Plan,
+    training: Training,
+    share: Share,
+    warn: Callable[[str], None],
+    observe: Callable[[Trainer], Observer[State]] | None,
+) -> Outcome:
+    deterministic()
+    source = _open(plan, training, share)
+    request, genotype = plan.request, plan.subject.genotype
+    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, share)
+    if share.leads and plan.subject.folder is None:
+        claim_protocol(request.results / ELSEWHERE, training.protocol)
+    machine = environment(plan.device, source.fingerprint)
+    with locked(plan.folder, wait=False) if share.leads else nullcontext() as lease:
+        folder = RunFolder(plan.folder, warn, lease) if share.leads else _Bystander(plan.folder, warn)
+        saved = None
+        if share.leads:
+            folder.open_spec(plan.spec, machine)
+            saved = folder.load()
+        saved = share.spread(saved)
+        state = trainer.start() if saved is None else State.from_dict(saved, plan.device)
+        resumed_from = None if saved is None else state.cost.steps
+        observer = observe(trainer) if observe and share.leads else None
+        state = drain(trainer, state, folder, request.checkpoint_seconds, observer, share.any)
+        evaluation = describe_training(plan, training, source, state, machine["device"])
+        if share.leads:
+            write_json(plan.file, evaluation)
+        return Outcome(plan.file, evaluation, resumed_from, was_done=False)
+
+
+def _open(plan: Plan, training: Training, share: Share) -> Source:
+    """The images; the leading process goes first, and fetches what is absent."""
+
+    def opened() -> Source:
+        request = plan.request
+        return open_source(training.parts.data, training.dataset, request.data_root, plan.device, request.workers)
+
+    first = opened() if share.leads else None
+    share.spread(None)
+    return first or opened()
+
+
+def describe_training(plan: Plan, training: Training, source: Source, state: State, device: str) -> dict[str, Any]:
+    """The evaluation file of a finished training: every figure, and how it was got."""
+    network, spec = training.parts.network, plan.spec
+    counted = count(
+        final_network(plan.subject.genotype, training.recipe, training.parts, source.classes), source.image_size
+    )
+    last = state.records[-1]
+    best = min(state.records, key=lambda record: record["test_error"])
+    trained, tested = source.counts
+    return {
+        **{key: spec[key] for key in ("kind", "protocol", "recipe", "dataset", "genotype", "seed")},
+        "notation": str(plan.subject.genotype),
+        "classes": source.classes,
+        "size": network.size,
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "test_error_last": last["test_error"],
+        "test_error_best": best["test_error"],
+        "best_epoch": best["epoch"],
+        "train_error_last": last["train_error"],
+        "epochs": state.epoch,
+        "images": {"train": trained, "test": tested},
+        "cost": asdict(state.cost) | {"device": device, "processes": spec["processes"]},
+        "settings": spec["settings"],
+        "how": {
+            "test_error_last": f"percent of {tested:,} test images after the last of {state.epoch} epochs",
+            "test_error_best": "the lowest over all epochs, selected on the test images themselves: as the ZARTS code "
+            "reports, and lower than an unbiased figure",
+            "best_epoch": "the first epoch with that error, counted from 0 as in records.jsonl",
+            "train_error_last": f"percent of {trained:,} training images, augmented, in train mode, in the last epoch",
+            "parameters": f"final network, {network.cells} cells"
+            f"{' per stage' if training.recipe.family == 'nasbench201' else ''}, {network.channels} channels, "
+            f"{source.classes} classes, {training.recipe.stem} stem, without auxiliary head",
+            "macs": f"convolutions and linear layers of that network on one image of side {source.image_size}",
+            "cost": "seconds: wall time of training steps, without tests, checkpoints and loading; "
+            f"peak_memory: {state.cost.memory_kind}, bytes"
+            + (", of the first process" if spec["processes"] > 1 else ""),
+        },
+    }
