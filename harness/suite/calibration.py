@@ -76,7 +76,7 @@ def _pace(search: Search, state: State, moves_alpha: bool) -> tuple[float, int]:
 def _place(search: Search, moves_alpha: bool) -> Mapping[str, int]:
     """The first epoch and step of this kind."""
     places = ((epoch, step) for epoch in range(search.epochs) for step in range(search.steps_per_epoch))
-    epoch, step = next(place for place in places if search.parts.schedule.moves_alpha(*place) == moves_alpha)
+    epoch, step = next(place for place in places if search.moves_alpha(*place) == moves_alpha)
     return {"epoch": epoch, "step": step}
 
 
