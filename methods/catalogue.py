@@ -191,6 +191,28 @@ def crosses() -> dict[str, Composition]:
     return found
 
 
+P_DARTS = Composition(
+    "three stages, deeper and with fewer operations each; gradient of the loss",
+    "P-DARTS (Chen et al., ICCV 2019); chenxin061/pdarts train_search.py",
+    rule="adam",
+    lookahead="first-order",
+    edge="dropped-skips",
+    schedule="staged",
+    settings={
+        "epochs": 75,
+        "warmup": 10,
+        "batch": 96,
+        "valid_batch": 96,
+        "lr_min": 0.0,
+        "alpha_lr": 6e-4,
+        "alpha_clip": 5.0,
+        "cells": 5,
+    },
+    # 1, 3 and 5 cells in each of the three stages of the network, up to the benchmark's size (choice).
+    on={"nasbench201": {"cells": 1, "cells_added": 2}},
+)
+
+
 def _gdas() -> Composition:
     """GDAS is DARTS' first order with sampling, under settings of its own."""
     return replace(
@@ -210,4 +232,10 @@ def _gdas() -> Composition:
     )
 
 
-CATALOGUE: dict[str, Composition | BlackBox] = {**_METHODS, "gdas": _gdas(), **crosses(), **_BLACK_BOX}
+CATALOGUE: dict[str, Composition | BlackBox] = {
+    **_METHODS,
+    "p-darts": P_DARTS,
+    "gdas": _gdas(),
+    **crosses(),
+    **_BLACK_BOX,
+}

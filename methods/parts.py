@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import nn
+
 from harness.errors import HarnessError
 from harness.settings import setting
 from methods.catalogue import Composition
@@ -19,8 +21,10 @@ from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Rule
 from methods.schedules import Alternating, Clock
+from methods.staged import Staged
 from methods.weights import Training
 from spaces import Space
+from spaces.dropped_skips import DroppedSkipsEdge
 from spaces.fused import SumOfOperations
 from spaces.merged import MergedEdge
 from spaces.single_path import SinglePathEdge
@@ -29,7 +33,7 @@ from spaces.supernet import Outgoing
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
 RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
-SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive()}
+SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive(), "staged": Staged()}
 
 
 class EdgePart(Protocol):
@@ -44,6 +48,10 @@ class EdgePart(Protocol):
         """Raises HarnessError for a space that this edge does not apply to."""
         ...
 
+    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
+        """Sets what depends on the epoch, an epoch of a stage of so many."""
+        ...
+
 
 @dataclass(frozen=True)
 class SumEdge:
@@ -56,8 +64,16 @@ class SumEdge:
     def check(self, space: Space) -> None:
         """Any space will do."""
 
+    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
+        """Nothing does."""
 
-EDGES: dict[str, EdgePart] = {"sum": SumEdge(), "single-path": SinglePathEdge(), "merged": MergedEdge()}
+
+EDGES: dict[str, EdgePart] = {
+    "sum": SumEdge(),
+    "dropped-skips": DroppedSkipsEdge(),
+    "single-path": SinglePathEdge(),
+    "merged": MergedEdge(),
+}
 
 
 @dataclass(frozen=True)
@@ -125,13 +141,13 @@ def compose(
 
 def _check_schedule(schedule: Alternating, epochs: int) -> None:
     """Raises HarnessError where operations would be dropped, or a cell derived, before alpha has moved."""
-    stages: dict[int, list[Clock]] = {}
+    stages: dict[int, list[tuple[int, Clock]]] = {}
     for epoch in range(epochs):
         stage = schedule.stage(epoch, epochs)
-        stages.setdefault(stage.number, []).append(stage.clock)
-    for clocks in stages.values():
-        if not any(schedule.moves_alpha(clock, 0) for clock in clocks):
-            part = "" if len(clocks) == epochs else f" {clocks[0].epoch + 1} to {clocks[-1].epoch + 1}"
+        stages.setdefault(stage.number, []).append((epoch, stage.clock))
+    for entries in stages.values():
+        if not any(schedule.moves_alpha(clock, 0) for _, clock in entries):
+            part = "" if len(entries) == epochs else f" {entries[0][0] + 1} to {entries[-1][0] + 1}"
             raise HarnessError(
                 f"warmup={schedule.warmup} leaves alpha no epoch{part} of epochs={epochs}; "
                 "set warmup lower or epochs higher."

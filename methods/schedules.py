@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.genotype import Genotype
 from harness.settings import setting
@@ -47,6 +48,9 @@ class Alternating:
     """alpha moves every `cadence` weight steps, from epoch `warmup` on, before or after the weight step; the supernet
     stays what it is. Schedules that change it override what they do otherwise."""
 
+    inherits: ClassVar[bool] = True
+    """Whether a stage goes on with the weights and the alpha of the one before it, or begins anew."""
+
     warmup: int = setting(0, "ZARTS: 10, train_search.py:337 (code only); DARTS: none", minimum=0)
     cadence: int = setting(
         1,
@@ -66,6 +70,10 @@ class Alternating:
     def moves_alpha(self, clock: Clock, step: int) -> bool:
         """Whether alpha moves at this weight step of an epoch."""
         return clock.epoch >= clock.warmup and step % self.cadence == 0
+
+    def deeper(self, number: int) -> int:
+        """How many cells more than the macro's the supernet of a stage has."""
+        return 0
 
     def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
         """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""

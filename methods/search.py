@@ -85,7 +85,9 @@ class Search:
         """A supernet with the initial weights of this seed and stage."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.seed, "weights", stage))
-            module = self.reduced.supernet(self.parts.macro, self.classes, self.parts.edge.outgoing)
+            macro = self.parts.macro
+            macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
+            module = self.reduced.supernet(macro, self.classes, self.parts.edge.outgoing)
         return FlatModel(module.to(memory_format=torch.channels_last), self.device)
 
     def start(self) -> State:
@@ -93,20 +95,13 @@ class Search:
         kept = [list(edge.operations) for edge in self.space.edges]
         if self.standing != (0, kept):
             self._stand(0, kept)
-        weights, statistics = self.initial
-        draw = generator(self.seed, "alpha")
-        alpha = (ALPHA_SCALE * torch.randn(self.space.dimension, generator=draw)).to(self.device)
         return State(
             epoch=0,
             step=0,
             stage=0,
             kept=kept,
             last_choice=[{} for _ in kept],
-            alpha=alpha,
-            memory=self.parts.rule.start(alpha),
-            weights=weights.clone(),
-            momentum=torch.zeros_like(weights),
-            statistics=statistics.clone(),
+            **self._beginning(0),
             meters=torch.zeros(3, dtype=torch.float64, device=self.device),
             failed_at=torch.full((), -1, device=self.device),
             diagnostics={},
@@ -117,6 +112,19 @@ class Search:
         """A state that was saved by to_dict."""
         return State.from_dict(saved, self.device)
 
+    def _beginning(self, stage: int) -> dict[str, Any]:
+        """The part of the state that a stage begins with which inherits nothing, for the supernet it stands on."""
+        draw = generator(self.seed, "alpha", stage)
+        alpha = (ALPHA_SCALE * torch.randn(self.reduced.dimension, generator=draw)).to(self.device)
+        weights, statistics = self.initial
+        return {
+            "alpha": alpha,
+            "memory": self.parts.rule.start(alpha),
+            "weights": weights.clone(),
+            "momentum": torch.zeros_like(weights),
+            "statistics": statistics.clone(),
+        }
+
     def advance(self, state: State) -> State:
         """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record.
 
@@ -126,6 +134,7 @@ class Search:
         self._bind(state)
         while state.stage < self._stage(state.epoch).number:
             self._drop_operations(state)
+        self._adjust(state)
         schedule, batch = self.parts.schedule, self.train_batches.at(self._weight_step(state))
         moves_alpha = self.moves_alpha(state.epoch, state.step)
         if moves_alpha and schedule.order == "alpha-first":
@@ -207,10 +216,19 @@ class Search:
         before, columns = self.model, torch.tensor(left, device=self.device)
         state.last_choice, state.kept, state.stage = self.choices(state), kept, state.stage + 1
         self._stand(state.stage, kept)
+        if not self.parts.schedule.inherits:
+            vars(state).update(self._beginning(state.stage))
+            return
         state.memory = {k: v[columns] if v.shape == state.alpha.shape else v for k, v in state.memory.items()}
         state.alpha = state.alpha[columns]
         state.momentum = inherit(before, self.model, state.momentum)
         state.weights, state.statistics = self.model.weights, self.model.statistics
+
+    def _adjust(self, state: State) -> None:
+        """Sets what of the edges depends on the epoch."""
+        clock = self._clock(state)
+        for model in (self.model, self.scratch):
+            self.parts.edge.adjust(model.module, state.stage, clock.epoch, clock.epochs, clock.warmup)
 
     def _clock(self, state: State) -> Clock:
         return self._stage(state.epoch).clock

@@ -135,3 +135,6 @@ class MergedEdge:
                         f"a merged edge shares one kernel among {', '.join(MERGED)}; the edge {edge.target} <- "
                         f"{edge.source} of {space.name} has no {name}. Use the space darts or darts-none."
                     )
+
+    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
+        """Nothing depends on the epoch."""

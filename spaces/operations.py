@@ -65,7 +65,11 @@ class FactorizedReduce(Rectified):
         return self.norm(torch.cat([self.even(rectified), self.odd(rectified[:, :, 1:, 1:])], dim=1))
 
 
-class Noise(nn.Module):
+class Drawing(nn.Module):
+    """An operation that draws random numbers: it is called with the state and the randomness of the forward."""
+
+
+class Noise(Drawing):
     """S4's decoy: standard normal values of the strided output's shape, drawn anew at every forward, at test time too.
     They are drawn where the generator lives and moved to the state's device."""
 
@@ -122,8 +126,8 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
 
 
 def apply(operation: nn.Module, x: Tensor, draw: Generator | None) -> Tensor:
-    """The operation on a state; `draw` is the randomness of this forward, which only noise reads."""
-    return operation(x, draw) if isinstance(operation, Noise) else operation(x)
+    """The operation on a state; `draw` is the randomness of this forward, which few read."""
+    return operation(x, draw) if isinstance(operation, Drawing) else operation(x)
 
 
 class ResidualBlock(nn.Module):

@@ -89,3 +89,6 @@ class SinglePathEdge:
 
     def check(self, space: Space) -> None:
         """Any space will do."""
+
+    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
+        """Nothing depends on the epoch."""

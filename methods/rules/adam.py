@@ -22,6 +22,9 @@ class Adam:
     alpha_beta2: float = setting(0.999, "DARTS architect.py:17-37", minimum=0, maximum=1)
     alpha_weight_decay: float = setting(1e-3, "DARTS architect.py:17-37", minimum=0)
     alpha_eps: float = setting(1e-8, "torch.optim.Adam's default", minimum=0)
+    alpha_clip: float = setting(
+        0.0, "the largest norm of the gradient, 0: any; P-DARTS train_search.py: 5, DARTS: none", minimum=0
+    )
 
     def start(self, alpha: Tensor) -> Memory:
         return {
@@ -32,6 +35,8 @@ class Adam:
 
     def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
         gradient = oracle.gradient(alpha)
+        if self.alpha_clip:
+            gradient = gradient * (self.alpha_clip / (gradient.norm() + 1e-6)).clamp(max=1.0)
         decayed = gradient + self.alpha_weight_decay * alpha
         updates = memory["updates"] + 1
         mean = torch.lerp(memory["mean"], decayed, 1 - self.alpha_beta1)
