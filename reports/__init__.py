@@ -10,7 +10,7 @@ REPORTS = {
     "supp-table3": "searches on ImageNet itself",
     "supp-table4": "NAS-Bench-201",
     "statistics": "test errors with intervals, seeds needed, ranks, wins, paired tests, of any runs",
-    "figures": "convergence, effective sample size, ablations, cost, ranks: PNG and PDF",
+    "figures": "convergence, effective sample size, ablations, cost, ranks, landscapes: PNG and PDF",
     "all": "everything",
 }
 """The reports by name: what each shows."""

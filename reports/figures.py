@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.errors import HarnessError
 from harness.nasbench201 import MEAN, open_table
-from reports import statistics
+from reports import analyses, statistics
 from reports.comparison import labelled, means, scores
 from reports.parameters import parameters
 from reports.records import CPU, Records
@@ -78,6 +78,8 @@ def draw(records: Records, epoch: str = "last") -> list[Plot]:
             ablation(records, scored, epoch),
             cost_against_error(scored),
             critical_difference(scored),
+            *landscapes(records),
+            weighing(records),
         ]
     return [plot for plot in drawn if plot is not None]
 
@@ -365,3 +367,88 @@ def _cliques(found: statistics.Ranks) -> list[tuple[float, float]]:
         max(j for j in range(len(ranks)) if ranks[j] - ranks[i] < found.critical_difference) for i in range(len(ranks))
     ]
     return [(ranks[i], ranks[end]) for i, end in enumerate(ends) if end > i and (i == 0 or end > ends[i - 1])]
+
+
+def landscapes(records: Records) -> list[Plot]:
+    """Paper, Fig. 1, and supplement, Fig. 1: the loss around alpha, and paths of methods on it."""
+    paths = analyses.read(records, "path")
+    return [
+        _landscape(run, found, paths.get(run, {}).get("paths", {}))
+        for run, found in analyses.read(records, "landscape").items()
+    ]
+
+
+def _landscape(run: str, found: dict[str, Any], paths: dict[str, list[list[float]]]) -> Plot:
+    x, panels = np.asarray(found["x"]), {panel: np.asarray(rows) for panel, rows in found["panels"].items()}
+    figure, axes = _figure(2, 2, 4.0, 3.5) if paths else _figure(1, len(panels), 4.0, 3.5)
+    sharp = dict(analyses.sharpness(found))
+    for ax, (panel, grid) in zip(axes, panels.items(), strict=False):
+        words = analyses.PANELS[panel]
+        if panel == "fine-tuned":
+            words += f", {found['settings']['steps']} steps"
+        _contours(ax, x, grid, words)
+        of = sharp[panel]
+        ax.plot(of["x"], of["y"], marker="*", color="white", markeredgecolor="black", markersize=12, linestyle="")
+        ax.set_xlabel(
+            f"direction 1\nminimum {of['least']:.3f} at ({of['x']:.2g}, {of['y']:.2g})\nmean slope {of['slope']:.2g}"
+        )
+    if paths:
+        ax, order = axes[len(panels)], sorted(paths)
+        _contours(ax, x, panels["fine-tuned"], "paths, fine-tuned")
+        for (method, colour), marker in zip(_colours(order).items(), MARKERS, strict=False):
+            places = np.asarray(paths[method])
+            line = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.2, "label": method}
+            ax.plot(places[:, 0], places[:, 1], **line, markeredgecolor="white", markeredgewidth=0.4)
+        ax.plot(*np.asarray(paths[order[0]])[0], marker="o", color="white", markeredgecolor="black", markersize=7)
+        ax.set_xlabel("direction 1")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, frameon=False, fontsize=7)
+    caption = (
+        f"Run {run}: mean loss over alpha's images at alpha + x d1 + y d2, eval mode, with weights as they are, after "
+        "one unrolled step, and after fine-tuning at each point. Star: the least loss of the grid; alpha is at (0, 0)."
+    )
+    if paths:
+        caption += " Paths: updates of alpha from one start (circle), every move scaled to one length."
+    return Plot(f"landscape-{run}", f"Loss around alpha: {run}", caption, figure)
+
+
+def _contours(ax: Axes, x: np.ndarray, grid: np.ndarray, title: str) -> None:
+    levels = 14
+    drawn = ax.contourf(x, x, grid, levels=levels, cmap="viridis")
+    ax.contour(x, x, grid, levels=levels, colors="black", linewidths=0.3, alpha=0.5)
+    ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="loss")
+    ax.set(title=title, xlabel="direction 1", ylabel="direction 2", aspect="equal")
+    ax.grid(False)
+
+
+def weighing(records: Records) -> Plot | None:
+    """Effective sample size against the number of samples, by the way candidates are weighed."""
+    found = analyses.effective_samples(records)
+    if found.empty:
+        return None
+    order = sorted(found.weight_mode.unique())
+    figure, axes = _figure(1, 3)
+    for ax, (y, title) in zip(
+        axes, (("ess", "Effective sample size"), ("esr", "Effective sample ratio")), strict=False
+    ):
+        sns.lineplot(
+            found,
+            x="samples",
+            y=y,
+            hue="weight_mode",
+            style="weight_mode",
+            hue_order=order,
+            style_order=order,
+            palette=_colours(order),
+            dashes=False,
+            markers=dict(zip(order, MARKERS, strict=False)),
+            errorbar=("pi", 100) if found.run.nunique() > 1 else None,
+            legend=False,
+            ax=ax,
+        )
+        ax.set(title=title, xlabel="N, samples", ylabel=y.upper())
+    _legend(axes[2], order, lines=False)
+    caption = (
+        f"At the final alpha of {found.run.nunique()} runs, mean over draws; weights: exact as the paper states them, "
+        "released as its code has them, softmin their limit, unit_var the original MGS code's."
+    )
+    return Plot("ess-by-weights", "Effective sample size by the way to weigh", caption, figure)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.errors import HarnessError, unknown
-from reports import REPORTS, comparison, render
+from reports import REPORTS, analyses, comparison, render
 from reports.comparison import Sheet
 from reports.layouts import TABLES
 from reports.records import Records, read
@@ -36,7 +36,9 @@ def files(name: str, form: str, records: Records, epoch: str = "last") -> dict[s
         raise unknown("report", name, REPORTS)
     wanted = list(TABLES) if name == "all" else [name] if name in TABLES else []
     tables = [table for each in wanted for table in build(each, records, epoch)]
-    sheets = comparison.sheets(records, epoch) if name in ("statistics", "all") else []
+    sheets = []
+    if name in ("statistics", "all"):
+        sheets = [*comparison.sheets(records, epoch), *analyses.sheets(records)]
     plots = _draw(name, records, epoch)
     if form == "html":
         return {"index.html" if name == "all" else f"{name}.html": _page(tables, sheets, plots, records, epoch)}

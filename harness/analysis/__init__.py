@@ -1,0 +1,56 @@
+"""What can be computed of a run beyond its records: the loss around its alpha, paths of methods on it, the curvature,
+and effective sample sizes. Each leaves one file, analysis-<kind>.json, in the run folder, and resumes from it.
+
+Importing this package needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+KINDS = {
+    "landscape": "the loss on a plane through alpha: weights fixed, unrolled, fine-tuned; and its condition number",
+    "path": "where methods move on that plane, from one start",
+    "eigenvalue": "the largest and the smallest eigenvalue of the Hessian with respect to alpha",
+    "ess": "MGS's effective sample size at alpha, by the number of samples and the way to weigh them",
+}
+"""The analyses: what each computes."""
+_SETTINGS = {"landscape": "Landscape", "path": "Walk", "eigenvalue": "Eigenvalue", "ess": "ESS"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asked for."""
+
+    kind: str
+    folder: Path
+    assignments: tuple[str, ...] = ()
+    """`name=value` each."""
+    device: str = "auto"
+    data_root: Path | None = None
+    dataset: str | None = None
+
+
+def analyse(
+    asked: Asked,
+    warn: Callable[[str], None] = lambda message: None,
+    advance: Callable[[int, int], None] = lambda done, of: None,
+) -> Mapping[str, Any]:
+    """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
+    saved, and HarnessError for a folder or a setting that will not do."""
+    from harness.analysis.subject import Subject
+    from harness.machine import memory_reported
+    from harness.settings import override, parse_assignments
+    from harness.store import locked
+
+    module = import_module(f"harness.analysis.{asked.kind}")
+    default = getattr(module, _SETTINGS[asked.kind])()
+    settings = override({asked.kind: default}, parse_assignments(asked.assignments))[asked.kind]
+    Subject.check(asked.folder)
+    with locked(asked.folder, wait=False), memory_reported(asked.device):
+        subject = Subject(asked.folder, asked.device, asked.data_root, asked.dataset, warn)
+        return module.analyse(subject, settings, advance)
