@@ -23,6 +23,7 @@ from harness.genotype import parse
 from harness.store import spec_hash
 from harness.types import Budget
 from reports.commands import run_command
+from reports.page import _small
 from reports.parameters import parameters
 from reports.records import Records, read
 from reports.report import files
@@ -85,6 +86,13 @@ def test_what_a_record_holds_cannot_break_into_the_page(tmp_path: Path) -> None:
     made = files("all", "html", read(tmp_path).select())["index.html"].decode()
     assert "<script>document.title" not in made
     assert html.escape("<script>document.title") in made
+
+
+def test_a_drawing_is_made_smaller_and_stays_what_it_is() -> None:
+    before = b"""<svg><!-- made by --><metadata>x</metadata><g transform="scale(0.015625)">
+    <path d="M 1.23456 -0.05 L 10 .25"/></g></svg>"""
+    after = b'<svg><g transform="scale(0.015625)"> <path d="M 1.2 -0.0 L 10 .2"/></g></svg>'
+    assert _small(before) == after
 
 
 def test_a_page_without_runs_shows_the_published_values() -> None:
