@@ -131,7 +131,7 @@ class Search:
         Changes the state in place and returns it. Raises HarnessError when the loss is no longer finite.
         """
         began = time.perf_counter()
-        self._bind(state)
+        self.bind(state)
         while state.stage < self._stage(state.epoch).number:
             self._drop_operations(state)
         self._adjust(state)
@@ -202,7 +202,8 @@ class Search:
     def _stage(self, epoch: int) -> Stage:
         return self.parts.schedule.stage(epoch, self.parts.training.epochs)
 
-    def _bind(self, state: State) -> None:
+    def bind(self, state: State) -> None:
+        """Stands on the supernet of the state's stage, at the state's weights."""
         if self.standing != (state.stage, state.kept):
             self._stand(state.stage, state.kept)
         if self.model.weights is not state.weights or self.model.statistics is not state.statistics:

@@ -93,8 +93,8 @@ def sheets(records: Records) -> list[Sheet]:
     ]
     if values:
         note = "Of the Hessian of the validation loss with respect to alpha, weights fixed, train mode (R-DARTS)."
-        header = ("run", "epochs done", "largest", "smallest", "dominant")
-        made.append(Sheet("eigenvalue", "Eigenvalues of the Hessian", note, header, tuple(values)))
+        named = ("run", "epochs done", "largest", "smallest", "dominant")
+        made.append(Sheet("eigenvalue", "Eigenvalues of the Hessian", note, named, tuple(values)))
     return made
 
 

@@ -32,6 +32,7 @@ def evaluate_command(folder: Path, evaluation: Mapping[str, Any]) -> str:
     words = ["harness", "evaluate", str(folder)]
     if evaluation["kind"] == "training":
         words += ["--dataset", evaluation["dataset"], "--protocol", evaluation["protocol"]]
+        words += [word for key in ("recipe", "seed") if evaluation[key] for word in (f"--{key}", str(evaluation[key]))]
     return shlex.join(words)
 
 

@@ -139,9 +139,11 @@ def convergence(epochs: pd.DataFrame, scored: pd.DataFrame) -> list[Plot]:
 
 
 def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset: str) -> Plot:
-    epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
-    kind = "cell" if space == "nasbench201" else "normal"
-    panels = [("accuracy", "Supernet, validation", "accuracy (%)")]
+    kind = "cell" if space.startswith("nasbench201") else "normal"
+    panels = []
+    if "valid_accuracy" in epochs:
+        epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
+        panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
         counted = epochs.genotype.map(lambda notation: parameters(notation, CHANNELS, CELLS, classes))
@@ -212,7 +214,7 @@ DATASETS201 = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120":
 
 def nasbench201(epochs: pd.DataFrame) -> Plot | None:
     """Supplement, Fig. 4: the table's accuracy of the cell that each epoch would give. None without the table."""
-    epochs = epochs[epochs.space == "nasbench201"]
+    epochs = epochs[epochs.space.astype(str).str.startswith("nasbench201")]
     if epochs.empty:
         return None
     try:

@@ -54,6 +54,7 @@ EVALUATION_COLUMNS = (
     "protocol",
     "version",
     "dataset",
+    "recipe",
     "size",
     "seed",
     "test_error_last",
@@ -152,11 +153,13 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
         try:
             run = _run(folder)
             of_run = list(_epochs(folder, run["run"]))
+            looked_up = _looked_up(folder, run["run"])
         except DAMAGES as error:
             skip(folder, error, "this run")
             continue
         runs.append(run)
         epochs += of_run
+        evaluations += looked_up
         for file in sorted(folder.glob("evaluation-*.json")):
             try:
                 evaluations += _evaluations(file, run["run"])
@@ -196,7 +199,8 @@ def _run(folder: Path) -> dict[str, Any]:
     result = _load(folder / "result.json")
     cost = result["cost"]
     return run | {
-        **{key: result[key] for key in ("stopped_by", "parameters", "macs", "valid_accuracy", "notation", "genotype")},
+        **{key: result[key] for key in ("stopped_by", "parameters", "macs", "notation", "genotype")},
+        "valid_accuracy": result.get("valid_accuracy"),  # a search on a table has no supernet
         **{key: cost[key] for key in ("seconds", "peak_memory", "memory_kind")},
     }
 
@@ -213,8 +217,19 @@ def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:
             raise ValueError(f"{path.name}, line {number}: {_reason(error)}") from None
 
 
+def _looked_up(folder: Path, run: str) -> list[dict[str, Any]]:
+    """What a search on NAS-Bench-201's table says of its cell, as a look-up."""
+    path = folder / "result.json"
+    table = _load(path).get("table") if path.exists() else None
+    protocol = {"name": "table", "version": 1}
+    return _rows({"kind": "lookup", "protocol": protocol, "accuracies": table}, path, run) if table else []
+
+
 def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
-    found = _load(file)
+    return _rows(_load(file), file, run)
+
+
+def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]]:
     cost = found.get("cost") or {}
     row = {
         "run": run,
@@ -222,6 +237,7 @@ def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
         "kind": found["kind"],
         "protocol": found["protocol"]["name"],
         "version": found["protocol"]["version"],
+        "recipe": found.get("recipe"),
         "size": found.get("size"),
         "seed": found.get("seed"),
         "parameters": found.get("parameters"),

@@ -73,7 +73,7 @@ def analyse(
 def measure(subject: Subject, samples: int, settings: ESS) -> list[dict[str, Any]]:
     """One row for each way to weigh."""
     own = isinstance(subject.parts.rule, MGS)
-    parts = subject.parts if own else subject.parts_of("zarts-mgs", {})
+    parts = subject.parts if own else subject.parts_of("zarts-mgs")
     parts = replace(parts, lookahead=_lookahead(subject, settings))
     rule = parts.rule
     assert isinstance(rule, MGS)
@@ -94,7 +94,7 @@ def measure(subject: Subject, samples: int, settings: ESS) -> list[dict[str, Any
 
 def _lookahead(subject: Subject, settings: ESS) -> Any:
     """Fine-tuning with M steps and the run's other settings of it, where it has any."""
-    chosen = subject.parts_of("zarts-mgs", {}).lookahead
+    chosen = subject.parts_of("zarts-mgs").lookahead
     own = subject.parts.lookahead
     base = own if type(own) is type(chosen) else chosen
     return replace(base, finetune_steps=settings.finetune_steps)  # type: ignore[type-var]

@@ -45,7 +45,7 @@ def analyse(
     found = begin(subject.folder, "path", {**asdict(settings), "epoch": subject.state.epoch})
     paths = found.setdefault("paths", {})
     names = settings.methods.split()
-    chosen = {name: subject.parts_of(name, {}) for name in names}
+    chosen = {name: subject.parts_of(name) for name in names}
     with stop_signals() as stopped:
         for number, name in enumerate(names):
             if stopped:

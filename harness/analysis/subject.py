@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,9 +21,7 @@ from methods import METHODS
 from methods.batches import Batch, Batches
 from methods.lookahead import Bench
 from methods.parts import Parts
-from methods.schedules import Clock
 from methods.search import VALIDATION_BATCH, Search
-from methods.state import State
 from methods.weights import FlatModel
 from spaces import SPACES
 
@@ -53,23 +50,21 @@ class Subject:
         loaded = RunFolder(folder, warn).load()
         if loaded is None:
             raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
-        self.parts = self.parts_of(self.spec["method"], {})
+        self.parts = self.parts_of(self.spec["method"])
         found = data.load(given, data_root, images=self.parts.data.images)
         if found.fingerprint != saved["environments"][-1]["data"]:
             raise HarnessError(f"{given} holds other images than {folder} was made from.")
-        space, budget = SPACES[self.spec["space"]], Budget(epochs=self.spec["budget"]["epochs"])
+        space, self.epochs = SPACES[self.spec["space"]], self.parts.training.epochs
+        budget = Budget(epochs=self.spec["budget"]["epochs"])
         self.search = Search(self.parts, space, found, self.spec["seed"], self.device, budget)
-        self.state = State.from_dict(loaded, self.device)
+        self.state = self.search.restore(loaded)
+        self.search.bind(self.state)
         self.alpha = self.state.alpha
-        if self.alpha.numel() != space.dimension:
-            raise HarnessError(
-                f"alpha has {self.alpha.numel()} entries, the space {space.dimension}: a search that prunes operations "
-                "cannot be analysed after it did."
-            )
-        self.search.model.bind(self.state.weights, self.state.statistics)
-        training = self.parts.training
-        self.epoch = min(self.state.epoch, training.epochs - 1)
-        self.lr = training.lr_at(self.epoch)
+        self.clock = self.parts.schedule.stage(min(self.state.epoch, self.epochs - 1), self.epochs).clock
+        self.lr = replace(self.parts.training, epochs=self.clock.epochs).lr_at(self.clock.epoch)
+        for model in (self.search.model, self.search.scratch):
+            clock = self.clock
+            self.parts.edge.adjust(model.module, self.state.stage, clock.epoch, clock.epochs, clock.warmup)
 
     @staticmethod
     def check(folder: Path) -> None:
@@ -77,25 +72,22 @@ class Subject:
         if not (folder / "spec.json").exists():
             raise HarnessError(f"{folder} is no run folder: it has no spec.json.")
 
-    def parts_of(self, method: str, settings: dict[str, Any]) -> Parts:
-        """The parts of a method under this run's budget; the run's own method with all its settings."""
-        space = SPACES[self.spec["space"]]
+    def parts_of(self, method: str) -> Parts:
+        """The parts of a method under this run's budget: its own with all its settings; of another what is trained on
+        what is the run's, and how alpha moves the method's. Raises HarnessError for one without a supernet."""
+        settings = self.spec["settings"]
+        chosen = settings if method == self.spec["method"] else ("training", "data", "macro", "schedule")
+        layers = [settings[part] for part in chosen if part in settings]
         budget = Budget(epochs=self.spec["budget"]["epochs"])
-        layers = []
-        if method == self.spec["method"]:
-            layers = list(self.spec["settings"].values())
-        else:  # what is trained on what is the run's; how alpha moves is the method's
-            layers = [self.spec["settings"][part] for part in ("training", "data", "macro", "schedule")]
-        return METHODS[method].parts(space, budget, layers, settings)
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(self.epoch, self.parts.training.epochs, self.parts.schedule.warmup)
+        parts = METHODS[method].parts(SPACES[self.spec["space"]], budget, layers)
+        if not isinstance(parts, Parts):
+            raise HarnessError(f"{method} on {self.spec['space']} trains no supernet; there is nothing to analyse.")
+        return parts
 
     def gates(self, alpha: Tensor, name: str) -> Tensor:
         """What the run's relaxation draws is equal for equal names: all points see the same noise."""
         draw = generator(self.search.seed, f"analysis/gates/{name}")
-        return self.parts.relaxation.gates(alpha, self.search.space.widths, self.clock, draw)
+        return self.parts.relaxation.gates(alpha, self.search.reduced.widths, self.clock, draw)
 
     def batches(self, stream: str, size: int) -> Batches:
         """Batches of the half that trains the weights, in streams of their own."""

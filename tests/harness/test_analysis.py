@@ -169,9 +169,8 @@ def test_eigenvalues_are_those_of_the_full_hessian(subject: Subject) -> None:
 
 
 def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(subject: Subject) -> None:
-    before = [
-        t.clone() for t in (subject.search.model.weights, subject.search.model.statistics, subject.state.momentum)
-    ]
+    model, momentum = subject.search.model, subject.state.momentum
+    before = [tensor.clone() for tensor in (model.weights, model.statistics, momentum)]
     settings = path.Walk(methods="darts-1st zarts-rs", updates=2, length=0.2)
     found = path.analyse(subject, settings)["paths"]
     assert list(found) == ["darts-1st", "zarts-rs"]
@@ -188,10 +187,10 @@ def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(subje
 def test_the_first_step_of_darts_goes_down_its_gradient(subject: Subject) -> None:
     """Adam's first step has the signs of the gradient."""
     settings = path.Walk(methods="darts-1st", updates=1, length=0.1)
-    places = path.walk(subject, subject.parts_of("darts-1st", {}), settings)
+    places = path.walk(subject, subject.parts_of("darts-1st"), settings)
     directions = torch.stack(landscape.plane(subject))
     alpha = (subject.alpha.double() + torch.tensor([-0.5, 0.5], dtype=torch.float64) @ directions).float()
-    gradient = subject.parts_of("darts-1st", {}).lookahead.oracle(subject.bench(0)).gradient(alpha)
+    gradient = subject.parts_of("darts-1st").lookahead.oracle(subject.bench(0)).gradient(alpha)
     expected = directions @ -gradient.sign().double()
     found = torch.tensor(places[1], dtype=torch.float64) - torch.tensor(places[0], dtype=torch.float64)
     assert float(F.cosine_similarity(expected, found, dim=0)) > 0.9  # weight decay bends it a little
