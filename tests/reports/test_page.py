@@ -191,7 +191,7 @@ def test_the_command_of_a_run_asks_for_the_same_run(method: str, space: str) -> 
         given["space"],
         given["dataset"],
         protocols.load(given["protocol"]),
-        given["seed"],
+        int(given["seeds"]),
         Budget(given["epochs"], given["seconds"]),
         given["assignments"],
         "cpu",
