@@ -243,9 +243,11 @@ def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
         "images": "images",
     }
     counts = [f"{cost[key]:,} {name}" for key, name in names.items() if cost[key]]
+    saved = cost["saved_activations"]
     return [
         ("cost", ", ".join(seconds)),
         ("", ", ".join(counts)),
+        *([("", f"saved activations {saved / 2**20:,.1f} MiB at a step")] if saved else []),
         ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
     ]
 
@@ -461,12 +463,17 @@ def _registry(kind: str) -> dict[str, str]:
 @click.option(
     "--classes", default=10, show_default=True, type=click.IntRange(2, 100_000), help="Of a genotype's final network."
 )
+@click.option(
+    "--memory-on", metavar="SPACE", help="Measure what a step of a method keeps in memory there, at its default size."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def describe(name: str, drawing: Path | None, classes: int, as_json: bool) -> None:
+def describe(name: str, drawing: Path | None, classes: int, memory_on: str | None, as_json: bool) -> None:
     """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""
     from harness import describing
 
     description = describing.describe(name, classes)
+    if memory_on is not None:
+        description = describing.with_memory(description, memory_on)
     if drawing is not None:
         describing.draw(description, drawing)
     click.echo(json.dumps(description.to_json(), indent=2) if as_json else str(description))

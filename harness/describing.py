@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,19 @@ def draw(description: Description, path: Path) -> None:
     if description.genotype is None:
         raise HarnessError(f"{description.name} is a {description.kind}, not a cell; there is nothing to draw.")
     draw_cell(description.genotype, path)
+
+
+def with_memory(description: Description, space: str) -> Description:
+    """The description of a method, and what a step of it keeps in memory on a space. Raises HarnessError."""
+    from harness import footprint
+
+    if description.kind != "method":
+        raise HarnessError(f"{description.name} is a {description.kind}, not a method; it keeps nothing in memory.")
+    if space not in SPACES:
+        raise unknown("space", space, SPACES)
+    found = footprint.measure(description.name, SPACES[space])
+    sections = {**description.sections, f"memory of a step on {space}, at these settings": footprint.table(found)}
+    return replace(description, sections=sections, facts={**description.facts, "memory": found})
 
 
 def _method(name: str) -> Description:

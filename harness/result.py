@@ -47,7 +47,8 @@ def describe_result(
             f"{classes} classes, CIFAR stem, without auxiliary head",
             "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
             "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
-            f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes",
+            f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes; saved_activations: bytes "
+            "that a step keeps for its backward passes, weights not counted, the most of the epochs' first steps",
             **how,
         },
     }

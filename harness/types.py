@@ -94,6 +94,8 @@ class Cost:
     seconds: float = 0.0
     """Wall seconds of search, without validation, checkpoints and loading."""
     validation_seconds: float = 0.0
+    saved_activations: int = 0
+    """Bytes that a step keeps for its backward passes, weights not counted; the most of the epochs' first steps."""
     peak_memory: int = 0
     """Bytes; what was measured is `memory_kind`."""
     memory_kind: str = "peak RSS of the process"

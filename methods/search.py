@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from harness.memory import peak_memory
 from harness.rng import generator, seed_of
 from harness.types import Budget, Cost, Dataset, SearchResult
 from methods.batches import Batch, Batches
+from methods.footprint import SavedActivations
 from methods.lookahead import Bench
 from methods.parts import Parts
 from methods.records import finite, operation_counts
@@ -137,11 +139,12 @@ class Search:
         self._adjust(state)
         schedule, batch = self.parts.schedule, self.train_batches.at(self._weight_step(state))
         moves_alpha = self.moves_alpha(state.epoch, state.step)
-        if moves_alpha and schedule.order == "alpha-first":
-            self._move_alpha(state, batch)
-        self._train(state, batch)
-        if moves_alpha and schedule.order == "weights-first":
-            self._move_alpha(state, batch)
+        with self._memory_measured(state):
+            if moves_alpha and schedule.order == "alpha-first":
+                self._move_alpha(state, batch)
+            self._train(state, batch)
+            if moves_alpha and schedule.order == "weights-first":
+                self._move_alpha(state, batch)
         state.step += 1
         epoch_over = state.step == self.steps_per_epoch
         if epoch_over or state.step % CHECK_EVERY == 0:
@@ -326,6 +329,18 @@ class Search:
             sums += torch.stack([loss.double(), (logits.argmax(dim=1) == labels).sum().double()])
         loss_sum, correct = (sums / len(self.valid)).tolist()
         return loss_sum, correct
+
+    @contextmanager
+    def _memory_measured(self, state: State) -> Iterator[None]:
+        """Measures what the first step of an epoch, which is one that moves alpha, saves for its backward passes."""
+        if state.step:
+            yield
+            return
+        own = (self.model, self.scratch)
+        vectors = [vector for model in own for vector in (model.weights, model.gradient, model.statistics)]
+        with SavedActivations(without=vectors) as saved:
+            yield
+        state.cost.saved_activations = max(state.cost.saved_activations, saved.peak)
 
     def _measure_memory(self, state: State) -> None:
         measured, kind = peak_memory(self.device)
