@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+SHOWN = 20
+"""Names in a message, at most."""
+
 
 class HarnessError(Exception):
     """Says in one or two sentences what was wrong, with which value, and what to do about it."""
@@ -18,5 +21,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> HarnessError:
     """The error for a name that is not in a registry, with the nearest name that is."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}."
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names[:SHOWN])}{more}."
     return HarnessError(f"unknown {kind} {name!r}; {hint}")
