@@ -17,7 +17,7 @@ from harness.drain import Observer, drain
 from harness.errors import HarnessError, unknown
 from harness.files import read_object
 from harness.genotype import Genotype, parse
-from harness.machine import deterministic, environment, memory_reported, resolve_device
+from harness.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
 from harness.protocol import Protocol
 from harness.result import describe_result
 from harness.settings import parse_assignments
@@ -141,6 +141,7 @@ def _search(
 ) -> Outcome:
     request = plan.request
     deterministic()
+    retain_heap()
     dataset = open_data(plan)
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request.results, request.protocol)

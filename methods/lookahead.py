@@ -13,7 +13,7 @@ statistics then move as they do in its code (they matter to validation in eval m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -23,6 +23,7 @@ from torch import Generator, Tensor
 from harness.settings import setting
 from harness.types import Cost, Oracle
 from methods.batches import Batch, Batches
+from methods.parallel import in_parallel, kept_for_backward
 from methods.weights import FlatModel, Training
 
 
@@ -64,8 +65,7 @@ class Bench:
 
     def weight_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """d loss / d weights (P,), in `model.gradient`."""
-        model.gradient.zero_()
-        self.loss(model, alpha, batch, name).backward()
+        model.differentiate(self.loss(model, alpha, batch, name))
         self.cost.backwards += 1
         return model.gradient
 
@@ -148,11 +148,9 @@ class UnrolledOracle:
         """dL_val/dalpha (d,) and dL_val/dw' (P,) from one pass."""
         bench = self.bench
         alpha = alpha.detach().requires_grad_()
-        unrolled.gradient.zero_()
-        bench.loss(unrolled, alpha, bench.valid, "valid").backward()
+        (direct,) = unrolled.differentiate(bench.loss(unrolled, alpha, bench.valid, "valid"), alpha)
         bench.cost.backwards += 1
-        assert alpha.grad is not None
-        return alpha.grad, unrolled.gradient.clone()
+        return direct, unrolled.gradient.clone()
 
     def _hessian_vector(self, alpha: Tensor, v: Tensor) -> Tensor:
         """[dL_train/dalpha at w + eps v, minus the same at w - eps v] / (2 eps); w itself is left as it was."""
@@ -203,8 +201,25 @@ class FineTunedOracle:
         return self.bench.alpha_gradient(self.bench.on_scratch(), alpha, self.bench.valid, "valid")
 
     def losses(self, alphas: Tensor) -> Tensor:
-        batches = self._batches()
-        return torch.stack([self._loss(alpha, batches) for alpha in alphas])
+        batches, bench = self._batches(), self.bench
+
+        def score(scratch: FlatModel, alpha: Tensor) -> tuple[Tensor, Cost]:
+            own = replace(bench, scratch=scratch, cost=Cost())
+            return replace(self, bench=own)._loss(alpha, batches), own.cost
+
+        scored = in_parallel(score, bench.scratch, alphas, lambda: self._activations(alphas[0]))
+        for _, cost in scored:
+            bench.cost.finetune_steps += cost.finetune_steps
+            bench.cost.spend(cost.forwards, cost.backwards, cost.images)
+        return torch.stack([loss for loss, _ in scored])
+
+    def _activations(self, alpha: Tensor) -> int:
+        """Bytes that the backward of one fine-tuning step needs kept, from a forward of two images."""
+        images, labels = self.bench.valid
+        bench = replace(self.bench, cost=Cost())
+        few = images[:2], labels[:2]
+        kept = kept_for_backward(lambda: bench.loss(bench.on_scratch(), alpha, few, "valid"))
+        return kept * max(1, self.settings.finetune_batch // 2)
 
     def _batches(self) -> list[Batch]:
         """The batches of this update, the same for all candidates."""

@@ -250,11 +250,10 @@ class Search:
         images, labels = batch
         step = self._weight_step(state)
         self.model.module.train()
-        self.model.gradient.zero_()
         gates = self._gates(state.alpha, self._clock(state), "train", step)
         logits = self.model.module(images, gates, self._noise("train", step))
         loss = F.cross_entropy(logits, labels)
-        loss.backward()
+        self.model.differentiate(loss)
         lr = self._lr(state)
         self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
         state.cost.weight_steps += 1

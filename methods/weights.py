@@ -30,10 +30,13 @@ class FlatModel:
         for child in self.module.modules():
             if isinstance(child, nn.BatchNorm2d):
                 child.num_batches_tracked = None  # only a cumulative average would read it
+        self.copies_that_fit: float | None = None
+        """How many copies of it memory lets work at a time, once that was measured."""
         self.parameters = list(self.module.parameters())
         self._buffers = [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
         self.gradient = torch.zeros_like(self._flatten(self.parameters))
-        for parameter, view in zip(self.parameters, self._views(self.gradient, self.parameters), strict=True):
+        self._gradients = list(self._views(self.gradient, self.parameters))
+        for parameter, view in zip(self.parameters, self._gradients, strict=True):
             parameter.grad = view
         self.bind(self._flatten(self.parameters), self._flatten(self._buffers))
 
@@ -44,6 +47,14 @@ class FlatModel:
             parameter.data = view
         for buffer, view in zip(self._buffers, self._views(statistics, self._buffers), strict=True):
             buffer.data = view
+
+    def differentiate(self, loss: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Sets `gradient` to d loss / d weights, and returns the gradients of `others`."""
+        found = torch.autograd.grad(loss, (*self.parameters, *others), allow_unused=True)
+        own = [(view, new) for view, new in zip(self._gradients, found, strict=False) if new is not None]
+        self.gradient.zero_()  # what took no part in the loss
+        torch._foreach_copy_([view for view, _ in own], [new for _, new in own])
+        return found[len(self.parameters) :]
 
     def copy_from(self, other: FlatModel) -> None:
         self.weights.copy_(other.weights)

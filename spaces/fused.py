@@ -4,7 +4,8 @@
 Written down plainly that is a module per operation and edge, hundreds of small kernels for every state. The same
 values come from far fewer, by six facts:
 
-1.  *The edges read one state.* They share its ReLU, its pools with their batch norms, and its copies in other layouts.
+1.  *The edges read one state.* They share its ReLU, its copies in other layouts, and the operations without weights
+    (pools with their batch norms, the state itself), which enter all edges by one product of matrices.
 2.  *One operation on several edges is one operation with more channels.* The tensors of a candidate are stacked along
     their first axis, edge after edge (`Stack`): a depthwise convolution then runs on the state repeated, later
     convolutions run in groups, a batch norm on all channels. Edges that run "together" make the fewest kernels. Where
@@ -31,6 +32,8 @@ differentiated again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -54,26 +57,45 @@ class SumOfOperations(nn.Module):
     rows: Tensor
     columns: Tensor
     """Where the gates hold the gate of each channel, form after form."""
+    shared_rows: Tensor
+    shared_columns: Tensor
+    absent: Tensor
+    """Where the gates hold those of the shared operations (edges, operations), and which of them an edge lacks."""
 
     def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
         super().__init__()
         self.edges = [edge for _, edge in edges]
         built = [{name: build(name, channels, stride) for name in edge.operations} for edge in self.edges]
         self.places: dict[str, Places] = {}
-        self.forms = nn.ModuleDict()
+        self.shared, self.forms = nn.ModuleDict(), nn.ModuleDict()
         for name in dict.fromkeys(name for own in built for name in own):
             # `none` is zero whatever its gate; only an edge that has nothing else needs it.
             places = tuple(i for i, own in enumerate(built) if name in own and (name != "none" or len(own) == 1))
             if places:
                 self.places[name] = places
-                self.forms[name] = _fused_form(name, [built[i][name] for i in places])
-        entries = [(edges[i], name) for name, places in self.places.items() for i in places]
-        self.gate_counts = [len(places) * channels for places in self.places.values()]
+                modules = [built[i][name] for i in places]
+                if name in POOLS or isinstance(modules[0], nn.Identity):
+                    self.shared[name] = modules[0]
+                else:
+                    self.forms[name] = _fused_form(modules)
+        self.sharing = [i for i, own in enumerate(built) if any(name in own for name in self.shared)]
+        shared = [[(i, name) for name in self.shared] for i in self.sharing]
+        stacked = [(i, name) for name in self.forms for i in self.places[name]]
+        self.counts = [len(self.places[name]) * channels for name in self.forms]
+
+        def column(edge: Edge, name: str) -> int:
+            return edge.operations.index(name) if name in edge.operations else 0
+
         for label, index in (
-            ("rows", [row for (row, _), _ in entries]),
-            ("columns", [edge.operations.index(name) for (_, edge), name in entries]),
+            ("shared_rows", [[edges[i][0] for i, _ in row] for row in shared]),
+            ("shared_columns", [[column(self.edges[i], name) for i, name in row] for row in shared]),
+            ("absent", [[name not in self.edges[i].operations for i, name in row] for row in shared]),
+            ("rows", [edges[i][0] for i, _ in stacked for _ in range(channels)]),
+            ("columns", [column(self.edges[i], name) for i, name in stacked for _ in range(channels)]),
         ):
-            self.register_buffer(label, torch.tensor(index).repeat_interleave(channels), persistent=False)
+            dtype = torch.bool if label == "absent" else torch.long
+            self.register_buffer(label, torch.tensor(index, dtype=dtype), persistent=False)
+        self.ragged = any(name not in self.edges[i].operations for row in shared for i, name in row)
 
     @staticmethod
     def prepare(gates: Tensor) -> Tensor:
@@ -82,10 +104,17 @@ class SumOfOperations(nn.Module):
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
         """Yields (target state, contribution), an edge possibly in several contributions."""
         state = _State(x, draw, apart=x.device.type == "cpu" and x.nbytes > TOGETHER)
-        per_channel = gates[self.rows, self.columns].split(self.gate_counts)
         sums = _Sums()
-        for (name, form), gate in zip(self.forms.items(), per_channel, strict=True):
-            form(state, gate, self.places[name], sums)
+        if self.forms:
+            per_channel = gates[self.rows, self.columns].split(self.counts)
+            for (name, form), gate in zip(self.forms.items(), per_channel, strict=True):
+                form(state, gate, self.places[name], sums)
+        if self.shared:
+            weights = gates[self.shared_rows, self.shared_columns]
+            weights = weights.masked_fill(self.absent, 0) if self.ragged else weights
+            blended = _Blend.apply(weights, *(module(x) for module in self.shared.values()))
+            for place, y in zip(self.sharing, blended, strict=True):
+                yield self.edges[place].target, y
         for places, total in sums.by_edges():
             parts = total.chunk(len(places), dim=1) if len(places) > 1 else [total]
             for place, part in zip(places, parts, strict=True):
@@ -95,10 +124,14 @@ class SumOfOperations(nn.Module):
         """(source-target.operation.tensor of the operation's own module, a view of that tensor), edge by edge."""
         for number, edge in enumerate(self.edges):
             for name in edge.operations:
-                if number in self.places.get(name, ()):
-                    form = cast(Any, self.forms[name])
-                    for piece, tensor in form.pieces(self.places[name].index(number)):
-                        yield f"{edge.source}-{edge.target}.{name}.{piece}", tensor
+                if name in self.shared:
+                    own = named_tensors(self.shared[name])
+                elif number in self.places.get(name, ()):
+                    own = cast(Any, self.forms[name]).pieces(self.places[name].index(number))
+                else:
+                    continue
+                for piece, tensor in own:
+                    yield f"{edge.source}-{edge.target}.{name}.{piece}", tensor
 
 
 class _State:
@@ -151,11 +184,9 @@ class _Sums:
             yield places, total
 
 
-def _fused_form(name: str, modules: Sequence[nn.Module]) -> nn.Module:
-    """How a candidate that is on several edges is computed there."""
+def _fused_form(modules: Sequence[nn.Module]) -> nn.Module:
+    """How a candidate that is on several edges, with tensors of its own on each, is computed there."""
     first = modules[0]
-    if name in POOLS or isinstance(first, nn.Identity):
-        return Shared(first)
     if isinstance(first, FactorizedReduce):
         return StackedReduce(modules)
     return StackedChain(modules) if type(first) is Rectified and _is_chain(list(first)) else Own(modules)
@@ -164,13 +195,15 @@ def _fused_form(name: str, modules: Sequence[nn.Module]) -> nn.Module:
 def _is_chain(layers: list[nn.Module]) -> bool:
     """Whether `StackedChain` computes it: begins with a convolution and ends with a batch norm, none of these affine;
     convolutions keep the size (but for the first one's stride) and the channels, all at once or one by one; only the
-    first is dilated, and then the others are pointwise."""
+    first is dilated, and then the others are pointwise; what is rectified goes to a convolution."""
     convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
     first, others = layers[0], convolutions[1:]
+    rectified = [after for before, after in pairwise(layers) if isinstance(before, nn.ReLU)]
     return (
         isinstance(first, nn.Conv2d)
         and layers[-1] in norms
+        and all(layer in convolutions for layer in rectified)
         and all(isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.ReLU) for layer in layers)
         and all(c.in_channels == c.out_channels and c.groups in (1, c.in_channels) for c in convolutions)
         and all(c.padding[0] == c.dilation[0] * (c.kernel_size[0] // 2) for c in convolutions)
@@ -194,25 +227,6 @@ class Own(nn.Module):
 
     def pieces(self, index: int) -> Iterator[tuple[str, Tensor]]:
         return named_tensors(self.own[index])
-
-
-class Shared(nn.Module):
-    """A candidate without weights: computed once for all edges."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, state: _State, gate: Tensor, places: Places, sums: _Sums) -> None:
-        y = self.module(state.x)
-        if state.apart:
-            for place, weight in zip(places, gate.chunk(len(places)), strict=True):
-                sums.add((place,), "image", y * weight[:, None, None])
-        else:
-            sums.add(places, "image", y.repeat(1, len(places), 1, 1) * gate[:, None, None])
-
-    def pieces(self, index: int) -> Iterator[tuple[str, Tensor]]:
-        return named_tensors(self.module)
 
 
 class Stack(nn.Module):
@@ -270,13 +284,14 @@ class StackedChain(Stack):
         layout = state.dilated_layout(first.stride[0]) if first.dilation[0] == 2 else "image"
         y = state.rectified(layout, copies if first.groups > 1 else 1)
         y = _convolve(first, y, supply, groups=1, relaid=layout != "image")
+        rectify = False
         for layer in layers[1:]:
             if isinstance(layer, nn.Conv2d):
-                y = _convolve(layer, y, supply, groups=copies)
+                y, rectify = _convolve(layer, y, supply, groups=copies, rectify=rectify), False
             elif isinstance(layer, nn.BatchNorm2d):
                 y = _normalise(layer, y, supply, gate if layer is layers[-1] else None)
             else:
-                y = y.relu_()
+                rectify = True  # by the next convolution
         return layout if layout == "phases" else "image", y
 
 
@@ -297,20 +312,52 @@ class StackedReduce(Stack):
         return "image", _normalise(norm, torch.cat(halves, dim=1), iter(statistics), gate)
 
 
-def _convolve(layer: nn.Conv2d, x: Tensor, supply: Iterator[Tensor], groups: int, relaid: bool = False) -> Tensor:
-    """The layer with stacked tensors; `relaid` images need neither its stride nor its dilation."""
+def _convolve(
+    layer: nn.Conv2d, x: Tensor, supply: Iterator[Tensor], groups: int, relaid: bool = False, rectify: bool = False
+) -> Tensor:
+    """The layer with stacked tensors, of max(x, 0) if `rectify`; `relaid` images need no stride and no dilation."""
     weight = next(supply)
     bias = None if layer.bias is None else next(supply)
     stride, dilation = (1, 1) if relaid else (layer.stride[0], layer.dilation[0])
     padding = dilation * (layer.kernel_size[0] // 2)
     if layer.groups > 1:
-        return cast(Any, _Depthwise.apply(x, weight, stride, padding, dilation))
-    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        return cast(Any, _Depthwise.apply(x, weight, stride, padding, dilation, rectify))
+    return F.conv2d(x.relu() if rectify else x, weight, bias, stride, padding, dilation, groups)
 
 
 def _normalise(layer: nn.BatchNorm2d, x: Tensor, supply: Iterator[Tensor], weight: Tensor | None) -> Tensor:
     momentum = 0.0 if layer.momentum is None else layer.momentum
-    return F.batch_norm(x, next(supply), next(supply), weight, None, layer.training, momentum, layer.eps)
+    mean, variance = next(supply), next(supply)
+    # What F.batch_norm ends in, without the workspace that it asks for on the way.
+    return torch.native_batch_norm(x, weight, None, mean, variance, layer.training, momentum, layer.eps)[0]
+
+
+class _Blend(torch.autograd.Function):
+    """Several mixtures of the same images: weights (edges, n) and n images (B, C, H, W) to one image for each edge."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+        stacked = _stack(images)
+        ctx.save_for_backward(weights, stacked if ctx.needs_input_grad[0] else None)
+        return _mix(weights, stacked)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        weights, stacked = ctx.saved_tensors
+        gradient = _stack(gradients)
+        of_weights = None if stacked is None else gradient.flatten(1) @ stacked.flatten(1).t()
+        return of_weights, *_mix(weights.t(), gradient)
+
+
+def _stack(images: Sequence[Tensor]) -> Tensor:
+    """(n, B, H, W, C), contiguous."""
+    return torch.stack([image.permute(0, 2, 3, 1) for image in images])
+
+
+def _mix(weights: Tensor, stacked: Tensor) -> tuple[Tensor, ...]:
+    """weights (m, n) times (n, B, H, W, C): m images (B, C, H, W)."""
+    mixed = weights @ stacked.flatten(1)
+    return mixed.view(-1, *stacked.shape[1:]).permute(0, 1, 4, 2, 3).unbind()
 
 
 class _Phases(torch.autograd.Function):
@@ -339,26 +386,33 @@ class _Image(torch.autograd.Function):
 
 def _to_phases(x: Tensor) -> Tensor:
     batch, channels, height, width = x.shape
-    pixels = x.permute(0, 2, 3, 1).reshape(batch, height // 2, 2, width // 2, 2, channels)
-    phases = pixels.permute(2, 4, 0, 1, 3, 5).reshape(4 * batch, height // 2, width // 2, channels)
-    return phases.permute(0, 3, 1, 2)
+    x = x.contiguous(memory_format=torch.channels_last)
+    row, half = width * channels, (height // 2, width // 2)
+    strides = row, channels, height * row, 2 * row, 2 * channels, 1  # parities of row and column, image, row, column
+    phases = x.as_strided((2, 2, batch, *half, channels), strides).contiguous()
+    return phases.as_strided(
+        (4 * batch, channels, *half), (half[0] * half[1] * channels, 1, half[1] * channels, channels)
+    )
 
 
 def _to_image(phases: Tensor) -> Tensor:
     batch, channels, height, width = phases.shape
-    pixels = phases.permute(0, 2, 3, 1).reshape(2, 2, batch // 4, height, width, channels)
-    image = pixels.permute(2, 3, 0, 4, 1, 5).reshape(batch // 4, 2 * height, 2 * width, channels)
-    return image.permute(0, 3, 1, 2)
+    phases = phases.contiguous(memory_format=torch.channels_last)
+    row, size = width * channels, batch // 4 * height * width * channels
+    strides = height * row, row, 2 * size, channels, size, 1  # image, row, its parity, column, its parity
+    image = phases.as_strided((batch // 4, height, 2, width, 2, channels), strides).contiguous()
+    row = 2 * width * channels
+    return image.as_strided((batch // 4, channels, 2 * height, 2 * width), (2 * height * row, 1, row, channels))
 
 
 class _Depthwise(torch.autograd.Function):
-    """A depthwise convolution, with its weight gradient as in fact 5."""
+    """A depthwise convolution, of max(x, 0) if `rectify`, with its weight gradient as in fact 5."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int, rectify: bool) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.geometry = stride, padding, dilation
-        return F.conv2d(x, weight, None, stride, padding, dilation, groups=len(weight))
+        ctx.geometry, ctx.rectify = (stride, padding, dilation), rectify
+        return F.conv2d(x.relu() if rectify else x, weight, None, stride, padding, dilation, groups=len(weight))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -366,8 +420,15 @@ class _Depthwise(torch.autograd.Function):
         stride, padding, dilation = ctx.geometry
         of_x, of_weight = ctx.needs_input_grad[:2]
         blocks = of_weight and x.device.type == "cpu" and weight.shape[3] == 5 and dilation == 1
-        dx, dw = _gradients(gradient, x, weight, stride, (padding, padding), dilation, of_x, of_weight and not blocks)
-        return dx, _in_two_blocks(gradient, x, weight, stride) if blocks else dw, None, None, None
+        read = x.relu() if ctx.rectify else x
+        dx, dw = _gradients(
+            gradient, read, weight, stride, (padding, padding), dilation, of_x, of_weight and not blocks
+        )
+        if blocks:
+            dw = _in_two_blocks(gradient, read, weight, stride)
+        if ctx.rectify and dx is not None:
+            dx = torch.ops.aten.threshold_backward(dx, x, 0)
+        return dx, dw, None, None, None, None
 
 
 def _gradients(
@@ -394,9 +455,15 @@ def _in_two_blocks(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> 
     Each block is a convolution of its own, wider or narrower than the image, whose outputs beyond it have no gradient.
     """
     blocks = []
-    for columns, padding, before in ((slice(0, 3), 2, 0), (slice(3, 5), 1, 2 // stride)):
-        block = weight[..., columns]
-        width = (x.shape[3] + 2 * padding - block.shape[3]) // stride + 1
+    for columns, padding, before in ((3, 2, 0), (2, 1, 2 // stride)):
+        block = _kernel_of_shape((len(weight), 1, 5, columns), weight.dtype)
+        width = (x.shape[3] + 2 * padding - columns) // stride + 1
         padded = F.pad(gradient, (before, width - gradient.shape[3] - before))
         blocks.append(_gradients(padded, x, block, stride, (2, padding), 1, False, True)[1])
     return torch.cat(cast(list[Tensor], blocks), dim=3)
+
+
+@lru_cache
+def _kernel_of_shape(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A weight gradient does not depend on the weight's values, but is asked for with a weight."""
+    return torch.zeros(shape, dtype=dtype)

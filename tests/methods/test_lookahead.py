@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import threading
 
 import pytest
 import torch
 import torch.nn.functional as F
 from toy import ToyPart
 
+from harness.memory import available_memory
 from harness.types import Cost
+from methods import parallel
 from methods.batches import Batches
 from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
+from methods.parallel import in_parallel, kept_for_backward
 from methods.relaxations import Softmax
 from methods.schedules import Clock
 from methods.weights import FlatModel, Training
@@ -184,3 +188,64 @@ def test_first_order_gradient_equals_a_finite_difference():
     direction = torch.randn(alpha.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     plus, minus = oracle.losses(torch.stack([alpha + 1e-6 * direction, alpha - 1e-6 * direction]))
     assert float((plus - minus) / 2e-6) == pytest.approx(float(gradient @ direction), rel=1e-5)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["s2", "s4"])
+def test_the_number_of_workers_changes_no_bit(name, two_threads, monkeypatch):
+    outcomes = []
+    for available in (0.0, 1e15):
+        monkeypatch.setattr(parallel, "available_memory", lambda left=available: left)
+        bench, alpha, _ = make_bench(name)
+        kept = snapshot(bench)
+        candidates = torch.stack([alpha, 2 * alpha, -alpha])
+        losses = fine_tuned(3).oracle(bench).losses(candidates)
+        assert (bench.scratch.copies_that_fit > 1) == (available > 0)
+        assert torch.get_num_threads() == 2
+        assert unchanged(bench, kept)
+        outcomes.append((losses, bench.cost))
+    (one, first_cost), (many, second_cost) = outcomes
+    assert torch.equal(one, many)
+    assert first_cost == second_cost
+    assert len(set(one.tolist())) == 3
+
+
+def test_candidates_work_at_the_same_time_and_come_in_order(two_threads, monkeypatch):
+    monkeypatch.setattr(parallel, "available_memory", lambda: float("inf"))
+    bench, _, _ = make_bench()
+    both = threading.Barrier(2, timeout=60)
+
+    def score(model, alpha):
+        both.wait()
+        assert torch.get_num_threads() == 1
+        return int(alpha), model
+
+    scored = in_parallel(score, bench.scratch, torch.arange(4), lambda: 1)
+    assert [number for number, _ in scored] == [0, 1, 2, 3]
+    assert len({id(model) for _, model in scored}) == 2
+    assert torch.get_num_threads() == 2
+
+
+def test_a_failing_candidate_fails_the_update(two_threads):
+    bench, _, _ = make_bench()
+
+    def score(model, alpha):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        in_parallel(score, bench.scratch, torch.arange(2), lambda: 1)
+    assert torch.get_num_threads() == 2
+
+
+def test_what_a_backward_needs_is_counted_once():
+    x = torch.ones(1000, requires_grad=True)
+    y = torch.ones(1000)
+    assert kept_for_backward(lambda: (x * y * y).sum()) == 4000  # y alone, which both products keep
+    assert available_memory() > 1 << 20
