@@ -1,4 +1,9 @@
-"""What a weight step costs on the production supernet and on the plain one, side by side: read the ratio of a group."""
+"""The steps of a search on the production supernet and on the plain one, arranged as the published code: ratios.
+
+A cycle of ZARTS-MGS is one alpha update (4 candidates, M fine-tuning steps each, losses) and the 10 weight steps up to
+the next; M = 10 on the small supernet, and on the paper's, where a plain step takes seconds, M = 2 and 2 weight steps.
+`make bench` leaves the paper's size to `make bench-paper`. Without timing every step runs once on tiny images.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +11,158 @@ import dataclasses
 
 import pytest
 import torch
-import torch.nn.functional as F
+from counting import dispatched
 from plain_supernets import plain_supernet
+from published import Published
 
+from harness.machine import retain_heap
+from harness.types import Cost
+from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
+from methods.parallel import kept_for_backward
+from methods.weights import FlatModel, Training
 from spaces import SPACES
 from spaces.fused import SumOfOperations
 
-BATCH, SIZE, CLASSES = 16, 16, 10
+CLASSES, CANDIDATES = 10, 4
+SIZES = {"small": ({"channels": 4, "cells": 3}, 32), "paper": ({"channels": 16, "cells": 8}, 64)}
+NASBENCH = {"small": ({"channels": 16, "cells": 1}, 32), "paper": ({"channels": 16, "cells": 5}, 64)}
 
 
-def production(space, sizes):
-    net = space.supernet(dataclasses.replace(space.macro(), **sizes), CLASSES, SumOfOperations)
-    return net.to(memory_format=torch.channels_last), torch.channels_last
+class Fixed:
+    """A stream that gives one batch again and again."""
+
+    def __init__(self, batch):
+        self.batch = batch
+
+    def at(self, step):
+        return self.batch
 
 
-def plain(space, sizes):
-    return plain_supernet(space, classes=CLASSES, **sizes), torch.contiguous_format
+class Production:
+    def __init__(self, net, copied, gates, finetune_steps, train, valid):
+        self.model, scratch = FlatModel(net, "cpu"), FlatModel(copied, "cpu")
+        self.alpha, self.training, self.train, self.valid = gates.log(), Training(), train, valid
+        self.momentum = torch.zeros_like(self.model.weights)
+        self.gates = lambda alpha, name: alpha.view(gates.shape).softmax(1)
+        self.bench = Bench(
+            model=self.model,
+            scratch=scratch,
+            momentum=self.momentum,
+            gates=self.gates,
+            training=self.training,
+            lr=0.025,
+            train=train,
+            valid=valid,
+            batches=lambda name, size: Fixed(train),
+            update=0,
+            draw=lambda name: torch.Generator(),
+            cost=Cost(),
+        )
+        self.fine_tuned = FineTuned(finetune_steps=finetune_steps, finetune_batch=len(train[1]))
+
+    def loss(self):
+        return self.bench.loss(self.model, self.alpha, self.train, "train")
+
+    def weight_step(self):
+        self.model.differentiate(self.loss())
+        self.training.step(self.model.weights, self.momentum, self.model.gradient, 0.025)
+
+    def alpha_gradient(self):
+        FirstOrder().oracle(self.bench).gradient(self.alpha)
+
+    def second_order(self):
+        Unrolled().oracle(self.bench).gradient(self.alpha)
+
+    def candidates(self, count):
+        self.fine_tuned.oracle(self.bench).losses(torch.stack([self.alpha] * count))
+
+    @torch.no_grad()
+    def validate(self):
+        self.model.module.eval()
+        self.loss()
+        self.model.module.train()
 
 
-@pytest.mark.parametrize("build", [plain, production], ids=["plain", "production"])
-@pytest.mark.parametrize("name", ["s1", "darts", "nasbench201"])
-def test_weight_step(benchmark, name, build):
-    benchmark.group = f"forward and backward, {name}"
-    space = SPACES[name]
+def pair(name, size, disabled, finetune_steps=1):
+    retain_heap()
     torch.manual_seed(0)
-    net, layout = build(space, {"channels": 4, "cells": 1 if name == "nasbench201" else 3})
-    images = torch.randn(BATCH, 3, SIZE, SIZE).contiguous(memory_format=layout)
-    labels = torch.randint(CLASSES, (BATCH,))
-    gates = torch.full((len(space.widths), max(space.widths)), 0.2)
+    space = SPACES[name]
+    macro, batch = (NASBENCH if name == "nasbench201" else SIZES)[size]
+    batch, side = (2, 8) if disabled else (batch, 32)
+    net, copied = (
+        space.supernet(dataclasses.replace(space.macro(), **macro), CLASSES, SumOfOperations).to(
+            memory_format=torch.channels_last
+        )
+        for _ in range(2)
+    )
+    train, valid = ((torch.randn(batch, 3, side, side), torch.randint(CLASSES, (batch,))) for _ in range(2))
+    gates = torch.full((len(space.widths), max(space.widths)), 1 / max(space.widths))
+    laid_out = [(images.contiguous(memory_format=torch.channels_last), labels) for images, labels in (train, valid)]
+    ours = Production(net, copied, gates, finetune_steps, *laid_out)
+    return ours, Published(plain_supernet(space, classes=CLASSES, **macro), gates), train, valid
 
-    def step():
-        F.cross_entropy(net(images, gates), labels).backward()
 
-    benchmark(step)
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+@pytest.fixture(autouse=True)
+def all_threads(benchmark):
+    before = torch.get_num_threads()
+    if not benchmark.disabled:
+        torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["small", "paper"])
+def size(request, benchmark):
+    if request.param == "paper" and benchmark.disabled:
+        pytest.skip("the paper's size is only timed")
+    return request.param
+
+
+def rounds(size, small=7):
+    return small if size == "small" else 3
+
+
+@pytest.mark.parametrize("name", ["darts", "s1", "s2", "s3", "s4", "nasbench201"])
+def test_weight_step(versus, benchmark, name, size):
+    ours, theirs, train, _ = pair(name, size, benchmark.disabled)
+    facts = {}
+    if not benchmark.disabled:
+        counts = dispatched(ours.weight_step), dispatched(lambda: theirs.weight_step(train))
+        kept = kept_for_backward(ours.loss), kept_for_backward(lambda: theirs.loss(theirs.net, train)[0])
+        facts = {
+            "operations": f"{counts[0]} of {counts[1]}",
+            "kept": f"{kept[0] / 2**30:.2f} of {kept[1] / 2**30:.2f} GiB",
+        }
+    versus(f"weight step, {name}, {size}", ours.weight_step, lambda: theirs.weight_step(train), rounds(size), **facts)
+    assert ours.model.weights.isfinite().all()
+
+
+@pytest.mark.parametrize("step", ["alpha gradient", "second-order gradient", "candidate step", "validation"])
+def test_steps_of_darts(versus, benchmark, step, size):
+    ours, theirs, train, valid = pair("darts", size, benchmark.disabled)
+    production, plain = {
+        "alpha gradient": (ours.alpha_gradient, lambda: theirs.alpha_gradient(valid)),
+        "second-order gradient": (ours.second_order, lambda: theirs.second_order(train, valid)),
+        "candidate step": (lambda: ours.candidates(2), lambda: theirs.candidates(2, [train], valid)),
+        "validation": (ours.validate, lambda: theirs.validate(valid)),
+    }[step]
+    versus(f"{step}, darts, {size}", production, plain, rounds(size))
+
+
+def test_cycle_of_zarts_mgs(versus, benchmark, size):
+    steps, between = (10, 10) if size == "small" else (2, 2)
+    if benchmark.disabled:
+        steps = between = 1
+    ours, theirs, train, valid = pair("darts", size, benchmark.disabled, steps)
+
+    def production():
+        ours.candidates(CANDIDATES)
+        for _ in range(between):
+            ours.weight_step()
+
+    def plain():
+        theirs.candidates(CANDIDATES, [train] * steps, valid)
+        for _ in range(between):
+            theirs.weight_step(train)
+
+    versus(f"cycle (N=4, M={steps}, {between} steps), darts, {size}", production, plain, 3 if size == "small" else 1)

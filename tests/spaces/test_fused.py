@@ -7,9 +7,13 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
+from counting import dispatched
+from plain_supernets import plain_supernet
 from torch import nn
 
-from methods.weights import FlatModel
+from methods.parallel import kept_for_backward
+from methods.weights import FlatModel, Training
 from spaces import SPACES, fused
 from spaces.fused import SumOfOperations
 from spaces.merged import MergedOperations
@@ -164,3 +168,30 @@ def test_a_supernet_inherits_the_pieces_of_a_larger_one():
     assert set(small) < set(large)
     assert "cells.2.graph.0-3.sep_conv_3x3.0.weight" in small
     torch.testing.assert_close(nets[1](x, gates), nets[0](x, padded), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("device", "operations", "kept"), [("a CPU", 10_000, 0.60), ("a GPU", 6_000, 0.65)], ids=["cpu", "gpu"]
+)
+def test_the_weight_step_of_the_paper_stays_cheap(device, operations, kept, monkeypatch):
+    """16 channels, 8 cells; images of 1/512 of the bytes, and the size that decides on grouping shrunk alike. On a GPU
+    all edges run together. The plain supernet dispatches 25,000 operations, with SGD and clipping by tensor."""
+    monkeypatch.setattr(fused, "TOGETHER", fused.TOGETHER / 512 if device == "a CPU" else 1 << 30)
+    space = SPACES["darts"]
+    torch.manual_seed(0)
+    net = space.supernet(space.macro(), 10, SumOfOperations).to(memory_format=torch.channels_last)
+    plain = plain_supernet(space, 16, 8, 10)
+    model = FlatModel(net, "cpu")
+    momentum = torch.zeros_like(model.weights)
+    x, y = torch.randn(2, 3, 8, 8), torch.tensor([0, 1])
+    gates = torch.full((28, 7), 1 / 7)
+
+    def step():
+        model.differentiate(F.cross_entropy(net(x, gates), y))
+        Training().step(model.weights, momentum, model.gradient, 0.025)
+
+    assert dispatched(step) <= operations
+    published = gates.clone().requires_grad_()  # its gates are always in the graph
+    weights = 4 * len(model.weights)
+    ours = kept_for_backward(lambda: net(x, gates)) - weights
+    assert ours <= kept * (kept_for_backward(lambda: plain(x, published)) - weights)
