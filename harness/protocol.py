@@ -24,17 +24,14 @@ never compared: raise the version with every change.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, unknown
+from harness import toml
+from harness.errors import HarnessError
 
-FOLDER = files("harness") / "protocols"
 BUNDLE = ("settings", "when")
 KEYS = ("name", "version", "summary", *BUNDLE, "evaluation")
 SEARCH, EVALUATION = ("method", "space", "dataset"), ("recipe", "space", "dataset")
@@ -86,36 +83,24 @@ class Protocol(Bundle):
 
 def available() -> list[str]:
     """The names of the protocols that ship with the harness."""
-    return sorted(Path(item.name).stem for item in FOLDER.iterdir() if item.name.endswith(".toml"))
+    return toml.shipped("protocol")
 
 
 def load(name: str) -> Protocol:
     """A shipped protocol by name, or any by the path of its TOML file. Raises HarnessError."""
-    if name in available():
-        return parse((FOLDER / f"{name}.toml").read_text(encoding="utf-8"), name)
-    if not name.endswith(".toml"):
-        raise unknown("protocol", name, available())
-    try:
-        return parse(Path(name).read_text(encoding="utf-8"), name)
-    except OSError as error:
-        raise HarnessError(f"protocol file {name} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise HarnessError(f"protocol file {name} cannot be read: it is not UTF-8 text.") from None
+    return parse(toml.read("protocol", name), name)
 
 
 def parse(text: str, origin: str) -> Protocol:
     """The protocol in this text; `origin` names it in errors. Raises HarnessError for all that a protocol is not."""
+    data = toml.tables("protocol", text, origin)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"protocol {origin} is not valid TOML: {error}.") from None
-    try:
-        _check_keys(data, KEYS, required=("name", "version", "summary"))
+        toml.check_keys(data, KEYS, required=("name", "version", "summary"))
         name, version = data["name"], data["version"]
-        _expect(isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name)), "name", name, NAME)
-        _expect(type(version) is int and version > 0, "version", version, "a whole number from 1 on")
-        _expect(isinstance(data["summary"], str), "summary", data["summary"], "a string")
-        evaluation = _evaluation(_settings(data, "evaluation")) if "evaluation" in data else None
+        toml.expect(isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name)), "name", name, NAME)
+        toml.expect(type(version) is int and version > 0, "version", version, "a whole number from 1 on")
+        toml.expect(isinstance(data["summary"], str), "summary", data["summary"], "a string")
+        evaluation = _evaluation(toml.settings(data, "evaluation")) if "evaluation" in data else None
         return Protocol(
             name=name,
             version=version,
@@ -129,42 +114,15 @@ def parse(text: str, origin: str) -> Protocol:
 
 
 def _evaluation(table: Mapping[str, Any]) -> Bundle:
-    _check_keys(table, BUNDLE, required=())
+    toml.check_keys(table, BUNDLE, required=())
     return Bundle(**_bundle(table, EVALUATION))
 
 
 def _bundle(table: Mapping[str, Any], matched: Sequence[str]) -> dict[str, Any]:
-    tables = table.get("when", [])
-    _expect(isinstance(tables, list), "when", tables, "an array of tables: [[when]]")
-    when = tuple(_when(entry, matched) for entry in tables)
-    return {"settings": _settings(table, "settings"), "when": when, "matched": matched}
+    when = tuple(_when(entry, matched) for entry in toml.array(table, "when"))
+    return {"settings": toml.settings(table, "settings"), "when": when, "matched": matched}
 
 
-def _when(table: Any, matched: Sequence[str]) -> When:
-    _expect(isinstance(table, Mapping), "when", table, "an array of tables: [[when]]")
-    _check_keys(table, (*matched, "set"), required=("set",))
-    patterns = {key: table[key] for key in matched if key in table}
-    for key, value in patterns.items():
-        strings = isinstance(value, list) and all(isinstance(pattern, str) for pattern in value)
-        _expect(strings, key, value, 'a list of patterns, such as ["zarts-*"]')
-    return When(patterns, _settings(table, "set"))
-
-
-def _settings(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    values = table.get(key, {})
-    _expect(isinstance(values, Mapping), key, values, "a table of settings")
-    return values
-
-
-def _check_keys(table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise ValueError(f"unknown key {key!r}; known: {', '.join(known)}")
-    for key in required:
-        if key not in table:
-            raise ValueError(f"{key!r} is missing")
-
-
-def _expect(met: bool, key: str, value: Any, expected: str) -> None:
-    if not met:
-        raise ValueError(f"{key} = {value!r} must be {expected}")
+def _when(table: Mapping[str, Any], matched: Sequence[str]) -> When:
+    toml.check_keys(table, (*matched, "set"), required=("set",))
+    return When(toml.patterns(table, matched), toml.settings(table, "set"))

@@ -77,5 +77,10 @@ def strings(table: Mapping[str, Any], key: str, example: str) -> list[str]:
     return values
 
 
+def patterns(table: Mapping[str, Any], keys: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the keys that are there, each a list of patterns as in a shell. Raises ValueError."""
+    return {key: strings(table, key, 'patterns, such as ["zarts-*"]') for key in keys if key in table}
+
+
 def _folder(kind: str) -> Any:
     return files("harness") / f"{kind}s"
