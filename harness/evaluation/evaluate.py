@@ -130,7 +130,11 @@ class Outcome:
 
 def plan(request: Request) -> Plan:
     """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
-    subject = find(request.target)
+    return plan_cell(request, find(request.target))
+
+
+def plan_cell(request: Request, subject: Subject) -> Plan:
+    """The same for a cell that is known, wherever from."""
     name = recipe_for(subject.genotype, request.recipe)
     if name == LOOKUP:
         return _plan_lookup(request, subject)

@@ -116,11 +116,13 @@ class FolderSource:
         return images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
 
-def open_source(settings: InMemory | Streamed, name: str, root: Path | None, device: str, workers: int) -> Source:
+def open_source(
+    settings: InMemory | Streamed, name: str, root: Path | None, device: str, workers: int, download: bool = True
+) -> Source:
     """Raises HarnessError where the data are absent, unfit, or have no test part."""
     if isinstance(settings, Streamed):
         return FolderSource(name, settings, workers, device)
-    dataset = data.load(name, root, images=settings.images, test_images=settings.test_images).to(device)
+    dataset = data.load(name, root, download, settings.images, settings.test_images).to(device)
     training, testing = dataset.whole(settings.normalisation, settings.cutout)
     prints = f"{dataset.fingerprint} {testing.images.fingerprint()}"
     return MemorySource(

@@ -1,4 +1,4 @@
-"""What a search will take on this machine, from a few real steps of one that is thrown away."""
+"""What a cell will take on this machine, from a few real steps of a search or a training that is thrown away."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from harness import runner
+from harness.evaluation import evaluate
+from harness.evaluation.sets import open_source
+from harness.evaluation.share import Share
+from harness.evaluation.training import Trainer
 from harness.machine import deterministic, memory_reported
 from harness.memory import peak_memory
+from harness.nasbench201 import open_table
 from harness.progress import steps_left
 from harness.result import describe_result
-from harness.runner import Plan, open_data
 from methods.families import AnySearch, make_search
 from methods.search import Search
 from methods.state import State
@@ -21,24 +26,47 @@ MOST = 20
 """Steps of one kind that are enough."""
 
 
-def measure(plan: Plan) -> dict[str, Any]:
-    """The seconds that the whole search will take, its peak memory, and from how many steps that is known.
+def measure(plan: runner.Plan | evaluate.Plan) -> dict[str, Any]:
+    """The seconds that the whole cell will take, its peak memory, and from how many steps that is known.
 
-    Raises HarnessError where the data are not here, or what a search raises.
+    Raises HarnessError where the data are not here, or what the cell itself raises.
     """
     with memory_reported(plan.device):
         deterministic()  # imports much, which workers have done before
-        began = time.perf_counter()
-        dataset = open_data(plan, download=False)
-        search = make_search(plan.parts, plan.space, dataset, plan.request.seed, plan.device, plan.request.budget)
-        state = search.start()
-        setup = time.perf_counter() - began
-        seconds, count = _of_supernet(search, state) if isinstance(search, Search) else _of_any(search, state)
-        began = time.perf_counter()
-        describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
-        setup += time.perf_counter() - began
+        seconds, count = _of_search(plan) if isinstance(plan, runner.Plan) else _of_evaluation(plan)
         memory, kind = peak_memory(plan.device)
-    return {"seconds": setup + seconds, "memory": memory, "memory_kind": kind, "steps_timed": count}
+    return {"seconds": seconds, "memory": memory, "memory_kind": kind, "steps_timed": count}
+
+
+def _of_search(plan: runner.Plan) -> tuple[float, int]:
+    """Seconds from loading to the result, and of how many steps that is known."""
+    began = time.perf_counter()
+    dataset = runner.open_data(plan, download=False)
+    search = make_search(plan.parts, plan.space, dataset, plan.request.seed, plan.device, plan.request.budget)
+    state = search.start()
+    setup = time.perf_counter() - began
+    seconds, count = _of_supernet(search, state) if isinstance(search, Search) else _of_any(search, state)
+    began = time.perf_counter()
+    describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
+    return setup + seconds + time.perf_counter() - began, count
+
+
+def _of_evaluation(plan: evaluate.Plan) -> tuple[float, int]:
+    """The same."""
+    began, training, request = time.perf_counter(), plan.training, plan.request
+    if training is None:
+        open_table()
+        return time.perf_counter() - began, 0
+    data, name = training.parts.data, training.dataset
+    source = open_source(data, name, request.data_root, plan.device, request.workers, download=False)
+    genotype = plan.subject.genotype
+    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, Share())
+    state = trainer.start()
+    setup = time.perf_counter() - began
+    pace, count = _pace(trainer, state, {"epoch": 0, "step": 0})
+    _advance(trainer, state, {"epoch": 0, "step": trainer.steps_per_epoch - 1})
+    epoch = trainer.steps_per_epoch * pace + state.cost.test_seconds / len(state.records)
+    return setup + training.parts.training.epochs * epoch, count
 
 
 def _of_any(search: AnySearch, state: Any) -> tuple[float, int]:
@@ -51,24 +79,26 @@ def _of_any(search: AnySearch, state: Any) -> tuple[float, int]:
 
 
 def _of_supernet(search: Search, state: State) -> tuple[float, int]:
-    """The same. Steps that move alpha and steps that do not are timed apart, after one of each that is not counted,
-    then the validation of one epoch."""
+    """The same; of a supernet that shrinks on its way, at its first size.
+
+    Steps that move alpha and steps that do not are timed apart, after one of each that is not counted; then the
+    validation of one epoch.
+    """
     plain, moving = steps_left(search, state)
     seconds, timed = 0.0, 0
     for moves_alpha, steps in ((False, plain), (True, moving)):
         if steps:
-            pace, count = _pace(search, state, moves_alpha)
+            pace, count = _pace(search, state, _place(search, moves_alpha))
             seconds, timed = seconds + pace * steps, timed + count
     return seconds + _validation(search, state) * search.epochs, timed
 
 
-def _pace(search: Search, state: State, moves_alpha: bool) -> tuple[float, int]:
-    """Seconds per step that moves alpha, or does not, and of how many steps this is the mean."""
-    where = _place(search, moves_alpha)
-    _advance(search, state, where)
+def _pace(process: Search | Trainer, state: Any, where: Mapping[str, int]) -> tuple[float, int]:
+    """Seconds per step of the kind that is made there, and of how many steps this is the mean."""
+    _advance(process, state, where)
     count, began = 0, time.perf_counter()
     while count < MOST and time.perf_counter() - began < ENOUGH:
-        _advance(search, state, where)
+        _advance(process, state, where)
         count += 1
     return (time.perf_counter() - began) / count, count
 
@@ -80,11 +110,11 @@ def _place(search: Search, moves_alpha: bool) -> Mapping[str, int]:
     return {"epoch": epoch, "step": step}
 
 
-def _advance(search: Search, state: State, where: Mapping[str, int]) -> None:
-    """One step as if the search were there, waiting for the device."""
+def _advance(process: Search | Trainer, state: Any, where: Mapping[str, int]) -> None:
+    """One step as if the process were there, waiting for the device."""
     state.epoch, state.step = where["epoch"], where["step"]
-    search.advance(state)
-    search.check(state)
+    process.advance(state)
+    process.check(state)
 
 
 def _validation(search: Search, state: State) -> float:

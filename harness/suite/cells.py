@@ -43,6 +43,10 @@ class Cell:
         return self.asked if isinstance(self.asked, SearchCell) else self.asked.search
 
     @property
+    def protocol(self) -> str:
+        return self.asked.protocol or self.search.protocol
+
+    @property
     def kind(self) -> str:
         return "search" if self.evaluation is None else "evaluation"
 
@@ -120,7 +124,7 @@ def _places(asked: Sequence[SuiteCell]) -> list[dict[str, Any]]:
 
 def _digest(asked: Sequence[SuiteCell]) -> str:
     """Of everything that the outputs depend on: the cells, the code, and the files that they name."""
-    protocols = {cell.protocol: toml.read("protocol", cell.protocol) for cell in asked}
+    protocols = {name: toml.read("protocol", name) for name in {cell.protocol for cell in asked} if name}
     datasets = {cell.dataset for cell in asked} - {None, *DATASETS}
     written = [item for cell in asked for item in cell.settings] + list(protocols.values())
     content = {

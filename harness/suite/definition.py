@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import toml
-from harness.data import short_name
+from harness.data import DATASETS, short_name
 from harness.errors import HarnessError
 
 KEYS = ("summary", "protocol", "include", "search", "evaluate")
@@ -61,7 +61,8 @@ class EvaluationCell:
     search: SearchCell
     dataset: str | None
     """None: the search's own."""
-    protocol: str
+    protocol: str | None
+    """None: the search's."""
     recipe: str | None
     """None: the usual one."""
     settings: tuple[str, ...]
@@ -75,6 +76,16 @@ class EvaluationCell:
 
 
 SuiteCell = SearchCell | EvaluationCell
+
+
+def from_json(values: Mapping[str, Any]) -> SuiteCell:
+    """The cell whose fields these are, as dataclasses.asdict and JSON give them."""
+    fields = {**values, "settings": tuple(values["settings"])}
+    if "search" not in values:
+        return SearchCell(**fields)
+    search = from_json(values["search"])
+    assert isinstance(search, SearchCell)
+    return EvaluationCell(**fields | {"search": search})
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,12 @@ class Evaluations:
         names = {"method": search.method, "space": search.space, "dataset": short_name(search.dataset)}
         return all(any(fnmatch(names[key], p) for p in patterns) for key, patterns in self.patterns.items())
 
-    def cells(self, search: SearchCell, protocol: str) -> Iterator[EvaluationCell]:
+    def cells(self, search: SearchCell, protocol: str | None) -> Iterator[EvaluationCell]:
         """The evaluations of one search."""
+        looked_up = self.recipe in (None, "lookup") and search.space.startswith("nasbench201")
+        own = None if search.dataset in DATASETS or looked_up else search.dataset  # a run does not know its data's path
         for settings in _combinations(self.settings):
-            yield EvaluationCell(search, self.dataset, protocol, self.recipe, settings)
+            yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings)
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,9 @@ class Suite:
                 yield search
                 for evaluations in self.evaluations:
                     if evaluations.follows(search):
-                        yield from evaluations.cells(search, protocol or evaluations.protocol or search.protocol)
+                        yield from evaluations.cells(
+                            search, evaluations.protocol and (protocol or evaluations.protocol)
+                        )
 
 
 def available() -> list[str]:
@@ -194,9 +209,8 @@ def _searches(table: Mapping[str, Any]) -> Searches:
 
 def _evaluations(table: Mapping[str, Any]) -> Evaluations:
     toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set"), required=())
-    patterns = {key: toml.strings(table, key, 'patterns, such as ["zarts-*"]') for key in MATCHED if key in table}
     on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
-    return Evaluations(patterns, on, protocol, recipe, toml.settings(table, "set"))
+    return Evaluations(toml.patterns(table, MATCHED), on, protocol, recipe, toml.settings(table, "set"))
 
 
 def _expect_string(table: Mapping[str, Any], key: str) -> str | None:

@@ -8,24 +8,59 @@ from typing import Any
 
 from harness import protocol as protocols
 from harness import runner
-from harness.suite.definition import SearchCell, SuiteCell
+from harness.evaluation import evaluate
+from harness.evaluation.recipes import LOOKUP, recipe_for
+from harness.genotype import parse
+from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell
+from spaces import SPACES
+from spaces.published import PUBLISHED
+
+TYPICAL = {
+    "darts": PUBLISHED["DARTS_V2"].genotype,
+    "nasbench201": parse(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|"
+        + "|".join(f"nor_conv_3x3~{source}" for source in range(3))
+        + "|"
+    ),
+}
+"""By family, the cell that stands for those that searches will find: a published one, and the most expensive one."""
 
 
 class Planner:
     """Plans the cells of one suite; what all seeds have in common, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu", data_root: Path | None = None) -> None:
+        self.device, self.data_root = device, data_root
         self._protocols: dict[str, protocols.Protocol] = {}
         self._searches: dict[SearchCell, runner.Plan] = {}
 
     def place(self, cell: SuiteCell) -> dict[str, Any]:
         """The fields of `harness.suite.cells.Cell` besides what was asked for. Raises HarnessError."""
         if isinstance(cell, SearchCell):
-            return {"folder": str(self._search(cell).folder)}
-        raise NotImplementedError
+            return {"folder": str(self.search(cell).folder)}
+        plan = self.evaluation(cell)
+        spec = {key: value for key, value in plan.spec.items() if key != "genotype"}
+        name, _, _ = plan.name.rpartition("-")  # the rest is the digest, of which the genotype is a part
+        return {"folder": str(self.search(cell.search).folder), "evaluation": {"name": name, "spec": spec}}
 
-    def _search(self, cell: SearchCell) -> runner.Plan:
-        """As `harness run` plans it."""
+    def evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
+        """As `harness evaluate` will plan it, but for another cell of the same space."""
+        space = SPACES[cell.search.space]
+        genotype = TYPICAL["nasbench201" if "cell" in space.cells else "darts"]
+        looked_up = recipe_for(genotype, cell.recipe) == LOOKUP
+        request = evaluate.Request(
+            str(genotype),
+            cell.dataset or (None if looked_up else cell.search.dataset),
+            cell.recipe,
+            cell.protocol or (None if looked_up else cell.search.protocol),
+            assignments=cell.settings,
+            device=self.device,
+            data_root=self.data_root,
+        )
+        return evaluate.plan_cell(request, evaluate.Subject(genotype, space.name))
+
+    def search(self, cell: SearchCell) -> runner.Plan:
+        """As `harness run` will plan it."""
         kind = replace(cell, seed=0)
         if kind not in self._searches:
             self._searches[kind] = runner.plan(
@@ -36,7 +71,8 @@ class Planner:
                     self._protocol(kind.protocol),
                     kind.seed,
                     assignments=kind.settings,
-                    device="cpu",
+                    device=self.device,
+                    data_root=self.data_root,
                     results=Path(),
                 )
             )

@@ -62,7 +62,7 @@ class Calibration:
                     for name, ending in executor.wait(seconds=0.5):
                         left -= 1
                         kind = absent[int(name.split()[1])]
-                        tell(f"measured {' '.join(kind.options)}")
+                        tell(f"measured {' '.join(kind.options) or 'an evaluation'}")
                         if ending.how != "done":
                             failures[kind] = ending.reason
             finally:
@@ -80,7 +80,7 @@ class Calibration:
     def _job(self, kind: SuiteCell) -> Job:
         path = self._path(kind)
         make_folder(path.parent)
-        command = ("suite", "calibrate", *kind.options, *self.options, f"--into={path}")
+        command = ("suite", "calibrate", json.dumps(asdict(kind)), *self.options, f"--into={path}")
         return Job(command, str(path.with_suffix(".log")), os.getcwd())
 
     def _path(self, kind: SuiteCell) -> Path:
@@ -150,7 +150,7 @@ def _kind(items: Sequence[Standing], price: Mapping[str, Any] | None, failure: s
     return {
         **{key: getattr(cell.search, key) for key in ("method", "space", "dataset")},
         "kind": cell.kind,
-        "protocol": cell.asked.protocol,
+        "protocol": cell.protocol,
         "settings": list(cell.asked.settings),
         "cells": len(items),
         "done": sum(item.state == "done" for item in items),

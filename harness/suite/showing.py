@@ -33,7 +33,7 @@ def _detail(item: Standing, results: Path) -> str:
     return f"{epoch}{left}, on {item.where}"
 
 
-HEADINGS = ("method", "space", "data", "protocol", "settings", "cells", "done", "each", "memory", "left")
+HEADINGS = ("cells of", "method", "space", "data", "protocol", "settings", "cells", "done", "each", "memory", "left")
 
 
 def plan(content: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _kind(kind: Mapping[str, Any]) -> tuple[str, ...]:
     left = duration(kind["seconds_left"]) if known else "?"
     memory = f"{kind['memory'] / 2**30:.1f} GiB" if known else "?"
     settings = " ".join(kind["settings"]) or "-"
-    names = (kind[key] for key in ("method", "space", "dataset", "protocol"))
+    names = (kind[key] for key in ("kind", "method", "space", "dataset", "protocol"))
     return (*names, settings, str(kind["cells"]), str(kind["done"]), each, memory, left)
 
 

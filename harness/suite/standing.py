@@ -41,7 +41,7 @@ class Standing:
             "cell": self.cell.name,
             "kind": self.cell.kind,
             **{key: getattr(asked, key) for key in ("method", "space", "dataset", "seed")},
-            "protocol": self.cell.asked.protocol,
+            "protocol": self.cell.protocol,
             "settings": list(self.cell.asked.settings),
             "state": self.state,
             "epoch": self.epoch,

@@ -61,11 +61,11 @@ def test_evaluations_follow_the_searches_that_match(suite):
         if isinstance(cell, EvaluationCell):
             assert cells.index(cell.search) < cells.index(cell)
             followers[cell.search].append((cell.dataset, cell.protocol, cell.recipe, cell.settings))
-    sizes = [(None, "smoke", None, ("size=8x16",)), (None, "smoke", None, ("size=20x36",))]
+    sizes = [(None, None, None, ("size=8x16",)), (None, None, None, ("size=20x36",))]
     assert {search.method for search in followers} == {"zarts-mgs", "darts-2nd"}
     assert followers[SearchCell("zarts-mgs", "s1", "digits", 0, "smoke", ("lr=0.1", "nesterov=true"))] == sizes
     last = followers[SearchCell("darts-2nd", "s2", "digits", 7, "proxy", ())]
-    assert [entry[1] for entry in last] == ["proxy", "proxy", "paper"]
+    assert [entry[1] for entry in last] == [None, None, "paper"]  # the first two follow their search
     assert last[-1] == ("cifar100", "paper", "cifar", ())
 
 
@@ -79,7 +79,18 @@ def test_options_are_those_of_the_commands(suite):
 
 
 def test_another_protocol_replaces_every_one_in_the_file(suite):
-    assert {cell.protocol for cell in definition.cells(suite(SUITE), "proxy")} == {"proxy"}
+    cells = definition.cells(suite(SUITE), "smoke")
+    assert {cell.protocol for cell in cells if isinstance(cell, SearchCell)} == {"smoke"}
+    assert {cell.protocol for cell in cells if isinstance(cell, EvaluationCell)} == {None, "smoke"}
+
+
+def test_an_evaluation_is_given_the_path_of_its_searchs_data_unless_it_is_looked_up(suite):
+    by_path = SUITE.replace('["digits"]', '["./images"]').replace('["s1"]', '["s1", "nasbench201"]')
+    by_path = by_path.replace('["s[12]"]', '["*"]')
+    cells = [cell for cell in definition.cells(suite(by_path)) if isinstance(cell, EvaluationCell)]
+    assert {(cell.search.space, cell.dataset) for cell in cells} == {
+        *(("s1", "./images"), ("s2", "./images"), ("s2", "cifar100"), ("nasbench201", None)),
+    }
 
 
 def test_what_is_included_comes_first_and_once(suite):

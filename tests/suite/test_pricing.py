@@ -79,7 +79,7 @@ class Clock:
         real = Search.advance
 
         def advance(search, state):
-            self.now += 10.0 if search.parts.schedule.moves_alpha(state.epoch, state.step) else 1.0
+            self.now += 10.0 if search.moves_alpha(state.epoch, state.step) else 1.0
             return real(search, state)
 
         monkeypatch.setattr(calibration, "time", self)
