@@ -96,9 +96,14 @@ def kill_at_random(draw: random.Random, mark: str, kind: str) -> bool:
     return True
 
 
+def someone_works(results: Path) -> bool:
+    """Whether a cell has begun and not ended."""
+    return any(results.glob("*/*/owner"))
+
+
 def ends(results: Path) -> dict[str, Any]:
     """The end of every run, by its folder: all that must be the same bits each time."""
-    return {spec.parent.name: end(spec.parent) for spec in results.glob("*/*/spec.json")}
+    return {result.parent.name: end(result.parent) for result in results.glob("*/*/result.json")}
 
 
 def untidy(results: Path) -> list[Path]:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     from harness.suite.cells import Cell
+    from harness.suite.executors import Executor
     from harness.suite.standing import Standing
 
 FAILED = 1
@@ -146,6 +149,14 @@ def plan(
     show_default=True,
     help="What runs them.",
 )
+@click.option("--address", help="Of the Ray cluster; without it, RAY_ADDRESS, or else a Ray on this machine alone.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For Slurm: a parameter of submitit, such as slurm_partition=gpu or timeout_min=600. May be given again.",
+)
 @click.option(
     "--retries", type=click.IntRange(0), default=2, show_default=True, help="Attempts at a cell after one that failed."
 )
@@ -158,6 +169,8 @@ def run(
     workers: int | None,
     device: str,
     data: Path | None,
+    address: str | None,
+    options: tuple[str, ...],
     retries: int,
 ) -> None:
     """Do every cell of suite NAME that is not done. Failed ones are tried again.
@@ -171,7 +184,6 @@ def run(
 
     cells = _cells(name, protocol)
     check_protocols(cells, results)
-    engine = _executor(executor, workers, device)
     began = time.monotonic()
 
     def tell(what: str, cell: Cell, reason: str) -> None:
@@ -179,7 +191,9 @@ def run(
             where = f", see {log_of(cell, results)}" if what in ("failed", "retried") else ""
             click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{': ' if reason else ''}{reason}{where}")
 
-    Drive(cells, results, engine, _options(device, data), retries, tell).run()
+    if not all(cell.is_done(results) for cell in cells):
+        engine = _executor(executor, workers, device, address, options, retries, results)
+        Drive(cells, results, engine, _options(device, data), retries, tell).run()
     found = [standing(cell, results) for cell in cells]
     if as_json:
         content = {
@@ -196,37 +210,19 @@ def run(
 
 
 @suite.command(hidden=True)
-@click.option("--method", required=True)
-@click.option("--space", required=True)
-@click.option("--dataset", required=True)
-@click.option("--seed", required=True, type=int)
-@click.option("--protocol", required=True)
-@click.option("--set", "assignments", multiple=True)
+@click.argument("cell")
 @click.option("--device", required=True)
 @click.option("--data", type=click.Path(path_type=Path))
 @click.option("--into", required=True, type=click.Path(path_type=Path))
-def calibrate(
-    method: str,
-    space: str,
-    dataset: str,
-    seed: int,
-    protocol: str,
-    assignments: tuple[str, ...],
-    device: str,
-    data: Path | None,
-    into: Path,
-) -> None:
-    """Times a few steps of one search: what a worker does for `plan`."""
-    from harness import protocol as protocols
-    from harness import runner
+def calibrate(cell: str, device: str, data: Path | None, into: Path) -> None:
+    """Times a few steps of one cell, given as JSON: what a worker does for `plan`."""
     from harness.files import write_json
     from harness.suite.calibration import measure
+    from harness.suite.definition import EvaluationCell, from_json
+    from harness.suite.planning import Planner
 
-    loaded = protocols.load(protocol)
-    request = runner.Request(
-        method, space, dataset, loaded, seed, assignments=assignments, device=device, data_root=data
-    )
-    write_json(into, measure(runner.plan(request)))
+    planner, asked = Planner(device, data), from_json(json.loads(cell))
+    write_json(into, measure(planner.evaluation(asked) if isinstance(asked, EvaluationCell) else planner.search(asked)))
 
 
 def _options(device: str, data: Path | None) -> list[str]:
@@ -239,14 +235,40 @@ def check_protocols(cells: list[Cell], results: Path) -> None:
     from harness import protocol as protocols
     from harness.store import check_protocol
 
-    for name in sorted({cell.asked.protocol for cell in cells}):
+    for name in sorted({cell.search.protocol for cell in cells}):
         check_protocol(results, protocols.load(name))
 
 
-def _executor(kind: str, workers: int | None, device: str) -> Any:
+def _executor(
+    kind: str,
+    workers: int | None,
+    device: str,
+    address: str | None,
+    options: tuple[str, ...],
+    retries: int,
+    results: Path,
+) -> Executor:
+    """Raises HarnessError where it cannot work here."""
+    try:
+        if kind == "ray":
+            from harness.suite.ray import RayExecutor
+
+            return RayExecutor(address, workers, device, retries)
+        if kind == "slurm":
+            from harness.settings import parse_assignments
+            from harness.suite.slurm import SlurmExecutor
+
+            chosen = {name: _value(text) for name, text in parse_assignments(options).items()}
+            return SlurmExecutor(results / ".submitit", workers, device, chosen)
+    except ModuleNotFoundError as error:
+        raise HarnessError(f"{error.name} is not installed; pip install 'zarts-harness[{kind}]'.") from None
     from harness.suite.local import LocalExecutor, environments
 
     return LocalExecutor(environments(device, workers))
+
+
+def _value(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _cells(name: str, protocol: str | None) -> list[Cell]:

@@ -106,7 +106,7 @@ class Drive:
         else:
             self._attempts[cell.name] += 1
             reason = ending.reason or "it ended without a result"
-            if self._attempts[cell.name] > self.retries:
+            if ending.how == "lost" or self._attempts[cell.name] > self.retries:
                 self._give_up(cell, reason)
                 return
             self.tell("retried", cell, reason)

@@ -36,7 +36,8 @@ class Ending:
     """How an attempt at a cell ended."""
 
     how: str
-    """"done"; "busy": another process is at it; "stopped": asked to, with the state saved; "failed"."""
+    """"done"; "busy": another process is at it; "stopped": asked to, with the state saved; "failed"; "lost": it died
+    once more than the executor replaces what dies."""
     reason: str = ""
 
 

@@ -1,51 +1,121 @@
-"""A suite whose workers and runner are killed at random ends as one that was left alone."""
+"""Suites whose processes are killed, stopped and doubled end as if they had been left alone, on every executor."""
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 
 import pytest
-from drills import Runner, ends, kill_at_random, marked, none_left, times_done, untidy, write_suite
+from drills import (
+    Runner,
+    ends,
+    kill_at_random,
+    marked,
+    none_left,
+    someone_works,
+    times_done,
+    untidy,
+    write_suite,
+)
 from processes import forked, harness
 
 from harness.suite import definition
 from harness.suite.cells import resolve
 
 LONG = "HARNESS_LONG_DRILL"
-"""Set it to have 24 cells killed ten times, in place of 4 cells and two kills; that takes minutes."""
-VICTIMS = {"local": ("harness.suite.worker", "drill.toml")}
+"""Set it to have 24 cells killed ten times, in place of a few cells and kills; that takes minutes."""
+LONG_DRILL = {"spaces": ["s1", "s4", "nasbench201"], "seeds": 4, "epochs": 4, "kills": 10}
+VICTIMS = {
+    "local": ("harness.suite.worker", "drill.toml"),
+    "ray": ("ray::work",),
+    "slurm": ("submitit.core._submit",),
+}
 """By executor, words in the command lines of what is killed in turn: workers and their cells, and the runner."""
 
 
-def drill(tmp_path, executor, *options):
-    spaces, seeds, kills = (["s1", "s4", "nasbench201"], 4, 10) if os.environ.get(LONG) else (["nasbench201"], 2, 2)
-    suite, cells = write_suite(tmp_path, spaces, seeds, epochs=2), 2 * len(spaces) * seeds
-    quiet, disturbed = tmp_path / "quiet", tmp_path / "disturbed"
-    arguments = (suite, "--workers=2", "--device=cpu", f"--executor={executor}", "--results", disturbed, *options)
-    mark, draw, victims, killed = f"{os.getpid()}-{executor}", random.Random(1), VICTIMS[executor], 0
+class Drill:
+    """One suite and one results folder."""
 
-    for cell in resolve(definition.cells(str(suite))):  # one after another, as if by hand
-        ended = forked(harness(list(cell.command(quiet))))
-        assert ended.code == 0, ended.err
-    runner = Runner(mark, *arguments)
-    while killed < kills:
-        time.sleep(draw.uniform(0, 5))
-        if runner.alive:
-            killed += kill_at_random(draw, mark, victims[killed % len(victims)])
-        else:
-            runner.process.communicate()
-            runner = Runner(mark, *arguments)
-    runner.process.communicate()
-    assert f"{cells} cells: {cells} done" in Runner(mark, *arguments).finish()
-    assert ends(disturbed) == ends(quiet)
-    assert len(ends(quiet)) == cells
-    assert max(times_done(disturbed)) == 1
-    assert untidy(disturbed) == []
-    assert none_left(mark, seconds=10), marked(mark)
+    def __init__(self, folder, executor, *options, spaces=("nasbench201",), seeds=1, epochs=2, kills=1):
+        self.suite = write_suite(folder, list(spaces), seeds, epochs=epochs)
+        self.cells = resolve(definition.cells(str(self.suite)))
+        self.quiet, self.results = folder / "quiet", folder / "results"
+        self.mark, self.executor, self.kills = f"{os.getpid()}-{folder.name}", executor, kills
+        self.options = ("--device=cpu", f"--executor={executor}", *options)
+
+    def begin(self, *more):
+        return Runner(self.mark, self.suite, "--results", self.results, *self.options, *more)
+
+    def wait_for_work(self, runner):
+        while runner.alive and not someone_works(self.results):
+            time.sleep(0.01)
+
+    def done(self):
+        return all(cell.is_done(self.results) for cell in self.cells)
+
+    def killed(self):
+        """Runs the suite to its end, while processes are killed; how many were."""
+        draw, killed, runner = random.Random(1), 0, self.begin()
+        while killed < self.kills and not self.done():
+            self.wait_for_work(runner)
+            time.sleep(draw.uniform(0, 1))
+            victims = VICTIMS[self.executor]
+            if runner.alive:
+                killed += kill_at_random(draw, self.mark, victims[killed % len(victims)])
+            else:
+                runner.process.communicate()
+                runner = self.begin()
+        runner.process.communicate()
+        self.begin().finish()
+        return killed
+
+    def check(self):
+        """The same bits as the same cells one after another, as if by hand; nothing missing, twice, or left over."""
+        for cell in self.cells:
+            ended = forked(harness(list(cell.command(self.quiet))))
+            assert ended.code == 0, ended.err
+        assert ends(self.results) == ends(self.quiet)
+        assert len(ends(self.quiet)) == len(self.cells)
+        assert max(times_done(self.results)) == 1
+        assert untidy(self.results) == []
+        assert none_left(self.mark, seconds=30), marked(self.mark)
 
 
-@pytest.mark.timeout(1200)
-def test_workers_and_runner_killed(tmp_path):
-    drill(tmp_path, "local")
+def size(**short):
+    return LONG_DRILL if os.environ.get(LONG) else short
+
+
+@pytest.mark.timeout(1800)
+def test_workers_and_the_runner_are_killed(tmp_path):
+    drill = Drill(tmp_path, "local", "--workers=2", **size(seeds=2, kills=2))
+    assert drill.killed() == drill.kills
+    drill.check()
+
+
+@pytest.mark.timeout(900)
+def test_a_worker_of_ray_is_killed(tmp_path):
+    drill = Drill(tmp_path, "ray", "--workers=2")
+    assert drill.killed() == 1
+    drill.check()
+
+
+@pytest.mark.timeout(900)
+def test_a_job_of_submitit_is_killed(tmp_path):
+    drill = Drill(tmp_path, "slurm", "--option=cluster=local", "--workers=2")
+    assert drill.killed() == 1
+    drill.check()
+
+
+@pytest.mark.timeout(900)
+def test_two_runners_of_which_one_is_stopped(tmp_path):
+    drill = Drill(tmp_path, "local", "--workers=1", seeds=2)
+    first, second = drill.begin(), drill.begin()
+    drill.wait_for_work(first)
+    first.process.send_signal(signal.SIGINT)
+    said, _ = first.process.communicate()
+    assert first.process.returncode == 130
+    assert "every cell has saved its state. Run the same command again to go on." in said
+    second.finish()
+    drill.check()

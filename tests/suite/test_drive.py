@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pytest
+from drills import write_suite
+from processes import Child
 
 from harness.errors import Interrupted
 from harness.store import locked
-from harness.suite import drive
-from harness.suite.cells import Cell
+from harness.suite import definition, drive
+from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.drive import Drive
 from harness.suite.standing import standing
-from harness.suite.work import Ending
+from harness.suite.work import Ending, work
 
 GENOTYPE = {"cell": "any"}
 DONE, FAILED, BUSY, STOPPED = Ending("done"), Ending("failed", "why"), Ending("busy"), Ending("stopped")
@@ -154,10 +158,61 @@ def test_done_without_its_file_is_a_failure(driven, tmp_path):
 
 
 def test_a_signal_stops_the_executor(driven, tmp_path):
-    import os
-    import signal
-
     executor = Scripted(tmp_path, [search(0)], {search(0).name: [STOPPED] * 100})
     with pytest.raises(Interrupted):
         Drive([search(0)], tmp_path, executor, tick=lambda: os.kill(os.getpid(), signal.SIGTERM)).run()
     assert executor.ended == "stopped"
+
+
+class Forks:
+    """An executor that does one job at a time in a fork of this process; its ending is what the fork prints last."""
+
+    def __init__(self):
+        self.child = None
+
+    @property
+    def room(self):
+        return self.child is None
+
+    def submit(self, jobs):
+        for self.name, job in jobs:
+            self.child = Child(lambda job=job: print("\n" + json.dumps(vars(work(job)))))
+
+    def wait(self, seconds):
+        ended, self.child = self.child.wait(), None
+        assert ended.code == 0, ended.err
+        return [(self.name, Ending(**json.loads(ended.out.splitlines()[-1])))]
+
+    def stop(self):
+        pass
+
+    def kill(self):
+        pass
+
+
+FAILS = """
+[[search]]
+method = ["darts-1st"]
+space = ["nasbench201"]
+dataset = ["digits"]
+seed = [0]
+set = { images = 64, epochs = 2, lr = 1e4, clip = 1e30 }
+[[evaluate]]
+method = ["darts-1st"]
+"""
+
+
+def test_real_cells_and_one_that_explodes(tmp_path):
+    suite = write_suite(tmp_path, ["s1"], 1, epochs=2)
+    suite.write_text(suite.read_text() + FAILS)
+    cells, results = resolve(definition.cells(str(suite))), tmp_path / "results"
+    driving = Drive(cells, results, Forks(), ["--device=cpu"], retries=1)
+    driving.run()
+    (bad,) = driving.failed
+    assert bad.search.space == "nasbench201"
+    assert states(cells, results) == ["done", "done", "done", "failed", "waiting"]
+    failure = json.loads((results / f"{bad.name}.failed.json").read_text())
+    assert failure["attempts"] == 2
+    assert failure["reason"].startswith("the search is not finite from epoch 1")
+    log = (results / f"{bad.name}.log").read_text()
+    assert log.count("harness run --method=darts-1st") == log.count("Traceback") == 2
