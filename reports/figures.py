@@ -158,13 +158,16 @@ def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset
     order = sorted(epochs.label.unique())[:MOST_METHODS]
     epochs = epochs[epochs.label.isin(order)]
     ends = epochs.groupby("run").epoch.max().rename("end")
-    reached = scored[scored.run.isin(ends.index)].merge(ends, left_on="run", right_index=True)
+    reached = scored[scored.run.isin(ends.index) & ~scored.benchmark.str.contains("(searched on", regex=False)]
+    if len(reached):  # of several sizes of network the one that most runs have
+        reached = reached[reached.benchmark == reached.benchmark.mode()[0]]
+    reached = reached.merge(ends, left_on="run", right_index=True)
     places = len(panels) + 1 + (len(reached) > 0)
     figure, axes = _figure(math.ceil(places / 3), min(3, places))
     for ax, (column, title, unit) in zip(axes, panels, strict=False):
         _lines(ax, epochs, column, title, unit, order)
         if unit == "operations":
-            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if len(reached):
         ax = axes[len(panels)]
         reached = reached.assign(accuracy=100 - reached.error)
@@ -181,7 +184,8 @@ def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset
             legend=False,
             ax=ax,
         )
-        ax.set(title="Trained cell, test", xlabel="epochs of the search", ylabel="accuracy (%)")
+        how = reached.benchmark.iloc[0].rpartition(", ")[2]
+        ax.set(title=f"Trained cell ({how}), test", xlabel="epochs of the search", ylabel="accuracy (%)")
     _legend(axes[places - 1], order)
     for ax in axes[places:]:
         ax.set_axis_off()

@@ -169,20 +169,23 @@ def _run_detail(run: Mapping[str, Any], epochs: pd.DataFrame | None, of: Sequenc
             "cost": f"{run['seconds']:,.0f} s of search; {memory}",
         }
     for evaluation in of:
-        facts[evaluation["file"]] = _evaluated(evaluation)
+        before = f"{facts[evaluation['file']]}; " if evaluation["file"] in facts else ""
+        facts[evaluation["file"]] = before + _evaluated(evaluation)
     return {
         "title": run["run"],
         "facts": facts,
         "settings": {part: values for part, values in run["spec"]["settings"].items() if values},
         "drawing": run["notation"] if finished and (folder / "cell.svg").exists() else None,
         "curves": _curves(epochs),
-        "commands": [run_command(folder, run["spec"]), *(evaluate_command(folder, e) for e in of)],
+        "commands": list(dict.fromkeys([run_command(folder, run["spec"]), *(evaluate_command(folder, e) for e in of)])),
     }
 
 
 def _evaluated(found: Mapping[str, Any]) -> str:
     if found["kind"] == "lookup":
-        return f"{found['dataset']}: valid {found['valid_accuracy']} %, test {found['test_accuracy']} %, looked up"
+        return (
+            f"{found['dataset']} looked up: valid {found['valid_accuracy']:.2f} %, test {found['test_accuracy']:.2f} %"
+        )
     return (
         f"{found['dataset']}, {found['size']}, protocol {found['protocol']} {found['version']}: test error "
         f"{found['test_error_last']:.2f} % in the last epoch, {found['test_error_best']:.2f} % in the best"

@@ -46,6 +46,19 @@ def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Pa
     assert skips == [0, 1, 2, 3]
 
 
+def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Path) -> None:
+    for seed in range(2):
+        folder = write_run(tmp_path, seed=seed)
+        write_training(folder, 3.0 + seed, size="20x36")
+        write_training(folder, 24.0, dataset="imagenet", size="14x48")
+        if seed:
+            write_training(folder, 9.0, size="8x16")
+    (shown,) = (ax for ax in drawn(tmp_path)["convergence-s1-cifar10"].figure.axes if "Trained" in ax.get_title())
+    assert shown.get_title() == "Trained cell (20x36), test"
+    points = np.concatenate([collection.get_offsets() for collection in shown.collections])
+    assert sorted(points[:, 1]) == pytest.approx([96, 97])
+
+
 def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
     write_run(tmp_path, "darts-1st", rule={})
     assert set(drawn(tmp_path)) == {"convergence-s1-cifar10"}

@@ -152,3 +152,14 @@ def test_no_runs_are_no_error(tmp_path: Path) -> None:
         assert empty.where({"samples": "4"}).finished.empty
     with pytest.raises(HarnessError, match="no results folder"):
         read(tmp_path / "none")
+
+
+def test_a_search_on_the_table_brings_its_own_look_up(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, space="nasbench201-table")
+    result = json.loads((folder / "result.json").read_text())
+    del result["valid_accuracy"]
+    result["table"] = {"cifar10": {"valid": 90.0, "test": 93.0}}
+    (folder / "result.json").write_text(json.dumps(result))
+    found = read(tmp_path).select()
+    assert found.notes == ()
+    assert found.evaluations[["kind", "dataset", "test_accuracy"]].to_numpy().tolist() == [["lookup", "cifar10", 93.0]]
