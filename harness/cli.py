@@ -417,7 +417,7 @@ def _evaluation_summary(outcome: Evaluated) -> str:
     return "\n".join(columns(rows))
 
 
-KINDS = ("methods", "spaces", "datasets", "protocols", "reports")
+KINDS = ("methods", "spaces", "datasets", "protocols", "suites", "reports")
 
 
 @main.command(name="list")
@@ -447,6 +447,10 @@ def _registry(kind: str) -> dict[str, str]:
         from harness.data.catalogue import DATASETS
 
         return dict(DATASETS)
+    if kind == "suites":
+        from harness.suite import definition
+
+        return definition.summaries()
     if kind == "reports":
         from reports import REPORTS
 

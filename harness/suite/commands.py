@@ -60,7 +60,7 @@ def list_(as_json: bool) -> None:
     from harness.suite import definition
     from harness.text import columns
 
-    found = {name: definition.load(name).summary for name in definition.available()}
+    found = definition.summaries()
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(columns(list(found.items()))))
 
 

@@ -155,6 +155,11 @@ def available() -> list[str]:
     return toml.shipped("suite")
 
 
+def summaries() -> dict[str, str]:
+    """What each of them is, in a line."""
+    return {name: load(name).summary for name in available()}
+
+
 def load(name: str) -> Suite:
     """A shipped suite by name, or any by the path of its TOML file. Raises HarnessError."""
     return parse(toml.read("suite", name), name)

@@ -1,0 +1,106 @@
+"""`harness suite` as users meet it: what it prints, and what it refuses before anything starts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+from processes import forked, harness
+
+from harness.cli import main
+from harness.suite import definition
+
+SUITE = """
+summary = "two searches and what follows"
+protocol = "smoke"
+[[search]]
+method = ["darts-1st"]
+space = ["s1"]
+dataset = ["digits"]
+seed = [0, 1]
+[[evaluate]]
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory, with a cache of its own, that holds a suite."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "mine.toml").write_text(SUITE)
+    return tmp_path
+
+
+def suite(*arguments):
+    result = CliRunner().invoke(main, ["suite", *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_every_shipped_suite_is_listed():
+    assert list(json.loads(suite("list", "--json").stdout)) == definition.available()
+    assert "Table 2" in suite("list").stdout
+
+
+def test_the_status_of_what_has_not_begun(here):
+    found = json.loads(suite("status", "mine.toml", "--json").stdout)
+    assert found["totals"] == {"queued": 2, "waiting": 2}
+    assert {cell["kind"] for cell in found["cells"]} == {"search", "evaluation"}
+    assert suite("status", "mine.toml").stdout.endswith("4 cells: 2 queued, 2 waiting\n")
+    assert not (here / "results").exists()
+
+
+def test_a_plan_without_prices_says_so_and_changes_nothing(here):
+    said = suite("plan", "mine.toml", "--no-calibration", "--device=cpu").stdout
+    assert "4 cells, 0 done" in said
+    assert "not estimated: darts-1st on s1 with digits: it has not been measured" in said
+    assert not (here / "results").exists()
+
+
+def version_two(here):
+    (here / "results" / "smoke").mkdir(parents=True)
+    (here / "results" / "smoke" / "protocol.toml").write_text("version = 2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tabel2"], "unknown suite 'tabel2'; did you mean 'table2'?"),
+        (["run", "absent.toml"], "suite file absent.toml cannot be read: No such file"),
+        (["run", "mine.toml", "--protocol=prox"], "unknown protocol 'prox'"),
+        pytest.param(
+            ["run", "mine.toml", "--device=cuda"],
+            "device 'cuda' is not here: PyTorch sees no CUDA device.",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here"),
+        ),
+        (["run", "mine.toml", "--executor=slurm"], "there is no Slurm here: sbatch is not found."),
+        (["run", "mine.toml", "--executor=slurm", "--option=cluster=local", "--option=x=1"], "submitit refuses"),
+        (["run", "mine.toml", "--executor=ray", "--address=127.0.0.1:9"], "no Ray cluster answers at 127.0.0.1:9"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_sentence_before_anything_starts(arguments, message, here):
+    ended = forked(harness(["suite", *arguments]))
+    assert ended.code == 2, ended.err
+    assert ended.err.startswith("harness: ")
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert not (here / "results" / "smoke").exists()
+
+
+def test_a_method_that_does_not_apply_to_its_space_is_named(here):
+    (here / "mine.toml").write_text(SUITE.replace('"darts-1st"', '"mergezarts"').replace('["s1"]', '["darts", "s2"]'))
+    refused = suite("run", "mine.toml")
+    assert refused.exit_code == 2
+    assert "harness: nothing is begun. mergezarts on s2 with digits: " in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_results_of_another_version_of_the_protocol_are_refused(command, here):
+    version_two(here)
+    refused = suite(command, "mine.toml")
+    assert refused.exit_code == 2
+    assert "holds runs of another version of protocol 'smoke'" in refused.stderr
