@@ -18,7 +18,7 @@ from methods.search import Search
 from spaces import Space
 
 SHORT = {"finetune_steps": 1, "samples": 2, "smallest_radius": 0.1}
-"""Candidates are scored one after the other, so that more of them, or longer, keep no more."""
+"""What one pass keeps depends on none of these; candidates that are scored side by side keep as much each."""
 
 
 class RandomImages:

@@ -95,7 +95,8 @@ class Cost:
     """Wall seconds of search, without validation, checkpoints and loading."""
     validation_seconds: float = 0.0
     saved_activations: int = 0
-    """Bytes that a step keeps for its backward passes, weights not counted; the most of the epochs' first steps."""
+    """Bytes that a step keeps for its backward passes, weights not counted; the most of the epochs' first steps.
+    Candidates that are scored side by side in threads of their own keep as much again, each."""
     peak_memory: int = 0
     """Bytes; what was measured is `memory_kind`."""
     memory_kind: str = "peak RSS of the process"

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.memory import available_memory
+from methods.footprint import SavedActivations
 from methods.weights import FlatModel
 
 RESERVE = 1.5
@@ -66,12 +67,6 @@ def _copy(model: FlatModel) -> FlatModel:
 
 def kept_for_backward(forward: Callable[[], Tensor]) -> int:
     """Bytes of the tensors that autograd keeps between a forward and its backward, parameters included."""
-    kept: dict[int, Tensor] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with SavedActivations() as saved:
         forward()
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    return saved.peak
