@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.evaluation.evaluate import Outcome as Evaluated
     from harness.runner import Outcome
 
-WRONG, INTERRUPTED = 2, 130
+REGRESSED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class Commands(click.Group):
@@ -593,6 +593,86 @@ def analyse(
 
 def _warn(message: str) -> None:
     click.echo(f"harness: {message}", err=True)
+
+
+@main.command()
+@click.option(
+    "--part",
+    "chosen",
+    type=click.Choice(["all", "table", "supernet"]),
+    default="all",
+    show_default=True,
+    help="`all` leaves the table out, and says so, where none is imported; `table` requires it.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    default=Path("results/baselines/regress.json"),
+    show_default=True,
+    help="What is compared with.",
+)
+@click.option(
+    "--first-seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, MOST_SEED // 2),
+    help="The baseline's begin with 0: an unchanged tree then gives the same numbers. Others are as fair.",
+)
+@click.option("--update", is_flag=True, help="Measure again and store the baseline, in place of comparing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json: bool) -> None:
+    """Say whether methods became worse than a stored baseline: exit code 1 if any did. Prints Markdown."""
+    import time
+
+    import torch
+
+    from harness import regress as checks
+    from harness.files import make_folder, read_object, write_json
+    from harness.nasbench201 import default_path
+
+    torch.set_num_threads(1)  # the networks are too small for more, and the sums do not depend on the machine's cores
+    began, notes = time.perf_counter(), []
+    names = [name for name in checks.PARTS if chosen in ("all", name)]
+    if chosen == "all" and not default_path().exists():
+        names.remove("table")
+        notes.append(
+            "**Only the supernet was checked**: there is no NAS-Bench-201 table here. Import one with "
+            "`harness data import nasbench201 FILE`."
+        )
+    parts = [part for name in names for part in checks.PARTS[name]]
+
+    def progress(message: str) -> None:
+        if not as_json:
+            click.echo(message, err=True)
+
+    if update:
+        stored = read_object(baseline, "parts")["parts"] if baseline.exists() else {}
+        measured, fingerprints = checks.check(parts, 0, lambda part: part.baseline_seeds, progress)
+        content = checks.to_baseline(parts, measured, fingerprints, "harness regress --update")
+        make_folder(baseline.parent)
+        write_json(baseline, {**content, "parts": {**stored, **content["parts"]}})
+        for note in notes:
+            click.echo(f"harness: {note}", err=True)
+        click.echo(json.dumps({"baseline": str(baseline)}) if as_json else f"baseline: {baseline}")
+        return
+    content = read_object(baseline, "made", "parts")
+    known = checks.from_baseline(content, parts)
+    measured, fingerprints = checks.check(parts, first_seed, lambda part: part.seeds, progress)
+    notes += [
+        f"The baseline's part {name!r} was made from other data than these."
+        for name, fingerprint in fingerprints.items()
+        if content["parts"][name]["data"] != fingerprint
+    ]
+    verdicts = checks.judge(measured, known)
+    seconds = time.perf_counter() - began
+    regressed = any(verdict.regressed for verdict in verdicts)
+    if as_json:
+        facts = {"regressed": regressed, "false_alarms": checks.FALSE_ALARMS, "notes": notes, "seconds": seconds}
+        click.echo(json.dumps({**facts, "verdicts": [verdict.to_json() for verdict in verdicts]}, indent=2))
+    else:
+        click.echo(checks.to_markdown(verdicts, notes, seconds))
+    if regressed:
+        sys.exit(REGRESSED)
 
 
 @main.group()

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def environment(device: str, fingerprint: str) -> dict[str, Any]:
     }
 
 
+@cache
 def _commit() -> str | None:
     """The commit of the source tree this runs from, if it is one."""
     root = Path(__file__).resolve().parents[1]

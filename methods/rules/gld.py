@@ -45,6 +45,7 @@ class GLD:
             chosen,
             {},
             {
+                "candidate_loss": losses.mean(),
                 "moved": (best > 0).to(alpha),
                 "step_norm": (chosen - alpha).norm(),
                 "improvement": losses[0] - losses[best],

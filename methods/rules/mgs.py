@@ -57,6 +57,7 @@ class MGS:
             alpha + step,
             {},
             {
+                "candidate_loss": losses.mean(),
                 "ess": ess,
                 "esr": ess / self.samples,
                 "gradient_norm": gradient.norm(),

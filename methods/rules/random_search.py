@@ -31,14 +31,16 @@ class RandomSearch:
         return {}
 
     def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
-        gradient = self.estimate(alpha, oracle, draw)
+        gradient, losses = self.estimate(alpha, oracle, draw)
         step = -self.xi * gradient
-        return Move(alpha + step, {}, {"gradient_norm": gradient.norm(), "step_norm": step.norm()})
+        diagnostics = {"candidate_loss": losses.mean(), "gradient_norm": gradient.norm(), "step_norm": step.norm()}
+        return Move(alpha + step, {}, diagnostics)
 
-    def estimate(self, alpha: Tensor, oracle: Oracle, draw: Generator) -> Tensor:
-        """The estimated gradient (d,) of the oracle's loss at alpha."""
+    def estimate(self, alpha: Tensor, oracle: Oracle, draw: Generator) -> tuple[Tensor, Tensor]:
+        """The estimated gradient (d,) of the oracle's loss at alpha, and the losses (2N,) that it is made of."""
         on_sphere = self.directions == "sphere"
         u = (sphere if on_sphere else normal)(draw, self.samples, alpha)
-        plus, minus = oracle.losses(torch.cat([alpha + self.mu * u, alpha - self.mu * u])).chunk(2)
+        losses = oracle.losses(torch.cat([alpha + self.mu * u, alpha - self.mu * u]))
+        plus, minus = losses.chunk(2)
         phi = alpha.numel() if on_sphere else 1
-        return phi / (2 * self.mu * self.samples) * (plus - minus).to(u) @ u
+        return phi / (2 * self.mu * self.samples) * (plus - minus).to(u) @ u, losses

@@ -66,7 +66,14 @@ def test_records_hold_what_the_epochs_were():
     state = drain(search)
     assert [record["epoch"] for record in state.records] == [0, 1, 2]
     assert state.records[0]["rule"] == {}
-    assert set(state.records[1]["rule"]) == {"ess", "esr", "gradient_norm", "loss_spread", "step_norm"}
+    assert set(state.records[1]["rule"]) == {
+        "candidate_loss",
+        "ess",
+        "esr",
+        "gradient_norm",
+        "loss_spread",
+        "step_norm",
+    }
     assert 1 <= state.records[1]["rule"]["ess"] <= 4
     last = state.records[-1]
     assert last["genotype"] == str(search.genotype(state))
@@ -76,7 +83,12 @@ def test_records_hold_what_the_epochs_were():
         free = [n for n in names if "pool" in n or n == "skip_connect"]
         assert last["operations"][kind] == {"skip": names.count("skip_connect"), "parameterless": len(free), "none": 0}
     assert state.stopped_by == "epochs"
-    assert drain(make_search("zarts-gld", epochs=1)).records[0]["rule"].keys() == {"moved", "step_norm", "improvement"}
+    assert drain(make_search("zarts-gld", epochs=1)).records[0]["rule"].keys() == {
+        "candidate_loss",
+        "improvement",
+        "moved",
+        "step_norm",
+    }
 
 
 def plain_darts(space, search, steps, weights_first):
