@@ -337,15 +337,15 @@ class _Blend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
-        stacked = _stack(images)
-        ctx.save_for_backward(weights, stacked if ctx.needs_input_grad[0] else None)
-        return _mix(weights, stacked)
+        # The images themselves, not their stack, for what is made here could not be differentiated again.
+        ctx.save_for_backward(weights, *(images if ctx.needs_input_grad[0] else ()))
+        return _mix(weights, _stack(images))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        weights, stacked = ctx.saved_tensors
+        weights, *images = ctx.saved_tensors
         gradient = _stack(gradients)
-        of_weights = None if stacked is None else gradient.flatten(1) @ stacked.flatten(1).t()
+        of_weights = gradient.flatten(1) @ _stack(images).flatten(1).t() if images else None
         return of_weights, *_mix(weights.t(), gradient)
 
 

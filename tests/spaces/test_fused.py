@@ -49,9 +49,7 @@ def check(edges, stride, size, build=darts_candidate, channels=CHANNELS):
     x = torch.randn(2, channels, *size, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
     gates = torch.rand(len(edges), max(len(edge.operations) for _, edge in edges), dtype=torch.float64)
     ours, theirs = ([t.clone().requires_grad_() for t in (x, gates)] for _ in range(2))
-    sums = {}
-    for target, y in leaving(ours[0], leaving.prepare(ours[1]), torch.Generator().manual_seed(5)):
-        sums[target] = sums[target] + y if target in sums else y
+    sums = nodes(leaving(ours[0], leaving.prepare(ours[1]), torch.Generator().manual_seed(5)))
     draw = torch.Generator().manual_seed(5)
     for (row, edge), own in zip(edges, modules, strict=True):
         values = [apply(own[name], theirs[0], draw) * theirs[1][row, i] for i, name in enumerate(edge.operations)]
@@ -95,6 +93,37 @@ def test_pruned_edges(operations, stride, together, monkeypatch):
 @pytest.mark.parametrize(("stride", "size"), [(1, (7, 7)), (1, (6, 5)), (1, (2, 2)), (2, (2, 4)), (1, (1, 1))])
 def test_small_and_odd_images(stride, size):
     check(edges_of(*[("max_pool_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")] * 2), stride, size)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
+def test_gradients_can_be_differentiated_again(together, monkeypatch):
+    monkeypatch.setattr(fused, "TOGETHER", 1 << 30 if together else 0)
+    torch.manual_seed(0)
+    edges = edges_of(*[SPACES["darts"].edges[0].operations] * 2)
+    leaving = SumOfOperations(edges, 2, 1, darts_candidate).double()
+    modules = one_by_one(leaving, edges, 2, 1, darts_candidate)
+    x, gates = torch.randn(2, 2, 4, 4, dtype=torch.float64), torch.rand(2, 7, dtype=torch.float64)
+    direction = [torch.randn_like(x), torch.randn_like(gates)]
+
+    def ours(x, gates):
+        return sum((y**3).sum() for y in nodes(leaving(x, leaving.prepare(gates), None)).values())
+
+    def theirs(x, gates):
+        return sum(
+            (sum(gates[row, i] * own[name](x) for i, name in enumerate(own)) ** 3).sum()
+            for row, own in enumerate(modules)
+        )
+
+    products = [torch.autograd.functional.vhp(function, (x, gates), tuple(direction))[1] for function in (ours, theirs)]
+    for mine, other in zip(*products, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-9)
+
+
+def nodes(contributions):
+    sums = {}
+    for target, y in contributions:
+        sums[target] = sums[target] + y if target in sums else y
+    return sums
 
 
 def test_a_single_channel():
