@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from processes import PATIENCE, end
+from processes import end
 
 MARK = "HARNESS_DRILL"
 """A variable in the environment of every process of a drill, by which those left over are found."""
@@ -59,7 +60,7 @@ class Runner:
 
     def finish(self) -> str:
         """What it has said, when it has ended well."""
-        said, _ = self.process.communicate(timeout=PATIENCE)
+        said, _ = self.process.communicate()
         assert self.process.returncode == 0, said
         return said
 
@@ -82,6 +83,13 @@ def none_left(mark: str, seconds: float) -> bool:
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not marked(mark)
+
+
+def kill_all(mark: str) -> None:
+    """Kills whatever is left of a drill."""
+    for number in marked(mark):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 def kill_at_random(draw: random.Random, mark: str, kind: str) -> bool:

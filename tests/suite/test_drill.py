@@ -11,6 +11,7 @@ import pytest
 from drills import (
     Runner,
     ends,
+    kill_all,
     kill_at_random,
     marked,
     none_left,
@@ -33,6 +34,20 @@ VICTIMS = {
     "slurm": ("submitit.core._submit",),
 }
 """By executor, words in the command lines of what is killed in turn: workers and their cells, and the runner."""
+
+
+@pytest.fixture
+def drilled(tmp_path):
+    """Makes a drill, of which nothing outlives a test that fails."""
+    drills = []
+
+    def make(executor, *options, **size):
+        drills.append(Drill(tmp_path, executor, *options, **size))
+        return drills[-1]
+
+    yield make
+    for drill in drills:
+        kill_all(drill.mark)
 
 
 class Drill:
@@ -88,29 +103,29 @@ def size(**short):
 
 
 @pytest.mark.timeout(1800)
-def test_workers_and_the_runner_are_killed(tmp_path):
-    drill = Drill(tmp_path, "local", "--workers=2", **size(seeds=2, kills=2))
+def test_workers_and_the_runner_are_killed(drilled):
+    drill = drilled("local", "--workers=2", **size(seeds=2, kills=2))
     assert drill.killed() == drill.kills
     drill.check()
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_of_ray_is_killed(tmp_path):
-    drill = Drill(tmp_path, "ray", "--workers=2")
+def test_a_worker_of_ray_is_killed(drilled):
+    drill = drilled("ray", "--workers=2")
     assert drill.killed() == 1
     drill.check()
 
 
 @pytest.mark.timeout(900)
-def test_a_job_of_submitit_is_killed(tmp_path):
-    drill = Drill(tmp_path, "slurm", "--option=cluster=local", "--workers=2")
+def test_a_job_of_submitit_is_killed(drilled):
+    drill = drilled("slurm", "--option=cluster=local", "--workers=2")
     assert drill.killed() == 1
     drill.check()
 
 
 @pytest.mark.timeout(900)
-def test_two_runners_of_which_one_is_stopped(tmp_path):
-    drill = Drill(tmp_path, "local", "--workers=1", seeds=2)
+def test_two_runners_of_which_one_is_stopped(drilled):
+    drill = drilled("local", "--workers=1", seeds=2)
     first, second = drill.begin(), drill.begin()
     drill.wait_for_work(first)
     first.process.send_signal(signal.SIGINT)
