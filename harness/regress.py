@@ -104,7 +104,7 @@ SUPERNET = Part(
         "smallest_radius": 0.06,
     },
     epochs=2,
-    seeds=6,
+    seeds=8,
     baseline_seeds=24,
 )
 PARTS = {"table": (RULES, STRATEGIES), "supernet": (SUPERNET,)}
