@@ -19,7 +19,7 @@ check: $(INSTALLED)
 
 # Minutes; the size of the paper's supernet, whose plain steps take seconds each, has a target of its own.
 bench: $(INSTALLED)
-	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k 'not paper'
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k 'not paper' --timeout 3600
 
 bench-paper: $(INSTALLED)
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k paper --timeout 3600
