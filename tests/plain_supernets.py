@@ -191,7 +191,7 @@ class PlainBenchmark(nn.Module):
 
 
 def plain_supernet(space, channels, cells, classes):
-    build = PlainBenchmark if space.name == "nasbench201" else PlainDarts
+    build = PlainBenchmark if "cell" in space.cells else PlainDarts
     return build(space, channels, cells, classes)
 
 

@@ -14,7 +14,7 @@ from spaces import SPACES, fused
 from spaces.darts import DartsMacro
 from spaces.fused import SumOfOperations
 
-SMALL = {name: {"channels": 2, "cells": 1 if name == "nasbench201" else 3} for name in SPACES}
+SMALL = {name: {"channels": 2, "cells": 1 if "cell" in space.cells else 3} for name, space in SPACES.items()}
 BATCH, SIZE, CLASSES = 4, 16, 5
 
 
