@@ -655,6 +655,8 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
             click.echo(f"harness: {note}", err=True)
         click.echo(json.dumps({"baseline": str(baseline)}) if as_json else f"baseline: {baseline}")
         return
+    if not baseline.exists():
+        raise HarnessError(f"there is no baseline {baseline}; make one with `harness regress --update`.")
     content = read_object(baseline, "made", "parts")
     known = checks.from_baseline(content, parts)
     measured, fingerprints = checks.check(parts, first_seed, lambda part: part.seeds, progress)

@@ -113,7 +113,9 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_the_command_from_the_baseline_to_the_alarm(small: Path, monkeypatch) -> None:
-    assert call("--baseline", small).exit_code == 2
+    missing = call("--baseline", small)
+    assert missing.exit_code == 2
+    assert "make one with `harness regress --update`" in missing.stderr
     assert call("--baseline", small, "--update").exit_code == 0
     stored = json.loads(small.read_text())
     assert stored["parts"]["table, rules"]["data"] == toy_table().digest
