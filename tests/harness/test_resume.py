@@ -16,6 +16,8 @@ import time
 import pytest
 from processes import TINY, Child, Disk, die, end, forked, harness, run_arguments, run_folder
 
+from harness import drain
+
 METHODS = {
     "darts-1st": "nasbench201",
     "darts-2nd": "s1",
@@ -168,8 +170,13 @@ def test_a_file_that_may_not_grow(straight, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_says_how_to_go_on(number, straight, tmp_path):
-    """Without a checkpoint before, so that what is resumed is what the signal had saved."""
-    child = Child(harness([*run_arguments(tmp_path), "--checkpoint-seconds", "1000"]))
+    """With no checkpoint within an epoch, so that what is resumed is what the signal had saved."""
+
+    def call():
+        drain.SAVE_SECONDS = 0.0  # or the quick epochs would share one checkpoint, the last
+        harness([*run_arguments(tmp_path), "--checkpoint-seconds", "1000"])()
+
+    child = Child(call)
     child.wait_for(lambda: any(tmp_path.glob("*/*/records.jsonl")))  # after the first epoch of two
     child.send(number)
     ended = child.wait()
