@@ -233,14 +233,21 @@ def test_killed_in_the_first_save_after_a_damaged_checkpoint(folder, fatal):
     assert_finished(folder.path)
 
 
-def test_a_second_process_is_refused_and_the_lock_dies_with_the_first(tmp_path):
+def holding(path):
+    """A process that holds the folder until it is killed."""
+
     def hold():
-        with locked(tmp_path, wait=False):
-            (tmp_path / "held").touch()
+        with locked(path, wait=False):
+            (path / "held").touch()
             signal.pause()
 
-    first = Child(hold)
-    first.wait_for((tmp_path / "held").exists)
+    child = Child(hold)
+    child.wait_for((path / "held").exists)
+    return child
+
+
+def test_a_second_process_is_refused_and_the_lock_dies_with_the_first(tmp_path):
+    first = holding(tmp_path)
     with pytest.raises(HarnessError, match=f"another process is working in {tmp_path}"), locked(tmp_path, wait=False):
         pass
     first.send(signal.SIGKILL)
@@ -339,8 +346,7 @@ def test_an_owner_killed_before_it_wrote_its_name_is_succeeded(tmp_path, monkeyp
 
 
 def test_an_owner_that_died_here_is_succeeded_at_once(tmp_path):
-    child = Child(lambda: locked(tmp_path, wait=False).__enter__() and time.sleep(60))
-    child.wait_for(lambda: owner(tmp_path) is not None)
+    child = holding(tmp_path)
     child.send(signal.SIGKILL)
     child.wait()
     assert (tmp_path / "owner").exists()
