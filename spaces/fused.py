@@ -17,8 +17,8 @@ values come from far fewer, by six facts:
     them it is an ordinary convolution, for which a CPU has fast gradients. What follows it is pointwise or a mean over
     pixels, so the operation stays on the phases until its sum is put back. With stride 2 it reads the phase of the
     even rows and columns only. Images of odd side, and GPUs, keep the dilated kernel.
-5.  *The weight gradient of a 5x5 depthwise convolution* is fast on a CPU in two blocks of columns, 3 and 2 wide, and
-    slow in one.
+5.  *The weight gradient of a 5x5 depthwise convolution* is slow on a CPU, and that of kernels at most 3 wide, with a
+    padding of at most half their width, about 20 times faster. So it is taken in blocks of columns.
 6.  *A sum may be taken in any order.* What lies on the same edges is added in place before nodes take their parts.
 
 Nothing else in the project knows of this. A candidate that is a `Rectified` chain of convolutions, ReLUs and batch
@@ -46,6 +46,10 @@ from spaces.supernet import POOLS, Build, named_tensors
 
 TOGETHER = 3 << 19
 """Bytes of a state up to which its edges run together on a CPU (measured: 1 MiB gains by it, 2 MiB loses)."""
+
+BLOCKS = {1: ((0, 2, 1), (2, 1, 0), (3, 2, 1)), 2: ((0, 2, 0), (2, 2, 0), (4, 2, 0))}
+"""By stride the blocks of columns of a 5x5 kernel, fact 5: the first column, their number and the padding. With stride
+2, where one column is slow, the last block has one that the kernel has not."""
 
 Places = tuple[int, ...]
 """Some of the edges that leave a state, by their numbers."""
@@ -419,13 +423,14 @@ class _Depthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, dilation = ctx.geometry
         of_x, of_weight = ctx.needs_input_grad[:2]
-        blocks = of_weight and x.device.type == "cpu" and weight.shape[3] == 5 and dilation == 1
+        of_5x5 = of_weight and weight.shape[3] == 5 and dilation == 1
+        blocks = of_5x5 and x.device.type == "cpu" and x.shape[3] % stride == 0
         read = x.relu() if ctx.rectify else x
         dx, dw = _gradients(
             gradient, read, weight, stride, (padding, padding), dilation, of_x, of_weight and not blocks
         )
         if blocks:
-            dw = _in_two_blocks(gradient, read, weight, stride)
+            dw = _by_columns(gradient, read, weight, stride)
         if ctx.rectify and dx is not None:
             dx = torch.ops.aten.threshold_backward(dx, x, 0)
         return dx, dw, None, None, None, None
@@ -449,18 +454,21 @@ def _gradients(
     return dx, dw
 
 
-def _in_two_blocks(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of a 5x5 kernel with padding 2: of its columns 0 to 2, then of 3 and 4.
+def _by_columns(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The gradient of a 5x5 kernel with padding 2, fact 5.
 
-    Each block is a convolution of its own, wider or narrower than the image, whose outputs beyond it have no gradient.
+    Column `first` reads pixel stride * w + first - 2 for the output w. A kernel that begins there and has padding p
+    does so for the output w + (first + p - 2) / stride. What this moves out of the image has met zeros only.
     """
-    blocks = []
-    for columns, padding, before in ((3, 2, 0), (2, 1, 2 // stride)):
-        block = _kernel_of_shape((len(weight), 1, 5, columns), weight.dtype)
-        width = (x.shape[3] + 2 * padding - columns) // stride + 1
-        padded = F.pad(gradient, (before, width - gradient.shape[3] - before))
-        blocks.append(_gradients(padded, x, block, stride, (2, padding), 1, False, True)[1])
-    return torch.cat(cast(list[Tensor], blocks), dim=3)
+    blocks: list[Any] = []
+    for first, columns, padding in BLOCKS[stride]:
+        kernel = _kernel_of_shape((len(weight), 1, 5, columns), weight.dtype)
+        shift = (first + padding - 2) // stride
+        missing = (x.shape[3] + 2 * padding - columns) // stride + 1 - gradient.shape[3] - shift
+        moved = F.pad(gradient, (shift, missing)) if shift or missing else gradient
+        blocks.append(_gradients(moved, x, kernel, stride, (2, padding), 1, False, True)[1])
+    whole = torch.cat(blocks, dim=3)
+    return whole if stride == 1 else whole[..., :5]
 
 
 @lru_cache
