@@ -151,7 +151,7 @@ class _State:
         key = layout, copies
         if key not in self._made:
             if copies > 1:
-                self._made[key] = self.rectified(layout).repeat(1, copies, 1, 1)
+                self._made[key] = _Repeated.apply(self.rectified(layout), copies)
             elif layout == "image":
                 self._made[key] = torch.relu(self.x)
             elif layout == "phases":
@@ -343,25 +343,40 @@ class _Blend(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
         # The images themselves, not their stack, for what is made here could not be differentiated again.
         ctx.save_for_backward(weights, *(images if ctx.needs_input_grad[0] else ()))
-        return _mix(weights, _stack(images))
+        return _mix(weights, _rows(images), images[0].shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weights, *images = ctx.saved_tensors
-        gradient = _stack(gradients)
-        of_weights = gradient.flatten(1) @ _stack(images).flatten(1).t() if images else None
-        return of_weights, *_mix(weights.t(), gradient)
+        gradient = _rows(gradients)
+        of_weights = gradient @ _rows(images).t() if images else None
+        return of_weights, *_mix(weights.t(), gradient, gradients[0].shape)
 
 
-def _stack(images: Sequence[Tensor]) -> Tensor:
-    """(n, B, H, W, C), contiguous."""
-    return torch.stack([image.permute(0, 2, 3, 1) for image in images])
+def _rows(images: Sequence[Tensor]) -> Tensor:
+    """n images (B, C, H, W) as a matrix (n, B * H * W * C)."""
+    stacked = torch.cat([image.contiguous(memory_format=torch.channels_last) for image in images])
+    return stacked.permute(0, 2, 3, 1).view(len(images), -1)
 
 
-def _mix(weights: Tensor, stacked: Tensor) -> tuple[Tensor, ...]:
-    """weights (m, n) times (n, B, H, W, C): m images (B, C, H, W)."""
-    mixed = weights @ stacked.flatten(1)
-    return mixed.view(-1, *stacked.shape[1:]).permute(0, 1, 4, 2, 3).unbind()
+def _mix(weights: Tensor, rows: Tensor, shape: torch.Size) -> tuple[Tensor, ...]:
+    """weights (m, n) times n images as rows: m images (B, C, H, W)."""
+    batch, channels, height, width = shape
+    mixed = (weights @ rows).view(-1, batch, height, width, channels)
+    return mixed.permute(0, 1, 4, 2, 3).unbind()
+
+
+class _Repeated(torch.autograd.Function):
+    """The channels `copies` times, in the layout of `x`, which Tensor.repeat does not keep."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, copies: int) -> Tensor:
+        ctx.copies = copies
+        return torch.cat([x] * copies, dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient.permute(0, 2, 3, 1).unflatten(3, (ctx.copies, -1)).sum(3).permute(0, 3, 1, 2), None
 
 
 class _Phases(torch.autograd.Function):
