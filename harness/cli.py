@@ -293,6 +293,9 @@ def _summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Of the training.")
 @click.option("--epochs", type=int, help="Training epochs, in place of the protocol's.")
 @click.option(
+    "--at-epoch", type=click.IntRange(min=1), help="The cell that the run had after so many epochs, not its last one."
+)
+@click.option(
     "--set",
     "assignments",
     multiple=True,
@@ -332,6 +335,7 @@ def evaluate(
     protocol: str | None,
     seed: int,
     epochs: int | None,
+    at_epoch: int | None,
     assignments: tuple[str, ...],
     device: str,
     data: Path | None,
@@ -364,6 +368,7 @@ def evaluate(
         results,
         checkpoint_seconds,
         workers,
+        at_epoch,
     )
     plan = evaluating.plan(request)
     console = Console(stderr=True)

@@ -26,7 +26,7 @@ from harness.genotype import Genotype, looks_like, parse
 from harness.machine import deterministic, environment, memory_reported, resolve_device
 from harness.protocol import Protocol
 from harness.settings import parse_assignments
-from harness.store import RunFolder, claim_protocol, locked, spec_hash
+from harness.store import RunFolder, cell_of, claim_protocol, locked, spec_hash
 from spaces.counting import count
 from spaces.published import PUBLISHED
 
@@ -63,6 +63,8 @@ class Request:
     checkpoint_seconds: float = 60.0
     workers: int = 4
     """Processes that read images, where they are not in memory."""
+    at_epoch: int | None = None
+    """Evaluate the cell that the run had after so many epochs; None: the one that it found."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Outcome:
 
 def plan(request: Request) -> Plan:
     """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
-    return plan_cell(request, find(request.target))
+    return plan_cell(request, find(request.target, request.at_epoch))
 
 
 def plan_cell(request: Request, subject: Subject) -> Plan:
@@ -181,8 +183,10 @@ def _plan_lookup(request: Request, subject: Subject) -> Plan:
     return Plan(request, subject, None, "cpu", spec)
 
 
-def find(target: str) -> Subject:
+def find(target: str, at_epoch: int | None = None) -> Subject:
     """The cell that is meant. Raises HarnessError for what is none, and for a run that is not done."""
+    if at_epoch is not None and not Path(target).is_dir():
+        raise HarnessError(f"--at-epoch chooses among the cells of a run, and {target!r} is no run folder.")
     if target in PUBLISHED:
         return Subject(PUBLISHED[target].genotype, "darts")
     if looks_like(target):
@@ -193,8 +197,8 @@ def find(target: str) -> Subject:
         raise HarnessError(f"{target!r} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}.")
     if not (folder / "result.json").exists():
         raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
-    result = read_object(folder / "result.json", "genotype", "space")
-    return Subject(parse(json.dumps(result["genotype"])), result["space"], folder)
+    space = read_object(folder / "result.json", "space")["space"]
+    return Subject(parse(json.dumps(cell_of(folder, at_epoch))), space, folder)
 
 
 def _protocol(request: Request, subject: Subject) -> Protocol:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from toy_table import write_toy_table
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.evaluation.training import Cost, State, Trainer
+from harness.genotype import parse
 from harness.machine import environment
 from harness.types import TIMINGS
 from spaces.counting import count
@@ -191,6 +193,28 @@ def test_a_run_is_evaluated_under_its_own_protocol_and_data(searched):
     assert "darts-1st on s2" in forked(harness(["describe", str(folder)])).out
 
 
+def test_a_cell_that_a_run_had_on_the_way_is_evaluated(searched, tmp_path):
+    folder = tmp_path / "smoke" / "run"
+    shutil.copytree(run_folder(searched / "s2").parent, folder.parent)
+    run_folder(tmp_path).rename(folder)
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    last, (_, reduce) = parse(records[-1]["genotype"]), parse(records[-1]["genotype"]).cells
+    earlier = replace(last, cells=(("normal", reduce[1]), reduce))
+    lines = [{**records[-1], "genotype": str(cell)} for cell in (earlier, last)]
+    (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    plans = [evaluate.plan(Request(str(folder), device="cpu", at_epoch=epoch)) for epoch in (1, 2, None)]
+    assert [plan.subject.genotype for plan in plans] == [earlier, last, last]
+    assert plans[0].file != plans[1].file == plans[2].file  # one training for one cell
+    ended = forked(harness(["evaluate", str(folder), "--at-epoch", "1", "--set", "images=32", "--json"]))
+    assert json.loads(ended.out)["genotype"] == earlier.to_json(), ended.err
+    ended = forked(harness(["evaluate", str(folder), "--at-epoch", "3"]))
+    assert (ended.code, ended.err) == (2, f"harness: {folder} took 2 epochs; it had no cell after epoch 3.\n")
+    (folder / "records.jsonl").write_text("{}\n")
+    ended = forked(harness(["evaluate", str(folder), "--at-epoch", "1"]))
+    assert ended.code == 2
+    assert "records.jsonl cannot be read" in ended.err
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """A cache that holds a table."""
@@ -254,6 +278,10 @@ REFUSED = {
     "no table": (["evaluate", CELL], "there is no NAS-Bench-201 table at"),
     "a size that is none": (["evaluate", "DARTS_V2", *DIGITS, "--set", "size=big"], "size='big' is not CELLSxCHANNELS"),
     "no such setting": (["evaluate", "DARTS_V2", *DIGITS, "--set", "sizes=1x1"], "unknown setting 'sizes'; did you"),
+    "an epoch of a genotype": (
+        ["evaluate", "DARTS_V2", *DIGITS, "--at-epoch", "1"],
+        "--at-epoch chooses among the cells of a run, and 'DARTS_V2' is no run folder.",
+    ),
     "no epochs": (["evaluate", "DARTS_V2", *DIGITS, "--epochs", "0"], "epochs=0 is out of range"),
     "digits under a recipe for folders": (
         ["evaluate", "DARTS_V2", *DIGITS, "--recipe", "imagenet"],
