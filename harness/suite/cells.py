@@ -20,8 +20,8 @@ import harness
 from harness import data, toml
 from harness.data import DATASETS
 from harness.errors import HarnessError
-from harness.files import make_folder, read_object, write_json
-from harness.store import spec_hash
+from harness.files import make_folder, write_json
+from harness.store import cell_of, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
 
 SHOWN = 3
@@ -55,15 +55,20 @@ class Cell:
         """Unique within a results folder, known from the beginning: what logs are called."""
         if self.evaluation is None:
             return self.folder
-        return f"{self.folder}.{self.evaluation['name']}-{spec_hash(self.evaluation['spec'])[:8]}"
+        cell = "" if self.at_epoch is None else f"-epoch{self.at_epoch}"
+        return f"{self.folder}.{self.evaluation['name']}-{spec_hash(self.evaluation['spec'])[:8]}{cell}"
+
+    @property
+    def at_epoch(self) -> int | None:
+        """After which epoch of the search an evaluation takes its cell; None: after the last."""
+        return None if isinstance(self.asked, SearchCell) else self.asked.at_epoch
 
     def workplace(self, results: Path) -> Path:
         """The folder that is locked while the cell is at work. Raises HarnessError where the search is damaged."""
         run = results / self.folder
         if self.evaluation is None:
             return run
-        genotype = read_object(run / "result.json", "genotype")["genotype"]
-        spec = {**self.evaluation["spec"], "genotype": genotype}
+        spec = {**self.evaluation["spec"], "genotype": cell_of(run, self.at_epoch)}
         return run / f"{self.evaluation['name']}-{spec_hash(spec)[:8]}"
 
     def output(self, results: Path) -> Path:

@@ -12,6 +12,7 @@
     [[evaluate]]                # after every search of this file that matches; patterns as in a shell
     space = ["s1"]
     set = { size = "20x36" }
+    at_epoch = [25, 50]         # of the cells that it had after so many epochs, in place of the one that it found
 
 A search is what `harness run` does, an evaluation what `harness evaluate` does, and the keys are their options. Reading
 a suite needs no torch.
@@ -66,11 +67,14 @@ class EvaluationCell:
     recipe: str | None
     """None: the usual one."""
     settings: tuple[str, ...]
+    at_epoch: int | None = None
+    """None: of the one that it finds; else of the one that it had after so many epochs."""
 
     @property
     def options(self) -> tuple[str, ...]:
         """What `harness evaluate` is given after the run folder."""
-        named = {"dataset": self.dataset, "protocol": self.protocol, "recipe": self.recipe}
+        names = ("dataset", "protocol", "recipe", "at_epoch")
+        named = {name.replace("_", "-"): getattr(self, name) for name in names}
         given = (f"--{name}={value}" for name, value in named.items() if value is not None)
         return (*given, *(f"--set={item}" for item in self.settings))
 
@@ -114,6 +118,8 @@ class Evaluations:
     protocol: str | None
     recipe: str | None
     settings: Mapping[str, Any]
+    epochs: Sequence[int | None]
+    """Of the search, after which to evaluate the cell that it has then; None: when it has ended."""
 
     def follows(self, search: SearchCell) -> bool:
         names = {"method": search.method, "space": search.space, "dataset": short_name(search.dataset)}
@@ -123,8 +129,8 @@ class Evaluations:
         """The evaluations of one search."""
         looked_up = self.recipe in (None, "lookup") and search.space.startswith("nasbench201")
         own = None if search.dataset in DATASETS or looked_up else search.dataset  # a run does not know its data's path
-        for settings in _combinations(self.settings):
-            yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings)
+        for settings, at_epoch in product(_combinations(self.settings), self.epochs):
+            yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings, at_epoch)
 
 
 @dataclass(frozen=True)
@@ -213,9 +219,12 @@ def _searches(table: Mapping[str, Any]) -> Searches:
 
 
 def _evaluations(table: Mapping[str, Any]) -> Evaluations:
-    toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set"), required=())
+    toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch"), required=())
     on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
-    return Evaluations(toml.patterns(table, MATCHED), on, protocol, recipe, toml.settings(table, "set"))
+    epochs = table.get("at_epoch", [None])
+    whole = isinstance(epochs, list) and all(epoch is None or (type(epoch) is int and epoch > 0) for epoch in epochs)
+    toml.expect(whole and bool(epochs), "at_epoch", epochs, "a list of whole numbers from 1 on")
+    return Evaluations(toml.patterns(table, MATCHED), on, protocol, recipe, toml.settings(table, "set"), epochs)
 
 
 def _expect_string(table: Mapping[str, Any], key: str) -> str | None:

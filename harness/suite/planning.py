@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import protocol as protocols
 from harness import runner
+from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.evaluation.recipes import LOOKUP, recipe_for
 from harness.genotype import parse
@@ -45,6 +46,9 @@ class Planner:
 
     def evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
         """As `harness evaluate` will plan it, but for another cell of the same space."""
+        epochs = self.search(cell.search).spec["budget"]["epochs"]
+        if cell.at_epoch is not None and cell.at_epoch > epochs:
+            raise HarnessError(f"at_epoch {cell.at_epoch}: the search has {epochs} epochs; name one of them.")
         space = SPACES[cell.search.space]
         genotype = TYPICAL["nasbench201" if "cell" in space.cells else "darts"]
         looked_up = recipe_for(genotype, cell.recipe) == LOOKUP

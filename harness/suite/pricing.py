@@ -28,10 +28,10 @@ PRICE = ("seconds", "memory", "memory_kind", "steps_timed")
 
 
 def kind_of(cell: SuiteCell) -> SuiteCell:
-    """What all seeds of a cell have in common: the cell with seed 0."""
+    """What all seeds of a cell have in common, and all architectures on the way: the cell with seed 0."""
     if isinstance(cell, SearchCell):
         return replace(cell, seed=0)
-    return replace(cell, search=replace(cell.search, seed=0))
+    return replace(cell, search=replace(cell.search, seed=0), at_epoch=None)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Standing:
             **{key: getattr(asked, key) for key in ("method", "space", "dataset", "seed")},
             "protocol": self.cell.protocol,
             "settings": list(self.cell.asked.settings),
+            "at_epoch": self.cell.at_epoch,
             "state": self.state,
             "epoch": self.epoch,
             "epochs": self.epochs,

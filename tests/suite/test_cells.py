@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from processes import timed
 
+import harness
 from harness.errors import HarnessError
+from harness.evaluation import evaluate
+from harness.evaluation.evaluate import Request
 from harness.suite import cells, definition
 from harness.suite.cells import Cell, resolve
-from harness.suite.definition import SearchCell
+from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.standing import standing
+from spaces.published import PUBLISHED
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +49,24 @@ def test_mistakes_are_all_named_before_anything_is_begun():
     assert "did you mean 'zarts-mgs'?" in str(error.value)
     assert "unknown setting 'lrr'" in str(error.value)
     assert str(error.value).endswith("And 1 more.")
+
+
+def test_the_evaluation_of_a_cell_on_the_way_is_that_of_harness_evaluate(tmp_path):
+    asked = [EvaluationCell(SEARCH, None, None, None, (), epoch) for epoch in (None, 1, 2)]
+    found = resolve(asked)
+    assert len({cell.name for cell in found}) == 3
+    run = tmp_path / found[0].folder
+    run.mkdir(parents=True)
+    genotypes = [PUBLISHED[name].genotype for name in ("DARTS_V1", "DARTS_V2")]
+    (run / "result.json").write_text(json.dumps({"genotype": genotypes[1].to_json(), "space": "s1"}))
+    (run / "records.jsonl").write_text("".join(json.dumps({"genotype": str(g)}) + "\n" for g in genotypes))
+    (run / "spec.json").write_text(json.dumps({"spec": {"dataset": "digits", "dataset_files": None}}))
+    shutil.copy(Path(harness.__file__).parent / "protocols" / "smoke.toml", run.parent / "protocol.toml")
+    files = [evaluate.plan(Request(str(run), at_epoch=cell.asked.at_epoch, device="cpu")).file for cell in found]
+    assert [cell.output(tmp_path) for cell in found] == files
+    assert files[0] == files[2] != files[1]
+    with pytest.raises(HarnessError, match=r"at_epoch 9: the search has 2 epochs; name one of them\."):
+        resolve([EvaluationCell(SEARCH, None, None, None, (), 9)])
 
 
 def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(monkeypatch, tmp_path):

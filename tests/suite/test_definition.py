@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from harness.errors import HarnessError
@@ -69,6 +71,14 @@ def test_evaluations_follow_the_searches_that_match(suite):
     assert last[-1] == ("cifar100", "paper", "cifar", ())
 
 
+def test_the_cells_on_the_way_are_one_more_axis(suite):
+    text = SUITE.replace('space = ["s2"]\non = ', 'space = ["s2"]\nat_epoch = [2, 4]\non = ')
+    cells = [cell for cell in definition.cells(suite(text)) if cell.protocol == "paper"]
+    assert [cell.at_epoch for cell in cells[:2]] == [2, 4]
+    assert cells[1].options == ("--dataset=cifar100", "--protocol=paper", "--recipe=cifar", "--at-epoch=4")
+    assert definition.from_json(asdict(cells[1])) == cells[1]
+
+
 def test_options_are_those_of_the_commands(suite):
     cells = definition.cells(suite(SUITE))
     assert cells[0].options == (
@@ -124,6 +134,8 @@ WRONG = {
     SUITE.replace('space = ["s1"]', 'space = "s1"'): "space = 's1' must be a list of names",
     SUITE.replace("set = { lr = [0.1, 0.2], nesterov = true }", "set = 3"): "set = 3 must be a table of settings",
     SUITE.replace('on = "cifar100"', "on = 3"): "on = 3 must be a string",
+    SUITE.replace("[[evaluate]]", "[[evaluate]]\nat_epoch = [0]"): "at_epoch = [0] must be a list of whole numbers",
+    SUITE.replace("[[evaluate]]", "[[evaluate]]\nat_epoch = []"): "at_epoch = [] must be a list of whole numbers",
     SUITE.replace("[[evaluate]]", "[[evaluate]]\nseed = [1]"): "unknown key 'seed'",
     "summary = ": "is not valid TOML",
 }
