@@ -27,9 +27,11 @@ def run_command(folder: Path, spec: Mapping[str, Any]) -> str:
     return shlex.join([*words, "--results", str(folder.parent.parent)])
 
 
-def evaluate_command(folder: Path, evaluation: Mapping[str, Any]) -> str:
-    """The evaluation of the cell that this run found."""
+def evaluate_command(folder: Path, evaluation: Mapping[str, Any], at_epoch: int | None = None) -> str:
+    """The evaluation of the cell that this run found, or had after so many epochs."""
     words = ["harness", "evaluate", str(folder)]
+    if at_epoch is not None:
+        words += ["--at-epoch", str(at_epoch)]
     if evaluation["kind"] == "training":
         words += ["--dataset", evaluation["dataset"], "--protocol", evaluation["protocol"]]
         words += [word for key in ("recipe", "seed") if evaluation[key] for word in (f"--{key}", str(evaluation[key]))]

@@ -56,19 +56,12 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     A benchmark is a space, a data set and how the cell was judged: trained at a size, or looked up, where the error is
     100 less the test accuracy. Of several trainings of one cell the smallest seed's counts.
     """
-    finished = records.finished
-    found = records.evaluations
+    finished, found = records.finished, records.evaluations
     columns = ["method", "benchmark", "seed", "run", "error", "seconds", "device"]
     if finished.empty or found.empty:
         return pd.DataFrame(columns=columns)
     runs = finished.assign(method=labelled(finished)).set_index("run")
-    looked_up = found.kind == "lookup"
-    found = found.assign(
-        error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
-        how=np.where(looked_up, "look-up", found["size"].astype(str)),
-    )
-    found = found[found.run.isin(runs.index) & found.error.notna()].sort_values("seed")
-    found = found.drop_duplicates(["run", "dataset", "how"])
+    found = _judged(found[found.run.isin(runs.index)], epoch)
     of = runs.loc[found.run]
     searched = [
         "" if short(a) == short(b) else f" (searched on {a})" for a, b in zip(of.dataset, found.dataset, strict=True)
@@ -88,6 +81,29 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
             "device": of.device.to_numpy(),
         }
     )[columns].sort_values(["benchmark", "method", "seed"], ignore_index=True)
+
+
+def cells_on_the_way(records: Records, epoch: str = "last") -> pd.DataFrame:
+    """One row per cell that a run had at any time and that was evaluated on the data of the search: run, genotype (its
+    notation), how it was judged, as in `scores`, and accuracy (test, percent)."""
+    found = pd.concat([frame for frame in (records.evaluations, records.earlier) if len(frame)] or [records.earlier])
+    columns = ["run", "genotype", "how", "accuracy"]
+    if found.empty:
+        return pd.DataFrame(columns=columns)
+    searched_on = records.runs.set_index("run").dataset.loc[found.run].map(short).to_numpy()
+    found = _judged(found[found.dataset.map(short).to_numpy() == searched_on], epoch)
+    return found.assign(genotype=found.notation, accuracy=100 - found.error)[columns]
+
+
+def _judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
+    """Evaluations with their error (percent) and `how` the cell was judged; of several trainings that of the smallest
+    seed."""
+    looked_up = found.kind == "lookup"
+    found = found.assign(
+        error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
+        how=np.where(looked_up, "look-up", found["size"].astype(str)),
+    )
+    return found[found.error.notna()].sort_values("seed").drop_duplicates(["run", "notation", "dataset", "how"])
 
 
 def short(dataset: str) -> str:

@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.errors import HarnessError
 from harness.nasbench201 import MEAN, open_table
 from reports import analyses, statistics
-from reports.comparison import labelled, means, scores
+from reports.comparison import cells_on_the_way, labelled, means, scores
 from reports.parameters import parameters
 from reports.records import CPU, Records
 
@@ -43,6 +43,8 @@ CHANNELS, CELLS = 36, 20
 """Of the networks whose parameters are drawn (paper, section 5)."""
 CLASSES = {"cifar100": 100}
 MOST_METHODS = 12
+FEW = 16
+"""Points of a line up to which each is marked."""
 GREY = "#777777"
 
 
@@ -72,7 +74,7 @@ def draw(records: Records, epoch: str = "last") -> list[Plot]:
         of_epochs = _labelled_epochs(records)
         scored = scores(records, epoch)
         drawn = [
-            *convergence(of_epochs, scored),
+            *convergence(of_epochs, cells_on_the_way(records, epoch)),
             ess(of_epochs),
             nasbench201(of_epochs),
             ablation(records, scored, epoch),
@@ -102,7 +104,7 @@ def _lines(ax: Axes, frame: pd.DataFrame, y: str, title: str, unit: str, order: 
     for (label, colour), dashes in zip(_colours(order).items(), _dashes(order), strict=True):
         if label in band.index:
             line = band.loc[label].astype(float)
-            ax.plot(line.index, line["mean"], color=colour, linestyle=dashes, marker="o" if len(line) == 1 else "")
+            ax.plot(line.index, line["mean"], color=colour, linestyle=dashes, marker="o" if len(line) <= FEW else "")
             ax.fill_between(line.index, line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
     ax.set(title=title, xlabel="epoch", ylabel=unit)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -130,17 +132,23 @@ def _legend(ax: Axes, order: Sequence[str], lines: bool = True) -> None:
     ax.legend(loc="center", frameon=False)
 
 
-def convergence(epochs: pd.DataFrame, scored: pd.DataFrame) -> list[Plot]:
+def convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame) -> list[Plot]:
     """Paper, Fig. 2, and supplement, Fig. 3: accuracy, size, and operations without parameters over the epochs."""
     return [
-        _convergence(group, scored, str(space), str(dataset))
+        _convergence(group, evaluated, str(space), str(dataset))
         for (space, dataset), group in epochs.groupby(["space", "dataset"])
     ]
 
 
-def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset: str) -> Plot:
+def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, dataset: str) -> Plot:
     kind = "cell" if space.startswith("nasbench201") else "normal"
     panels = []
+    evaluated = evaluated[evaluated.run.isin(epochs.run)]
+    if len(evaluated):  # of several sizes of network the one that most cells were trained in
+        how = evaluated.how.mode()[0]
+        trained = evaluated[evaluated.how == how].rename(columns={"accuracy": "trained"})
+        epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
+        panels.append(("trained", f"Trained cell ({how}), test", "accuracy (%)"))
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
         panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
@@ -157,42 +165,19 @@ def _convergence(epochs: pd.DataFrame, scored: pd.DataFrame, space: str, dataset
     panels = [panel for panel in panels if panel[0] in epochs and epochs[panel[0]].notna().any()]
     order = sorted(epochs.label.unique())[:MOST_METHODS]
     epochs = epochs[epochs.label.isin(order)]
-    ends = epochs.groupby("run").epoch.max().rename("end")
-    reached = scored[scored.run.isin(ends.index) & ~scored.benchmark.str.contains("(searched on", regex=False)]
-    if len(reached):  # of several sizes of network the one that most runs have
-        reached = reached[reached.benchmark == reached.benchmark.mode()[0]]
-    reached = reached.merge(ends, left_on="run", right_index=True)
-    places = len(panels) + 1 + (len(reached) > 0)
+    places = len(panels) + 1
     figure, axes = _figure(math.ceil(places / 3), min(3, places))
     for ax, (column, title, unit) in zip(axes, panels, strict=False):
         _lines(ax, epochs, column, title, unit, order)
         if unit == "operations":
             ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if len(reached):
-        ax = axes[len(panels)]
-        reached = reached.assign(accuracy=100 - reached.error)
-        sns.stripplot(
-            reached,
-            x="end",
-            y="accuracy",
-            hue="method",
-            hue_order=order,
-            palette=_colours(order),
-            dodge=True,
-            jitter=False,
-            size=4,
-            legend=False,
-            ax=ax,
-        )
-        how = reached.benchmark.iloc[0].rpartition(", ")[2]
-        ax.set(title=f"Trained cell ({how}), test", xlabel="epochs of the search", ylabel="accuracy (%)")
     _legend(axes[places - 1], order)
     for ax in axes[places:]:
         ax.set_axis_off()
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
-        "to the most. The supernet's accuracy is not the cell's; the trained cell's stands where it was evaluated. "
-        "Parameterless: pooling and skip connections among the chosen operations."
+        "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "
+        "was evaluated. Parameterless: pooling and skip connections among the chosen operations."
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
 

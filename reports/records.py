@@ -3,7 +3,8 @@
     records = read(Path("results"), warn=print).select("paper")
     records.runs           one row per run, unfinished ones included
     records.epochs         one row per run and epoch: records.jsonl, nested keys joined by dots ("cost.seconds")
-    records.evaluations    one row per evaluation; a look-up has one per data set
+    records.evaluations    one row per evaluation of a cell that a run found; a look-up has one per data set
+    records.earlier        the same of cells that a run had on the way
 
 Only JSON is read. A file that is damaged is named and skipped.
 """
@@ -50,6 +51,7 @@ EPOCH_COLUMNS = ("run", "epoch")
 EVALUATION_COLUMNS = (
     "run",
     "file",
+    "notation",
     "kind",
     "protocol",
     "version",
@@ -78,6 +80,7 @@ class Records:
     runs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RUN_COLUMNS))
     epochs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EPOCH_COLUMNS))
     evaluations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVALUATION_COLUMNS))
+    earlier: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVALUATION_COLUMNS))
     notes: tuple[str, ...] = ()
 
     @property
@@ -107,16 +110,19 @@ class Records:
         chosen = known[0] if protocol is None and known else protocol
         runs = self.runs[self.runs.protocol == chosen]
         _one_version(runs, f"protocol {chosen!r}", "runs")
-        found = self.evaluations[self.evaluations.run.isin(runs.run)]
-        kept = found[(found.protocol == chosen) | (found.kind == "lookup")]
-        for name, group in kept.groupby("protocol"):
-            _one_version(group, f"protocol {name!r}", "evaluations")
-        notes = list(self.notes)
-        if others := sorted(set(found.protocol) - set(kept.protocol)):
-            notes.append(f"{len(found) - len(kept)} evaluations under other protocols ({', '.join(others)}) left out")
+        notes, kept = list(self.notes), []
+        for frame in (self.evaluations, self.earlier):
+            found = frame[frame.run.isin(runs.run)]
+            kept.append(found[(found.protocol == chosen) | (found.kind == "lookup")])
+            for name, group in kept[-1].groupby("protocol"):
+                _one_version(group, f"protocol {name!r}", "evaluations")
+            if others := sorted(set(found.protocol) - set(kept[-1].protocol)):
+                left = len(found) - len(kept[-1])
+                notes.append(f"{left} evaluations under other protocols ({', '.join(others)}) left out")
         if len(unfinished := runs[~runs.finished.astype(bool)]):
             notes.append(f"{len(unfinished)} unfinished, left out of tables: {_names(list(unfinished.run))}")
-        return Records(runs, self.epochs[self.epochs.run.isin(runs.run)], kept, tuple(notes))
+        evaluations, earlier = kept
+        return Records(runs, self.epochs[self.epochs.run.isin(runs.run)], evaluations, earlier, tuple(notes))
 
     def where(self, settings: Mapping[str, str]) -> Records:
         """The runs whose settings have these values, written as `harness run --set` takes them."""
@@ -124,12 +130,10 @@ class Records:
             return self
         shown = self.runs.settings.map(lambda of: all(_same(of.get(name), value) for name, value in settings.items()))
         runs = self.runs[shown]
-        return Records(
-            runs,
-            self.epochs[self.epochs.run.isin(runs.run)],
-            self.evaluations[self.evaluations.run.isin(runs.run)],
-            self.notes,
+        epochs, evaluations, earlier = (
+            frame[frame.run.isin(runs.run)] for frame in (self.epochs, self.evaluations, self.earlier)
         )
+        return Records(runs, epochs, evaluations, earlier, self.notes)
 
 
 def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> Records:
@@ -165,10 +169,15 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
                 evaluations += _evaluations(file, run["run"])
             except DAMAGES as error:
                 skip(file, error, "this evaluation")
+    frame = pd.DataFrame(evaluations, columns=EVALUATION_COLUMNS)
+    found = frame.run.map({run["run"]: run.get("notation") for run in runs})
+    frame = frame.assign(notation=frame.notation.fillna(found))
+    of_found = (frame.notation == found) | found.isna()
     return Records(
         pd.DataFrame(runs, columns=RUN_COLUMNS),
         pd.DataFrame(epochs) if epochs else pd.DataFrame(columns=EPOCH_COLUMNS),
-        pd.DataFrame(evaluations, columns=EVALUATION_COLUMNS),
+        frame[of_found],
+        frame[~of_found],
         tuple(notes),
     )
 
@@ -234,6 +243,7 @@ def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]
     row = {
         "run": run,
         "file": file.name,
+        "notation": found.get("notation"),
         "kind": found["kind"],
         "protocol": found["protocol"]["name"],
         "version": found["protocol"]["version"],

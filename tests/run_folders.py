@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,13 @@ def write_training(
     protocol: str = "paper",
     version: int = 1,
     seed: int = 0,
+    cell: str | None = None,
 ) -> None:
-    """The evaluation of a cell by training; the best epoch's error is 0.1 below the last's."""
+    """The evaluation of a cell by training, by default of the one that the run found; the best epoch's error is 0.1
+    below the last's."""
     found = {
         "kind": "training",
+        "notation": notation() if cell is None else cell,
         "protocol": {"name": protocol, "version": version},
         "dataset": dataset,
         "size": size,
@@ -117,7 +121,8 @@ def write_training(
         "cost": {"seconds": 3600.0, "device": "cpu (x86_64)", "peak_memory": 10**9},
         "how": {},
     }
-    (folder / f"evaluation-{protocol}-{dataset}-{size}-{seed}.json").write_text(json.dumps(found))
+    of = "found" if cell is None else zlib.crc32(cell.encode())
+    (folder / f"evaluation-{protocol}-{dataset}-{size}-{seed}-{of}.json").write_text(json.dumps(found))
 
 
 def write_lookup(folder: Path, accuracies: dict[str, dict[str, float]]) -> None:

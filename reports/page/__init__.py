@@ -132,11 +132,14 @@ def _runs(records: Records, epoch: str) -> list[dict[str, Any]]:
     """A row and the packed details of every run."""
     labels = labelled(records.runs) if len(records.runs) else []
     by_run = dict(list(records.epochs.groupby("run"))) if len(records.epochs) else {}
-    evaluations = dict(list(records.evaluations.groupby("run"))) if len(records.evaluations) else {}
+    evaluations, earlier = (
+        dict(list(frame.groupby("run"))) if len(frame) else {} for frame in (records.evaluations, records.earlier)
+    )
     rows = []
     for run, label in zip(records.runs.to_dict("records"), labels, strict=True):
-        found = evaluations.get(run["run"])
-        of = [] if found is None else found.to_dict("records")
+        of, on_the_way = (
+            frames[run["run"]].to_dict("records") if run["run"] in frames else [] for frames in (evaluations, earlier)
+        )
         error = next((e[f"test_error_{epoch}"] for e in of if e["kind"] == "training"), math.nan)
         finished = bool(run["finished"])
         rows.append(
@@ -148,13 +151,18 @@ def _runs(records: Records, epoch: str) -> list[dict[str, Any]]:
                 "error": "" if pd.isna(error) else f"{error:.2f}",
                 "days": f"{run['seconds'] / 86400:.2g}" if finished else "",
                 "device": run["device"],
-                "packed": _pack(_run_detail(run, by_run.get(run["run"]), of)),
+                "packed": _pack(_run_detail(run, by_run.get(run["run"]), of, on_the_way)),
             }
         )
     return rows
 
 
-def _run_detail(run: Mapping[str, Any], epochs: pd.DataFrame | None, of: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _run_detail(
+    run: Mapping[str, Any],
+    epochs: pd.DataFrame | None,
+    of: Sequence[Mapping[str, Any]],
+    on_the_way: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     folder, finished = Path(run["folder"]), bool(run["finished"])
     facts = {
         "run folder": run["folder"],
@@ -171,13 +179,18 @@ def _run_detail(run: Mapping[str, Any], epochs: pd.DataFrame | None, of: Sequenc
     for evaluation in of:
         before = f"{facts[evaluation['file']]}; " if evaluation["file"] in facts else ""
         facts[evaluation["file"]] = before + _evaluated(evaluation)
+    commands = [run_command(folder, run["spec"]), *(evaluate_command(folder, evaluation) for evaluation in of)]
+    for evaluation in on_the_way:
+        if epochs is not None and (had := epochs.epoch[epochs.genotype == evaluation["notation"]]).size:
+            facts[evaluation["file"]] = f"the cell after epoch {had.iloc[0] + 1}: {_evaluated(evaluation)}"
+            commands.append(evaluate_command(folder, evaluation, at_epoch=int(had.iloc[0]) + 1))
     return {
         "title": run["run"],
         "facts": facts,
         "settings": {part: values for part, values in run["spec"]["settings"].items() if values},
         "drawing": run["notation"] if finished and (folder / "cell.svg").exists() else None,
         "curves": _curves(epochs),
-        "commands": list(dict.fromkeys([run_command(folder, run["spec"]), *(evaluate_command(folder, e) for e in of)])),
+        "commands": list(dict.fromkeys(commands)),
     }
 
 

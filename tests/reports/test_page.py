@@ -45,6 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 run = write_run(folder / "results", method, "s1", dataset, seed, epochs=3)
                 write_training(run, 2.6 + 0.1 * number + 0.01 * seed, dataset=dataset, size=size)
                 (run / "cell.svg").write_text(DRAWING)
+    write_training(next((folder / "results").glob("*/zarts-mgs-s1-cifar10-s0-*")), 3.0, cell=notation(2))
     write_run(folder / "results", "zarts-gld", "s1", finished=False, epochs=1)
     made = files("all", "html", read(folder / "results").select())
     assert list(made) == ["index.html"]
@@ -65,7 +66,10 @@ def test_the_page_has_every_table_every_figure_and_every_run(page: Path) -> None
     first = next(run for run in runs if str(run["title"]).startswith("zarts-mgs-s1-cifar10-s0"))
     assert [chart["title"] for chart in first["curves"]][:2] == ["Loss", "Accuracy of the supernet"]  # type: ignore[attr-defined]
     assert first["settings"] == {"rule": {"samples": 4, "sigma": 0.2, "finetune_steps": 10}}
-    assert first["commands"][1].startswith("harness evaluate ")  # type: ignore[index]
+    found, earlier = first["commands"][1:]  # type: ignore[index]
+    assert found.startswith("harness evaluate ")
+    assert " --at-epoch 3 --dataset cifar10" in earlier
+    assert any(str(fact).startswith("the cell after epoch 3: ") for fact in first["facts"].values())  # type: ignore[attr-defined]
     assert text.count('class="drawing"') == 1  # one cell, found 60 times
 
 

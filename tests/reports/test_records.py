@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from run_folders import write_lookup, write_run, write_training
+from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.errors import HarnessError
 from reports.records import Records, compute, read
@@ -40,6 +40,18 @@ def test_a_look_up_is_one_row_per_data_set(tmp_path: Path) -> None:
     )
     found = read(tmp_path).select().evaluations
     assert dict(zip(found.dataset, found.test_accuracy, strict=True)) == {"cifar10": 93.0, "cifar100": 71.0}
+
+
+def test_evaluations_of_cells_on_the_way_stand_apart(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    write_training(folder, 3.0)
+    write_training(folder, 4.0, cell=notation(0))
+    write_training(folder, 5.0, cell=notation(0), protocol="smoke")
+    found = read(tmp_path).select("paper")
+    assert list(found.evaluations.test_error_last) == [3.0]
+    assert list(found.earlier.test_error_last) == [4.0]
+    assert found.notes == ("1 evaluations under other protocols (smoke) left out",)
+    assert found.where({"samples": "9"}).earlier.empty
 
 
 def test_runs_that_differ_in_the_seed_alone_share_a_configuration(tmp_path: Path) -> None:
