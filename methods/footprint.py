@@ -44,7 +44,7 @@ class _Held:
     """A saved tensor; it is counted as long as it exists."""
 
     def __init__(self, tensor: Tensor, counter: SavedActivations) -> None:
-        self.tensor, self.counter = tensor, counter
+        self.tensor, self.counter = tensor.detach(), counter  # an output would hold the graph that holds it
         counter.add(tensor.untyped_storage(), 1)
 
     def __del__(self) -> None:

@@ -34,6 +34,8 @@ def test_what_a_backward_pass_needs_is_counted_once_per_storage_and_only_while_i
         y = x * w
         assert saved.peak == 400
         del y
+        y = x.exp()  # keeps its own result, and dies without a backward pass
+        del y
         assert saved.alive == 0
     torch.sin(x)
     assert saved.peak == 400
