@@ -309,7 +309,7 @@ class Elsewhere:
     """An owner on another machine, which refreshes its claim, or has died."""
 
     def __init__(self, folder, monkeypatch):
-        monkeypatch.setattr(store, "LEASE", 0.6)
+        monkeypatch.setattr(store, "LEASE", 2.0)
         self.mark = folder / "owner"
         with locked(folder, wait=False):
             written = self.mark.read_text()
