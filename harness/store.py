@@ -123,21 +123,21 @@ def _copy(results: Path, protocol: Protocol) -> Path:
     return results / protocol.name / "protocol.toml"
 
 
-def cell_of(run: Path, after: int | None = None) -> dict[str, Any]:
+def cell_of(run: Path, after: int | None = None) -> Any:
     """The genotype, as JSON, that a finished run has found, or the one that it had after so many epochs.
 
     Raises HarnessError where the run is not done or was shorter, or a file is damaged.
     """
     found = read_object(run / "result.json", "genotype")["genotype"]
     if after is None:
-        return dict(found)
+        return found
     path = run / "records.jsonl"
     try:
         lines = path.read_text("utf-8").splitlines()
         if after > len(lines):
             raise HarnessError(f"{run} took {len(lines)} epochs; it had no cell after epoch {after}.")
         return parse(json.loads(lines[after - 1])["genotype"]).to_json()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HarnessError(f"{path} cannot be read: {error!r}; it is damaged or no record of a search.") from None
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 from processes import TINY, Child, contents, forked, harness, run_arguments, run_folder
 from toy_table import write_toy_table
 
+from harness.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.evaluation.training import Cost, State, Trainer
@@ -209,10 +210,13 @@ def test_a_cell_that_a_run_had_on_the_way_is_evaluated(searched, tmp_path):
     assert json.loads(ended.out)["genotype"] == earlier.to_json(), ended.err
     ended = forked(harness(["evaluate", str(folder), "--at-epoch", "3"]))
     assert (ended.code, ended.err) == (2, f"harness: {folder} took 2 epochs; it had no cell after epoch 3.\n")
-    (folder / "records.jsonl").write_text("{}\n")
-    ended = forked(harness(["evaluate", str(folder), "--at-epoch", "1"]))
-    assert ended.code == 2
-    assert "records.jsonl cannot be read" in ended.err
+    for damaged in ("{}", "[]", '{"genotype": 3}', '{"genotype'):
+        (folder / "records.jsonl").write_text(f"{damaged}\n")
+        with pytest.raises(HarnessError, match=r"records\.jsonl cannot be read"):
+            evaluate.find(str(folder), at_epoch=1)
+    (folder / "result.json").write_text('{"genotype": null, "space": "s2"}')
+    with pytest.raises(HarnessError, match="'null' is not a genotype"):
+        evaluate.find(str(folder))
 
 
 @pytest.fixture(scope="module")
