@@ -26,6 +26,11 @@ def own_cache_and_mode(tmp_path, monkeypatch):
     torch.use_deterministic_algorithms(before)
 
 
+def test_cells_on_the_way_are_measured_once():
+    of = [EvaluationCell(SearchCell("m", "s", "d", seed, "p", ()), None, None, None, (), seed) for seed in (1, 2)]
+    assert kind_of(of[0]) == kind_of(of[1]) != kind_of(of[0].search)
+
+
 def search(seed, method="m"):
     return Cell(SearchCell(method, "s", "d", seed, "p", ()), f"p/{method}-s-d-s{seed}")
 
