@@ -125,7 +125,13 @@ def write_training(
     (folder / f"evaluation-{protocol}-{dataset}-{size}-{seed}-{of}.json").write_text(json.dumps(found))
 
 
-def write_lookup(folder: Path, accuracies: dict[str, dict[str, float]]) -> None:
-    """`accuracies` by data set: {"valid": percent, "test": percent}."""
-    found = {"kind": "lookup", "protocol": {"name": "table", "version": 1}, "seed": 0, "accuracies": accuracies}
+def write_lookup(folder: Path, accuracies: dict[str, dict[str, float]], cell: str | None = None) -> None:
+    """`accuracies` by data set: {"valid": percent, "test": percent}; `cell`: where it is not the one found."""
+    found = {
+        "notation": cell,
+        "kind": "lookup",
+        "protocol": {"name": "table", "version": 1},
+        "seed": 0,
+        "accuracies": accuracies,
+    }
     (folder / "evaluation-lookup.json").write_text(json.dumps(found))

@@ -176,14 +176,12 @@ def _run_detail(
             "parameters, MACs": f"{int(run['parameters']):,}, {int(run['macs']):,}",
             "cost": f"{run['seconds']:,.0f} s of search; {memory}",
         }
-    for evaluation in of:
-        before = f"{facts[evaluation['file']]}; " if evaluation["file"] in facts else ""
-        facts[evaluation["file"]] = before + _evaluated(evaluation)
-    commands = [run_command(folder, run["spec"]), *(evaluate_command(folder, evaluation) for evaluation in of)]
-    for evaluation in on_the_way:
-        if epochs is not None and (had := epochs.epoch[epochs.genotype == evaluation["notation"]]).size:
-            facts[evaluation["file"]] = f"the cell after epoch {had.iloc[0] + 1}: {_evaluated(evaluation)}"
-            commands.append(evaluate_command(folder, evaluation, at_epoch=int(had.iloc[0]) + 1))
+    commands = [run_command(folder, run["spec"])]
+    for evaluation, at_epoch in [*((e, None) for e in of), *((e, _had_after(epochs, e)) for e in on_the_way)]:
+        file, cell = evaluation["file"], "" if at_epoch is None else f"the cell after epoch {at_epoch}: "
+        before = f"{facts[file]}; " if file in facts else ""
+        facts[file] = before + cell + _evaluated(evaluation)
+        commands.append(evaluate_command(folder, evaluation, at_epoch))
     return {
         "title": run["run"],
         "facts": facts,
@@ -192,6 +190,12 @@ def _run_detail(
         "curves": _curves(epochs),
         "commands": list(dict.fromkeys(commands)),
     }
+
+
+def _had_after(epochs: pd.DataFrame | None, evaluation: Mapping[str, Any]) -> int | None:
+    """The number of epochs after which the run first had the cell that was evaluated; None where no record has it."""
+    had = () if epochs is None else epochs.epoch[epochs.genotype == evaluation["notation"]]
+    return int(min(had)) + 1 if len(had) else None
 
 
 def _evaluated(found: Mapping[str, Any]) -> str:

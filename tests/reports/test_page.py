@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from run_folders import notation, write_run, write_training
+from run_folders import notation, write_lookup, write_run, write_training
 
 from harness import protocol as protocols
 from harness import runner
@@ -71,6 +71,17 @@ def test_the_page_has_every_table_every_figure_and_every_run(page: Path) -> None
     assert " --at-epoch 3 --dataset cifar10" in earlier
     assert any(str(fact).startswith("the cell after epoch 3: ") for fact in first["facts"].values())  # type: ignore[attr-defined]
     assert text.count('class="drawing"') == 1  # one cell, found 60 times
+
+
+def test_a_look_up_of_a_cell_on_the_way_is_shown_whole(tmp_path: Path) -> None:
+    accuracies = {"cifar10": {"valid": 90.0, "test": 93.0}, "cifar100": {"valid": 70.0, "test": 71.0}}
+    write_lookup(write_run(tmp_path), accuracies, cell=notation(0))
+    text = files("all", "html", read(tmp_path).select())["index.html"].decode()
+    (run,) = (unpack(found) for found in re.findall(r'id="run-\d+">([^<]+)<', text))
+    assert run["facts"]["evaluation-lookup.json"] == "; ".join(  # type: ignore[index]
+        f"the cell after epoch 1: {name} looked up: valid {of['valid']:.2f} %, test {of['test']:.2f} %"
+        for name, of in accuracies.items()
+    )
 
 
 def test_the_page_asks_for_nothing_from_outside(page: Path) -> None:
