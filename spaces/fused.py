@@ -40,6 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from spaces.batch_norm import few_channels, normalised
 from spaces.operations import FactorizedReduce, Rectified, apply
 from spaces.space import Edge
 from spaces.supernet import POOLS, Build, named_tensors
@@ -332,6 +333,8 @@ def _convolve(
 def _normalise(layer: nn.BatchNorm2d, x: Tensor, supply: Iterator[Tensor], weight: Tensor | None) -> Tensor:
     momentum = 0.0 if layer.momentum is None else layer.momentum
     mean, variance = next(supply), next(supply)
+    if layer.training and few_channels(x):
+        return normalised(x, weight, None, mean, variance, momentum, layer.eps)
     # What F.batch_norm ends in, without the workspace that it asks for on the way.
     return torch.native_batch_norm(x, weight, None, mean, variance, layer.training, momentum, layer.eps)[0]
 

@@ -13,9 +13,11 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor, nn
 
+from spaces.batch_norm import BatchNorm2d
+
 
 def norm(channels: int, affine: bool) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, affine=affine)
+    return BatchNorm2d(channels, affine=affine)
 
 
 class Rectified(nn.Sequential):

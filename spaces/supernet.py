@@ -209,7 +209,7 @@ class NasBench201Supernet(Supernet):
             for width in widths
         )
         self.reductions = nn.ModuleList(ResidualBlock(c_in, c_out) for c_in, c_out in pairwise(widths))
-        self.norm = nn.BatchNorm2d(widths[-1])
+        self.norm = norm(widths[-1], affine=True)
         self.classifier = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
