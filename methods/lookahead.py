@@ -54,7 +54,7 @@ class Bench:
         """The cross-entropy of a batch at alpha, train mode."""
         images, labels = batch
         self.cost.spend(forwards=1, backwards=0, images=len(labels))
-        return F.cross_entropy(model.module(images, self.gates(alpha, name), self.draw(name)), labels)
+        return F.cross_entropy(model(images, self.gates(alpha, name), self.draw(name)), labels)
 
     def alpha_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """d loss / d alpha (d,)."""

@@ -62,7 +62,7 @@ def in_parallel(
 
 
 def _copy(model: FlatModel) -> FlatModel:
-    return FlatModel(copy.deepcopy(model.module), model.weights.device)
+    return FlatModel(copy.deepcopy(model.module), model.weights.device, model.arithmetic)
 
 
 def kept_for_backward(forward: Callable[[], Tensor]) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 
 from harness.errors import HarnessError
 from harness.settings import setting
+from methods.arithmetic import Arithmetic
 from methods.catalogue import Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
 from methods.progressive import Progressive
@@ -111,6 +112,7 @@ class Parts(Resolved):
     schedule: Alternating
     training: Training
     data: Data
+    arithmetic: Arithmetic
     macro: Any
     """The size of the space's supernet."""
 
@@ -132,6 +134,7 @@ def compose(
         "schedule": SCHEDULES[composition.schedule],
         "training": Training(),
         "data": Data(),
+        "arithmetic": Arithmetic(),
         "macro": space.macro(),
     }
     resolved = Parts(**layered(parts, composition, space, layers, user))

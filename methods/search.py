@@ -90,7 +90,7 @@ class Search:
             macro = self.parts.macro
             macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
             module = self.reduced.supernet(macro, self.classes, self.parts.edge.outgoing)
-        return FlatModel(module.to(memory_format=torch.channels_last), self.device)
+        return FlatModel(module.to(memory_format=torch.channels_last), self.device, self.parts.arithmetic)
 
     def start(self) -> State:
         """The state before the first step."""
@@ -139,7 +139,7 @@ class Search:
         self._adjust(state)
         schedule, batch = self.parts.schedule, self.train_batches.at(self._weight_step(state))
         moves_alpha = self.moves_alpha(state.epoch, state.step)
-        with self._memory_measured(state):
+        with self._memory_measured(state), self.parts.arithmetic.factors():
             if moves_alpha and schedule.order == "alpha-first":
                 self._move_alpha(state, batch)
             self._train(state, batch)
@@ -251,7 +251,7 @@ class Search:
         step = self._weight_step(state)
         self.model.module.train()
         gates = self._gates(state.alpha, self._clock(state), "train", step)
-        logits = self.model.module(images, gates, self._noise("train", step))
+        logits = self.model(images, gates, self._noise("train", step))
         loss = F.cross_entropy(logits, labels)
         self.model.differentiate(loss)
         lr = self._lr(state)
@@ -323,7 +323,7 @@ class Search:
             images, labels = self.valid.batch(chosen, None)
             name = f"validation-{number}"
             gates = self._gates(state.alpha, self._clock(state), name, state.epoch)
-            logits = self.model.module(images, gates, self._noise(name, state.epoch))
+            logits = self.model(images, gates, self._noise(name, state.epoch))
             loss = F.cross_entropy(logits, labels, reduction="sum")
             sums += torch.stack([loss.double(), (logits.argmax(dim=1) == labels).sum().double()])
         loss_sum, correct = (sums / len(self.valid)).tolist()

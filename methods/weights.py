@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from harness.settings import setting
+from methods.arithmetic import Arithmetic
 from spaces.supernet import Supernet
 
+EXACT = Arithmetic()
 Tensors = list[nn.Parameter] | list[Tensor]
 
 
@@ -25,8 +27,14 @@ class FlatModel:
 
     Convolution kernels are stored channels last, or else as torch has them by default."""
 
-    def __init__(self, module: nn.Module, device: torch.device | str, channels_last: bool = True) -> None:
-        self.module, self._channels_last = module.to(device), channels_last
+    def __init__(
+        self,
+        module: nn.Module,
+        device: torch.device | str,
+        arithmetic: Arithmetic = EXACT,
+        channels_last: bool = True,
+    ) -> None:
+        self.module, self.arithmetic, self._channels_last = module.to(device), arithmetic, channels_last
         for child in self.module.modules():
             if isinstance(child, nn.BatchNorm2d):
                 child.num_batches_tracked = None  # only a cumulative average would read it
@@ -39,6 +47,10 @@ class FlatModel:
         for parameter, view in zip(self.parameters, self._gradients, strict=True):
             parameter.grad = view
         self.bind(self._flatten(self.parameters), self._flatten(self._buffers))
+
+    def __call__(self, images: Tensor, *others: Any) -> Any:
+        """What the network returns, in the images' own type."""
+        return self.arithmetic.forward(self.module, images, *others)
 
     def bind(self, weights: Tensor, statistics: Tensor) -> None:
         """From now on the module's parameters and statistics are these vectors."""

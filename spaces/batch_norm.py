@@ -26,8 +26,10 @@ class BatchNorm2d(nn.BatchNorm2d):
     """As torch's, but for the order of summation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.num_batches_tracked is not None or not few_channels(x):
+        if not self.training or self.momentum is None or not few_channels(x):
             return super().forward(x)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
         return normalised(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
 
 

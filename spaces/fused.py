@@ -117,7 +117,7 @@ class SumOfOperations(nn.Module):
         if self.shared:
             weights = gates[self.shared_rows, self.shared_columns]
             weights = weights.masked_fill(self.absent, 0) if self.ragged else weights
-            blended = _Blend.apply(weights, *(module(x) for module in self.shared.values()))
+            blended = _Blend.apply(*_autocast(weights, *(module(x) for module in self.shared.values())))
             for place, y in zip(self.sharing, blended, strict=True):
                 yield self.edges[place].target, y
         for places, total in sums.by_edges():
@@ -326,6 +326,7 @@ def _convolve(
     stride, dilation = (1, 1) if relaid else (layer.stride[0], layer.dilation[0])
     padding = dilation * (layer.kernel_size[0] // 2)
     if layer.groups > 1:
+        x, weight = _autocast(x, weight)
         return cast(Any, _Depthwise.apply(x, weight, stride, padding, dilation, rectify))
     return F.conv2d(x.relu() if rectify else x, weight, bias, stride, padding, dilation, groups)
 
@@ -337,6 +338,14 @@ def _normalise(layer: nn.BatchNorm2d, x: Tensor, supply: Iterator[Tensor], weigh
         return normalised(x, weight, None, mean, variance, momentum, layer.eps)
     # What F.batch_norm ends in, without the workspace that it asks for on the way.
     return torch.native_batch_norm(x, weight, None, mean, variance, layer.training, momentum, layer.eps)[0]
+
+
+def _autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors in the type that torch's own convolutions and products would read them in."""
+    device = tensors[0].device.type
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 
 
 class _Blend(torch.autograd.Function):

@@ -46,7 +46,7 @@ def product(subject: Subject, vector: Tensor, settings: Eigenvalue) -> Tensor:
         images, labels = subject.valid_batch(number)
         alpha = subject.alpha.detach().clone().requires_grad_()
         name = f"hessian-{number}"
-        loss = F.cross_entropy(model.module(images, subject.gates(alpha, name), subject.noise(name)), labels)
+        loss = F.cross_entropy(model(images, subject.gates(alpha, name), subject.noise(name)), labels)
         (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
         (along,) = torch.autograd.grad(gradient, alpha, vector)
         total = total + along / settings.batches

@@ -147,6 +147,6 @@ class Subject:
         for number, chosen in enumerate(torch.arange(len(self.search.valid)).split(VALIDATION_BATCH)):
             images, labels = self.search.valid.batch(chosen, None)
             name = f"validation-{number}"
-            logits = model.module(images, self.gates(alpha, name), self.noise(name))
+            logits = model(images, self.gates(alpha, name), self.noise(name))
             total += float(F.cross_entropy(logits, labels, reduction="sum").double())
         return total / len(self.search.valid)

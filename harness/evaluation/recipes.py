@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import HarnessError, unknown
 from harness.genotype import Genotype
 from harness.settings import applicable, declared, override, setting
+from methods.arithmetic import Arithmetic
 from methods.weights import Training
 
 TAIL, WARMUP = 5, 5
@@ -109,14 +110,9 @@ class Streamed:
 
 
 @dataclass(frozen=True)
-class Arithmetic:
-    """How the same training is computed; the last bits depend on it."""
+class Layout:
+    """In which order the numbers lie in memory; the last bits depend on it."""
 
-    autocast: str = setting(
-        "float32",
-        "choice: as the paper; bfloat16 computes convolutions in half the width",
-        choices=("float32", "bfloat16"),
-    )
     channels_last: bool = setting(False, "choice: torch's default; the other order of memory is faster on most devices")
 
 
@@ -128,6 +124,7 @@ class Parts:
     training: Schooling
     data: InMemory | Streamed
     arithmetic: Arithmetic
+    layout: Layout
 
     def __post_init__(self) -> None:
         training, images = self.training, self.data
@@ -171,6 +168,7 @@ class Recipe:
             "training": Schooling(),
             "data": self.data,
             "arithmetic": Arithmetic(),
+            "layout": Layout(),
         }
         for values in (self.settings, *layers):
             parts = override(parts, applicable(parts, values))

@@ -100,9 +100,8 @@ class Trainer:
             torch.manual_seed(seed_of(seed, "weights"))
             module = final_network(genotype, recipe, parts, source.classes)
         _check_fit(module, source.image_size)
-        layout = torch.channels_last if parts.arithmetic.channels_last else torch.contiguous_format
-        self._layout = layout
-        self.model = FlatModel(module, device, parts.arithmetic.channels_last)
+        self._layout = torch.channels_last if parts.layout.channels_last else torch.contiguous_format
+        self.model = FlatModel(module, device, parts.arithmetic, parts.layout.channels_last)
 
     def start(self) -> State:
         """The state before the first step."""
@@ -124,7 +123,8 @@ class Trainer:
         began = time.perf_counter()
         if self.model.weights is not state.weights:
             self.model.bind(state.weights, state.statistics)
-        self._train(state)
+        with self.parts.arithmetic.factors():
+            self._train(state)
         state.step += 1
         epoch_over = state.step == self.steps_per_epoch
         if epoch_over or state.step % CHECK_EVERY == 0:
@@ -169,11 +169,8 @@ class Trainer:
 
     def _forward(self, images: Tensor, drop_path: float, draw: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """float32 logits, and those of the auxiliary head where there is one."""
-        half = self.parts.arithmetic.autocast == "bfloat16"
-        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=half):
-            out = self.model.module(images.contiguous(memory_format=self._layout), drop_path, draw)
-        logits, auxiliary = out if isinstance(out, tuple) else (out, None)
-        return logits.float(), None if auxiliary is None else auxiliary.float()
+        out = self.model(images.contiguous(memory_format=self._layout), drop_path, draw)
+        return out if isinstance(out, tuple) else (out, None)
 
     def _draw(self, name: str, step: int) -> torch.Generator:
         """For drop-path and noise operations, which draw on the device."""

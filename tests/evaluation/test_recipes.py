@@ -105,7 +105,7 @@ def test_shipped_protocols_evaluate_with_every_recipe(name):
 def test_paper_computes_in_float32_and_torch_s_own_order():
     for recipe in RECIPES:
         parts = RECIPES[recipe].parts(protocol.load("paper").evaluation.layers(recipe, "darts", "cifar10"))
-        assert (parts.arithmetic.autocast, parts.arithmetic.channels_last) == ("float32", False)
+        assert (parts.arithmetic.autocast, parts.layout.channels_last) == ("float32", False)
 
 
 @pytest.mark.parametrize("size", ["", "20", "20x", "x36", "0x36", "20x36x1", "twenty", "20X36", "-1x3"])

@@ -62,7 +62,7 @@ def plain(trainer, genotype, recipe):
     parts, school = trainer.parts, trainer.parts.training
     torch.manual_seed(seed_of(0, "weights"))
     network = final_network(genotype, RECIPES[recipe], parts, trainer.source.classes).train()
-    layout = torch.channels_last if parts.arithmetic.channels_last else torch.contiguous_format
+    layout = torch.channels_last if parts.layout.channels_last else torch.contiguous_format
     network.to(memory_format=layout)
     optimiser = torch.optim.SGD(
         network.parameters(), school.lr, school.momentum, weight_decay=school.weight_decay, nesterov=school.nesterov
