@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,8 @@ class Arithmetic:
 
     def forward(self, network: nn.Module, images: Tensor, *others: Any) -> Any:
         """What the network returns, in the images' own type."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast == "bfloat16"):
+        half = self.autocast == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16) if half else nullcontext():
             out = network(images, *others)
         if isinstance(out, tuple):
             return tuple(None if y is None else y.to(images.dtype) for y in out)

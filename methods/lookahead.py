@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from harness.settings import setting
@@ -50,34 +49,32 @@ class Bench:
     """The randomness of noise operations, by the name of a forward; equal for all candidates."""
     cost: Cost
 
-    def loss(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
-        """The cross-entropy of a batch at alpha, train mode."""
-        images, labels = batch
-        self.cost.spend(forwards=1, backwards=0, images=len(labels))
-        return F.cross_entropy(model(images, self.gates(alpha, name), self.draw(name)), labels)
-
-    def alpha_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
-        """d loss / d alpha (d,)."""
-        alpha = alpha.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(self.loss(model, alpha, batch, name), alpha)
-        self.cost.backwards += 1
-        return gradient
-
     def weight_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
-        """d loss / d weights (P,), in `model.gradient`."""
-        model.differentiate(self.loss(model, alpha, batch, name))
-        self.cost.backwards += 1
+        """The gradient of the cross-entropy of a batch, in train mode: d loss / d weights (P,), in `model.gradient`."""
+        model.run(batch, self.gates(alpha, name), self.draw(name), of_weights=True)
+        self.cost.spend(forwards=1, backwards=1, images=len(batch[1]))
         return model.gradient
+
+    def alpha_gradient(
+        self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool = False
+    ) -> Tensor:
+        """d loss / d alpha (d,), and where it is asked for the gradient of the weights from the same pass."""
+        alpha = alpha.detach().requires_grad_()
+        gates = self.gates(alpha, name)
+        passed = model.run(batch, gates, self.draw(name), of_weights=of_weights, of_gates=True)
+        self.cost.spend(forwards=1, backwards=1, images=len(batch[1]))
+        (gradient,) = torch.autograd.grad(gates, alpha, passed.of_gates)
+        return gradient
 
     def on_scratch(self) -> FlatModel:
         """The scratch copy, equal to the supernet."""
         self.scratch.copy_from(self.model)
         return self.scratch
 
-    @torch.no_grad()
     def validation_loss(self, model: FlatModel, alpha: Tensor) -> Tensor:
         """L_val at alpha, a scalar without a graph."""
-        return self.loss(model, alpha, self.valid, "valid")
+        self.cost.spend(forwards=1, backwards=0, images=len(self.valid[1]))
+        return model.run(self.valid, self.gates(alpha, "valid"), self.draw("valid")).loss
 
 
 class Lookahead(Protocol):
@@ -146,10 +143,7 @@ class UnrolledOracle:
 
     def _validation_gradients(self, unrolled: FlatModel, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """dL_val/dalpha (d,) and dL_val/dw' (P,) from one pass."""
-        bench = self.bench
-        alpha = alpha.detach().requires_grad_()
-        (direct,) = unrolled.differentiate(bench.loss(unrolled, alpha, bench.valid, "valid"), alpha)
-        bench.cost.backwards += 1
+        direct = self.bench.alpha_gradient(unrolled, alpha, self.bench.valid, "valid", of_weights=True)
         return direct, unrolled.gradient.clone()
 
     def _hessian_vector(self, alpha: Tensor, v: Tensor) -> Tensor:
@@ -214,11 +208,11 @@ class FineTunedOracle:
         return torch.stack([loss for loss, _ in scored])
 
     def _activations(self, alpha: Tensor) -> int:
-        """Bytes that the backward of one fine-tuning step needs kept, from a forward of two images."""
+        """Bytes that the backward of one fine-tuning step needs kept, from a step with two images."""
         images, labels = self.bench.valid
         bench = replace(self.bench, cost=Cost())
         few = images[:2], labels[:2]
-        kept = kept_for_backward(lambda: bench.loss(bench.on_scratch(), alpha, few, "valid"))
+        kept = kept_for_backward(lambda: bench.weight_gradient(bench.on_scratch(), alpha, few, "valid"))
         return kept * max(1, self.settings.finetune_batch // 2)
 
     def _batches(self) -> list[Batch]:

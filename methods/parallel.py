@@ -65,8 +65,8 @@ def _copy(model: FlatModel) -> FlatModel:
     return FlatModel(copy.deepcopy(model.module), model.weights.device, model.arithmetic)
 
 
-def kept_for_backward(forward: Callable[[], Tensor]) -> int:
-    """Bytes of the tensors that autograd keeps between a forward and its backward, parameters included."""
+def kept_for_backward(work: Callable[[], Tensor]) -> int:
+    """Bytes of the tensors that autograd keeps at most between forwards and their backwards, parameters included."""
     with SavedActivations() as saved:
-        forward()
+        work()
     return saved.peak

@@ -27,8 +27,10 @@ from harness.genotype import Genotype
 from harness.memory import peak_memory
 from harness.rng import generator, seed_of
 from harness.types import Budget, Cost, Dataset, SearchResult
+from methods import graphs
 from methods.batches import Batch, Batches
 from methods.footprint import SavedActivations
+from methods.graphs import Recordings
 from methods.lookahead import Bench
 from methods.parts import Parts
 from methods.records import finite, operation_counts
@@ -90,7 +92,9 @@ class Search:
             macro = self.parts.macro
             macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
             module = self.reduced.supernet(macro, self.classes, self.parts.edge.outgoing)
-        return FlatModel(module.to(memory_format=torch.channels_last), self.device, self.parts.arithmetic)
+        recordings = Recordings() if module.repeats and graphs.wanted(self.device) else None
+        module = module.to(memory_format=torch.channels_last)
+        return FlatModel(module, self.device, self.parts.arithmetic, recordings=recordings)
 
     def start(self) -> State:
         """The state before the first step."""
@@ -247,18 +251,16 @@ class Search:
 
     def _train(self, state: State, batch: Batch) -> None:
         """One SGD step on the weights with alpha fixed."""
-        images, labels = batch
+        labels = batch[1]
         step = self._weight_step(state)
         self.model.module.train()
         gates = self._gates(state.alpha, self._clock(state), "train", step)
-        logits = self.model(images, gates, self._noise("train", step))
-        loss = F.cross_entropy(logits, labels)
-        self.model.differentiate(loss)
+        passed = self.model.run(batch, gates, self._noise("train", step), of_weights=True)
         lr = self._lr(state)
         self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
         state.cost.weight_steps += 1
         state.cost.spend(forwards=1, backwards=1, images=len(labels))
-        self._meter(state, step, loss.detach(), logits.detach(), labels)
+        self._meter(state, step, passed.loss, passed.logits, labels)
 
     def _meter(self, state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Adds to the epoch's sums and notes a failure, without waiting for the device."""

@@ -9,17 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
 
 from harness.settings import setting
 from methods.arithmetic import Arithmetic
+from methods.batches import Batch
+from methods.graphs import Recordings
 from spaces.supernet import Supernet
 
 EXACT = Arithmetic()
 Tensors = list[nn.Parameter] | list[Tensor]
+
+
+class Passed(NamedTuple):
+    """What a pass of a batch found, without a graph."""
+
+    loss: Tensor
+    """The mean cross-entropy, ()."""
+    logits: Tensor
+    """(B, classes)"""
+    of_gates: Tensor | None = None
+    """d loss / d gates (rows, widest), where it was asked for."""
 
 
 class FlatModel:
@@ -33,7 +47,11 @@ class FlatModel:
         device: torch.device | str,
         arithmetic: Arithmetic = EXACT,
         channels_last: bool = True,
+        recordings: Recordings | None = None,
     ) -> None:
+        """With `recordings`, passes of the same kind are recorded; the network must then launch the same kernels every
+        time."""
+        self.recordings = recordings
         self.module, self.arithmetic, self._channels_last = module.to(device), arithmetic, channels_last
         for child in self.module.modules():
             if isinstance(child, nn.BatchNorm2d):
@@ -55,10 +73,36 @@ class FlatModel:
     def bind(self, weights: Tensor, statistics: Tensor) -> None:
         """From now on the module's parameters and statistics are these vectors."""
         self.weights, self.statistics = weights, statistics
+        if self.recordings is not None:
+            self.recordings.forget()
         for parameter, view in zip(self.parameters, self._views(weights, self.parameters), strict=True):
             parameter.data = view
         for buffer, view in zip(self._buffers, self._views(statistics, self._buffers), strict=True):
             buffer.data = view
+
+    def run(
+        self, batch: Batch, gates: Tensor, draw: Generator | None, of_weights: bool = False, of_gates: bool = False
+    ) -> Passed:
+        """A batch through the supernet, in the mode that it is in, and back for what is asked for: `of_weights` sets
+        `gradient`."""
+
+        def once(images: Tensor, labels: Tensor, gates: Tensor) -> tuple[Tensor, ...]:
+            gates = gates.detach().requires_grad_(of_gates)
+            with torch.set_grad_enabled(of_weights or of_gates):
+                logits = self(images, gates, draw)
+                loss = F.cross_entropy(logits, labels)
+            found: tuple[Tensor, ...] = ()
+            if of_weights:
+                found = self.differentiate(loss, *([gates] if of_gates else []))
+            elif of_gates:
+                found = torch.autograd.grad(loss, gates)
+            return loss.detach(), logits.detach(), *found
+
+        inputs = (*batch, gates.detach())
+        if self.recordings is None:
+            return Passed(*once(*inputs))
+        kind = of_weights, of_gates, self.module.training
+        return Passed(*self.recordings.run(kind, once, inputs, (self.gradient, self.statistics)))
 
     def differentiate(self, loss: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Sets `gradient` to d loss / d weights, and returns the gradients of `others`."""

@@ -59,6 +59,7 @@ Places = tuple[int, ...]
 class SumOfOperations(nn.Module):
     """What leaves one state of a cell, the edge part of a method: each edge the gated sum of its operations."""
 
+    repeats = True
     rows: Tensor
     columns: Tensor
     """Where the gates hold the gate of each channel, form after form."""

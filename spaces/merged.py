@@ -70,6 +70,8 @@ class MergedConvolution(nn.Module):
 class MergedOperations(nn.Module):
     """What leaves one state of a cell: each edge one merged convolution and the gated sum of its other operations."""
 
+    repeats = True
+
     def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
         super().__init__()
         self.edges = edges

@@ -33,6 +33,8 @@ class Choice(NamedTuple):
 class SinglePath(nn.Module):
     """What leaves one state of a cell: each edge its chosen operation, times the gate."""
 
+    repeats = False
+
     def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
         super().__init__()
         self.edges = edges

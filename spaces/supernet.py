@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 
 from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace, reductions
 from spaces.nasbench201 import STATES, NasBench201Macro, NasBench201Space
-from spaces.operations import OPERATIONS, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
+from spaces.operations import OPERATIONS, Drawing, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
 from spaces.space import Edge
 from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
 
@@ -37,6 +37,9 @@ class Outgoing(Protocol):
     (B, C, H, W), the prepared gates of its cell and the randomness of this forward, and yields (target state,
     contribution); its `pieces()` yields, edge by edge and operation by operation, what `Supernet.pieces` tells."""
 
+    repeats: bool
+    """Whether it runs the same operations whatever the gates, and does not wait for them."""
+
     def prepare(self, gates: Tensor) -> Gates:
         """The gates (rows, widest) as the modules want them; called once per forward of a supernet, for all rows."""
         ...
@@ -51,6 +54,14 @@ class Supernet(nn.Module):
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
         raise NotImplementedError
+
+    @property
+    def repeats(self) -> bool:
+        """Whether every forward of a shape launches the same kernels, and draws nothing."""
+        leaving = [own for graph in self.modules() if isinstance(graph, MixedGraph) for own in graph.leaving]
+        return all(cast(Any, own).repeats for own in leaving) and not any(
+            isinstance(module, Drawing) for module in self.modules()
+        )
 
     def pieces(self) -> Iterator[tuple[str, Tensor]]:
         """Every parameter and batch-norm statistic under a name that does not depend on how the edge part stores it, as

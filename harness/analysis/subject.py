@@ -76,7 +76,7 @@ class Subject:
         """The parts of a method under this run's budget: its own with all its settings; of another what is trained on
         what is the run's, and how alpha moves the method's. Raises HarnessError for one without a supernet."""
         settings = self.spec["settings"]
-        chosen = settings if method == self.spec["method"] else ("training", "data", "macro", "schedule")
+        chosen = settings if method == self.spec["method"] else ("training", "data", "arithmetic", "macro", "schedule")
         layers = [settings[part] for part in chosen if part in settings]
         budget = Budget(epochs=self.spec["budget"]["epochs"])
         parts = METHODS[method].parts(SPACES[self.spec["space"]], budget, layers)

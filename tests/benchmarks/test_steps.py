@@ -60,11 +60,11 @@ class Production:
         )
         self.fine_tuned = FineTuned(finetune_steps=finetune_steps, finetune_batch=len(train[1]))
 
-    def loss(self):
-        return self.bench.loss(self.model, self.alpha, self.train, "train")
+    def weight_gradient(self):
+        return self.bench.weight_gradient(self.model, self.alpha, self.train, "train")
 
     def weight_step(self):
-        self.model.differentiate(self.loss())
+        self.weight_gradient()
         self.training.step(self.model.weights, self.momentum, self.model.gradient, 0.025)
 
     def alpha_gradient(self):
@@ -79,7 +79,7 @@ class Production:
     @torch.no_grad()
     def validate(self):
         self.model.module.eval()
-        self.loss()
+        self.bench.validation_loss(self.model, self.alpha)
         self.model.module.train()
 
 
@@ -128,7 +128,7 @@ def test_weight_step(versus, benchmark, name, size):
     facts = {}
     if not benchmark.disabled:
         counts = dispatched(ours.weight_step), dispatched(lambda: theirs.weight_step(train))
-        kept = kept_for_backward(ours.loss), kept_for_backward(lambda: theirs.loss(theirs.net, train)[0])
+        kept = kept_for_backward(ours.weight_gradient), kept_for_backward(lambda: theirs.loss(theirs.net, train)[0])
         facts = {
             "operations": f"{counts[0]} of {counts[1]}",
             "kept": f"{kept[0] / 2**30:.2f} of {kept[1] / 2**30:.2f} GiB",

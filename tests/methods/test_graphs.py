@@ -1,0 +1,193 @@
+"""Recorded passes: the same search, and what happens to a recording that is wrong.
+
+A pass that runs again on fixed memory stands for the CUDA graph where there is no GPU."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from toy import ToyDataset, drain, same, small_settings
+
+from harness.machine import deterministic
+from harness.types import Budget
+from methods import METHODS, graphs
+from methods.search import Search
+from methods.weights import FlatModel
+from spaces import SPACES
+from spaces.dropped_skips import SumWithDroppedSkips
+from spaces.fused import SumOfOperations
+from spaces.merged import MergedOperations
+from spaces.single_path import SinglePath
+
+CASES = [
+    ("darts-1st", "s1"),
+    ("darts-2nd", "s1"),
+    ("zarts-mgs", "nasbench201"),
+    ("mergezarts", "darts"),
+    ("p-zarts", "s3"),
+]
+
+
+class Recorder:
+    """Records as `graphs.record` does, but for the graph; `tamper` is done to what every replay puts out."""
+
+    def __init__(self, tamper=lambda output: output):
+        self.tamper, self.made, self.replays = tamper, 0, 0
+
+    def __call__(self, run, inputs):
+        self.made += 1
+        fixed = [x.clone() for x in inputs]
+        outputs = run(*fixed)
+
+        def replay(*inputs):
+            self.replays += 1
+            for tensor, x in zip(fixed, inputs, strict=True):
+                tensor.copy_(x)
+            with saved_tensors_hooks(lambda x: x, lambda x: x):  # a graph has no hooks
+                again = run(*fixed)
+            for tensor, x in zip(outputs, again, strict=True):
+                tensor.copy_(x)
+            return tuple(self.tamper(output.clone()) for output in outputs)
+
+        return replay
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    """Lets passes on a CPU be recorded, by this recorder."""
+
+    def use(recorder):
+        monkeypatch.setattr(graphs, "wanted", lambda device: True)
+        monkeypatch.setattr(graphs, "record", recorder)
+        return recorder
+
+    return use
+
+
+def make_search(method, space, device="cpu"):
+    parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
+    return Search(parts, SPACES[space], ToyDataset(), 0, device, Budget(3))
+
+
+@pytest.mark.parametrize(("method", "space"), CASES)
+def test_a_search_has_the_same_bits_with_recordings(method, space, recorder, monkeypatch):
+    monkeypatch.setattr("methods.lookahead.in_parallel", one_after_the_other)
+    straight = drain(make_search(method, space))
+    used = recorder(Recorder())
+    state = drain(make_search(method, space))
+    assert same(state, straight)
+    assert used.made > 1
+    assert used.replays > straight.cost.forwards // 2
+
+
+def one_after_the_other(score, scratch, alphas, activations):
+    """As on a GPU."""
+    return [score(scratch, alpha) for alpha in alphas]
+
+
+@pytest.mark.parametrize("tamper", [lambda y: y + 1e-7, lambda y: y.nan_to_num() * float("nan")], ids=["off", "nan"])
+def test_a_recording_with_other_numbers_is_not_used(tamper, recorder):
+    straight = drain(make_search("darts-1st", "s1"))
+    used = recorder(Recorder(tamper))
+    with pytest.warns(UserWarning, match="could not be recorded as a CUDA graph .its numbers are others.*=0 does not"):
+        state = drain(make_search("darts-1st", "s1"))
+    assert same(state, straight)
+    assert used.made == used.replays == 1
+
+
+def test_a_recording_that_moves_the_statistics_otherwise_is_not_used(recorder):
+    straight, search = drain(make_search("darts-1st", "s1")), None
+
+    def tamper(output):
+        search.model.statistics.add_(1)
+        return output
+
+    recorder(Recorder(tamper))
+    search = make_search("darts-1st", "s1")
+    with pytest.warns(UserWarning, match="its numbers are others"):
+        assert same(drain(search), straight)
+
+
+def test_a_recording_that_cannot_be_made_is_told_once(recorder):
+    straight = drain(make_search("darts-2nd", "s1"))
+
+    def failing(run, inputs):
+        run(*inputs)
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate much")
+
+    recorder(failing)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        state = drain(make_search("darts-2nd", "s1"))
+    assert same(state, straight)
+    assert ["(CUDA out of memory.)" in str(warning.message) for warning in told] == [True]
+
+
+def test_what_was_recorded_elsewhere_in_memory_is_forgotten(recorder):
+    used = recorder(Recorder())
+    search = make_search("darts-1st", "s1")
+    state = search.start()
+    for _ in range(3):
+        state = search.advance(state)
+    before = used.made, used.replays
+    state = search.restore(state.to_dict())  # as a resumed run has it
+    state.weights, state.statistics = state.weights.clone(), state.statistics.clone()
+    search.advance(state)
+    assert (used.made, used.replays) == before
+
+
+@pytest.mark.parametrize(
+    ("space", "outgoing", "repeats"),
+    [
+        *((name, SumOfOperations, name != "s4") for name in SPACES if SPACES[name].cells),
+        ("darts", MergedOperations, True),
+        ("darts", SinglePath, False),
+        ("darts", SumWithDroppedSkips, False),
+    ],
+)
+def test_what_repeats_waits_for_nothing(space, outgoing, repeats):
+    """On the meta device there are no values to wait for, and no other device to copy from."""
+    net = SPACES[space].supernet(SPACES[space].macro(), 10, outgoing)
+    assert net.repeats == repeats
+    if not repeats:
+        return
+    model = FlatModel(net.to(memory_format=torch.channels_last), "meta")
+    gates = torch.empty(len(SPACES[space].widths), max(SPACES[space].widths), device="meta")
+    images = torch.empty(4, 3, 16, 16, device="meta").contiguous(memory_format=torch.channels_last)
+    labels = torch.empty(4, dtype=torch.long, device="meta")
+    passed = model.run((images, labels), gates, None, of_weights=True, of_gates=True)
+    assert passed.of_gates.shape == gates.shape
+
+
+def test_nothing_is_recorded_on_a_cpu_nor_where_it_is_switched_off(monkeypatch):
+    assert not graphs.wanted("cpu")
+    assert graphs.wanted("cuda:1")
+    monkeypatch.setenv("HARNESS_CUDA_GRAPHS", "0")
+    assert not graphs.wanted("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(("method", "space"), CASES)
+def test_a_search_on_a_gpu_has_the_same_bits_with_recordings(method, space, monkeypatch):
+    deterministic()
+
+    class OnDevice(ToyDataset):
+        def halves(self, *arguments):
+            parts = super().halves(*arguments)
+            for part in parts:
+                batch = part.batch
+                part.batch = lambda indices, augment, batch=batch: tuple(t.cuda() for t in batch(indices, augment))
+            return parts
+
+    def search():
+        parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
+        return drain(Search(parts, SPACES[space], OnDevice(), 0, "cuda", Budget(3)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = search()
+    monkeypatch.setenv("HARNESS_CUDA_GRAPHS", "0")
+    assert same(recorded, search())
