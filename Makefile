@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer and nothing else: every target makes the .venv it uses. `make PYTHON=python3.12 test` picks
 # another interpreter.
 PYTHON ?= python3
+DEVICE ?= cpu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := harness run --method zarts-mgs --space s1 --dataset digits --protocol proxy
@@ -17,12 +18,13 @@ check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-# Minutes; the size of the paper's supernet, whose plain steps take seconds each, has a target of its own.
+# Minutes; the size of the paper's supernet, whose plain steps take seconds each, has a target of its own. On a GPU with
+# DEVICE=cuda.
 bench: $(INSTALLED)
-	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k 'not paper' --timeout 3600
+	HARNESS_BENCH_DEVICE=$(DEVICE) $(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k 'not paper' --timeout 3600
 
 bench-paper: $(INSTALLED)
-	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k paper --timeout 3600
+	HARNESS_BENCH_DEVICE=$(DEVICE) $(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -k paper --timeout 3600
 
 # Without the stamp .venv is what an interrupted run left behind, and is made afresh.
 $(INSTALLED): pyproject.toml constraints.txt

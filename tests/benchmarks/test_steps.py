@@ -1,7 +1,7 @@
 """The steps of a search on the production supernet and on the plain one, arranged as the published code: ratios.
 
 A cycle of ZARTS-MGS is one alpha update (4 candidates, M fine-tuning steps each, losses) and the 10 weight steps up to
-the next; M = 10 on the small supernet, and on the paper's, where a plain step takes seconds, M = 2 and 2 weight steps.
+the next; M = 10, but 2 and 2 weight steps on the paper's supernet on a CPU, where a plain step takes seconds.
 `make bench` leaves the paper's size to `make bench-paper`. Without timing every step runs once on tiny images.
 """
 
@@ -17,9 +17,12 @@ from published import Published
 
 from harness.machine import retain_heap
 from harness.types import Cost
+from methods import graphs
+from methods.arithmetic import Arithmetic
+from methods.graphs import Recordings
 from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
 from methods.parallel import kept_for_backward
-from methods.weights import FlatModel, Training
+from methods.weights import EXACT, FlatModel, Training
 from spaces import SPACES
 from spaces.fused import SumOfOperations
 
@@ -39,8 +42,11 @@ class Fixed:
 
 
 class Production:
-    def __init__(self, net, copied, gates, finetune_steps, train, valid):
-        self.model, scratch = FlatModel(net, "cpu"), FlatModel(copied, "cpu")
+    def __init__(self, net, copied, gates, finetune_steps, train, valid, arithmetic, recorded):
+        self.model, scratch = (
+            FlatModel(own, gates.device, arithmetic, recordings=Recordings() if recorded else None)
+            for own in (net, copied)
+        )
         self.alpha, self.training, self.train, self.valid = gates.log(), Training(), train, valid
         self.momentum = torch.zeros_like(self.model.weights)
         self.gates = lambda alpha, name: alpha.view(gates.shape).softmax(1)
@@ -55,7 +61,7 @@ class Production:
             valid=valid,
             batches=lambda name, size: Fixed(train),
             update=0,
-            draw=lambda name: torch.Generator(),
+            draw=lambda name: torch.Generator(gates.device),
             cost=Cost(),
         )
         self.fine_tuned = FineTuned(finetune_steps=finetune_steps, finetune_batch=len(train[1]))
@@ -83,23 +89,41 @@ class Production:
         self.model.module.train()
 
 
-def pair(name, size, disabled, finetune_steps=1):
+def pair(name, size, disabled, finetune_steps=1, device="cpu"):
     retain_heap()
     torch.manual_seed(0)
     space = SPACES[name]
+    macro, train, valid = problem(name, size, disabled, device)
+    gates = torch.full((len(space.widths), max(space.widths)), 1 / max(space.widths), device=device)
+    plain = plain_supernet(space, classes=CLASSES, **macro).to(device)
+    return production(name, size, disabled, finetune_steps, device), Published(plain, gates), train, valid
+
+
+def problem(name, size, disabled, device):
+    """The supernet's size and two batches."""
     macro, batch = (NASBENCH if name == "nasbench201" else SIZES)[size]
     batch, side = (2, 8) if disabled else (batch, 32)
+    draw = torch.Generator().manual_seed(0)
+    batches = (
+        (torch.randn(batch, 3, side, side, generator=draw), torch.randint(CLASSES, (batch,), generator=draw))
+        for _ in range(2)
+    )
+    return macro, *(tuple(tensor.to(device) for tensor in batch) for batch in batches)
+
+
+def production(name, size, disabled, finetune_steps=1, device="cpu", arithmetic=EXACT, recorded=True):
+    space = SPACES[name]
+    macro, *batches = problem(name, size, disabled, device)
     net, copied = (
         space.supernet(dataclasses.replace(space.macro(), **macro), CLASSES, SumOfOperations).to(
             memory_format=torch.channels_last
         )
         for _ in range(2)
     )
-    train, valid = ((torch.randn(batch, 3, side, side), torch.randint(CLASSES, (batch,))) for _ in range(2))
-    gates = torch.full((len(space.widths), max(space.widths)), 1 / max(space.widths))
-    laid_out = [(images.contiguous(memory_format=torch.channels_last), labels) for images, labels in (train, valid)]
-    ours = Production(net, copied, gates, finetune_steps, *laid_out)
-    return ours, Published(plain_supernet(space, classes=CLASSES, **macro), gates), train, valid
+    gates = torch.full((len(space.widths), max(space.widths)), 1 / max(space.widths), device=device)
+    laid_out = [(images.contiguous(memory_format=torch.channels_last), labels) for images, labels in batches]
+    recorded = recorded and net.repeats and graphs.wanted(device)
+    return Production(net, copied, gates, finetune_steps, *laid_out, arithmetic, recorded)
 
 
 @pytest.fixture(autouse=True)
@@ -123,8 +147,8 @@ def rounds(size, small=7):
 
 
 @pytest.mark.parametrize("name", ["darts", "s1", "s2", "s3", "s4", "nasbench201"])
-def test_weight_step(versus, benchmark, name, size):
-    ours, theirs, train, _ = pair(name, size, benchmark.disabled)
+def test_weight_step(versus, benchmark, name, size, device):
+    ours, theirs, train, _ = pair(name, size, benchmark.disabled, device=device)
     facts = {}
     if not benchmark.disabled:
         counts = dispatched(ours.weight_step), dispatched(lambda: theirs.weight_step(train))
@@ -138,31 +162,84 @@ def test_weight_step(versus, benchmark, name, size):
 
 
 @pytest.mark.parametrize("step", ["alpha gradient", "second-order gradient", "candidate step", "validation"])
-def test_steps_of_darts(versus, benchmark, step, size):
-    ours, theirs, train, valid = pair("darts", size, benchmark.disabled)
-    production, plain = {
+def test_steps_of_darts(versus, benchmark, step, size, device):
+    ours, theirs, train, valid = pair("darts", size, benchmark.disabled, device=device)
+    ours_does, theirs_does = {
         "alpha gradient": (ours.alpha_gradient, lambda: theirs.alpha_gradient(valid)),
         "second-order gradient": (ours.second_order, lambda: theirs.second_order(train, valid)),
         "candidate step": (lambda: ours.candidates(2), lambda: theirs.candidates(2, [train], valid)),
         "validation": (ours.validate, lambda: theirs.validate(valid)),
     }[step]
-    versus(f"{step}, darts, {size}", production, plain, rounds(size))
+    versus(f"{step}, darts, {size}", ours_does, theirs_does, rounds(size))
 
 
-def test_cycle_of_zarts_mgs(versus, benchmark, size):
-    steps, between = (10, 10) if size == "small" else (2, 2)
+def test_cycle_of_zarts_mgs(versus, benchmark, size, device):
+    steps, between = (10, 10) if size == "small" or device != "cpu" else (2, 2)
     if benchmark.disabled:
         steps = between = 1
-    ours, theirs, train, valid = pair("darts", size, benchmark.disabled, steps)
+    ours, theirs, train, valid = pair("darts", size, benchmark.disabled, steps, device)
 
-    def production():
+    def ours_does():
         ours.candidates(CANDIDATES)
         for _ in range(between):
             ours.weight_step()
 
-    def plain():
+    def theirs_does():
         theirs.candidates(CANDIDATES, [train] * steps, valid)
         for _ in range(between):
             theirs.weight_step(train)
 
-    versus(f"cycle (N=4, M={steps}, {between} steps), darts, {size}", production, plain, 3 if size == "small" else 1)
+    name = f"cycle (N=4, M={steps}, {between} steps), darts, {size}"
+    versus(name, ours_does, theirs_does, 3 if size == "small" or device != "cpu" else 1)
+
+
+WAYS = {
+    "bfloat16": {"arithmetic": Arithmetic(autocast="bfloat16")},
+    "TF32": {"arithmetic": Arithmetic(tf32=True)},
+    "no recordings": {"recorded": False},
+    "any kernels": {},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_other_ways(versus, benchmark, way, size, device):
+    """A weight step so, in place of one in float32, recorded, by deterministic kernels."""
+    if device == "cpu" and not benchmark.disabled:
+        pytest.skip("worth something on a GPU only")
+    usual, other = (production("darts", size, benchmark.disabled, device=device, **more) for more in ({}, WAYS[way]))
+
+    def step(ours, deterministic):
+        before = torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(deterministic)
+        with ours.model.arithmetic.factors():
+            ours.weight_step()
+        torch.use_deterministic_algorithms(before)
+
+    versus(
+        f"weight step, darts, {size}: {way}",
+        lambda: step(other, way != "any kernels"),
+        lambda: step(usual, True),
+        rounds(size),
+    )
+    assert other.model.weights.isfinite().all()
+
+
+def test_whole_search(note, benchmark, size, device):
+    """Seconds of a cycle of ZARTS-MGS, and the hours that 50 epochs of CIFAR-10 come to: 1,600 cycles, and 3,550 weight
+    steps before alpha moves and where the last cycles end."""
+    if device == "cpu" and not benchmark.disabled:
+        pytest.skip("hours on a CPU")
+    ours = production("darts", size, benchmark.disabled, 1 if benchmark.disabled else 10, device)
+
+    def cycle():
+        ours.alpha_gradient()
+        ours.candidates(CANDIDATES)
+        for _ in range(10):
+            ours.weight_step()
+        assert ours.model.weights[0].isfinite()  # waits for it
+
+    benchmark.pedantic(cycle, rounds=200, warmup_rounds=3)
+    if not benchmark.disabled:
+        seconds = benchmark.stats.stats.median
+        hours = seconds * (1600 + 3550 / 52) / 3600  # a cycle takes as long as 52 weight steps
+        note(f"cycle of ZARTS-MGS, darts, {size}: {seconds:.4f} s (n=200), 50 epochs of CIFAR-10 {hours:.2f} h")
