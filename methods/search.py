@@ -304,7 +304,8 @@ class Search:
         """Validation and the record; then the next epoch, or the end."""
         self.check(state)
         began = time.perf_counter()
-        valid_loss, valid_accuracy = self._validate(state)
+        with self.parts.arithmetic.factors():
+            valid_loss, valid_accuracy = self._validate(state)
         state.cost.validation_seconds += time.perf_counter() - began
         self._measure_memory(state)
         state.records.append(self._record(state, valid_loss, valid_accuracy))

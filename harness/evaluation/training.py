@@ -178,7 +178,8 @@ class Trainer:
 
     def _close_epoch(self, state: State) -> None:
         began = time.perf_counter()
-        test_loss, test_error = self._test(state)
+        with self.parts.arithmetic.factors():
+            test_loss, test_error = self._test(state)
         state.cost.test_seconds += time.perf_counter() - began
         measured, state.cost.memory_kind = peak_memory(self.device)
         state.cost.peak_memory = max(state.cost.peak_memory, measured)

@@ -146,8 +146,10 @@ def rounds(size, small=7):
     return small if size == "small" else 3
 
 
-@pytest.mark.parametrize("name", ["darts", "s1", "s2", "s3", "s4", "nasbench201"])
-def test_weight_step(versus, benchmark, name, size, device):
+@pytest.mark.parametrize(
+    ("name", "least"), [("darts", 2), ("s1", 1.1), ("s2", 1.1), ("s3", 1.1), ("s4", 1), ("nasbench201", 1.3)]
+)
+def test_weight_step(versus, benchmark, name, least, size, device):
     ours, theirs, train, _ = pair(name, size, benchmark.disabled, device=device)
     facts = {}
     if not benchmark.disabled:
@@ -157,7 +159,14 @@ def test_weight_step(versus, benchmark, name, size, device):
             "operations": f"{counts[0]} of {counts[1]}",
             "kept": f"{kept[0] / 2**30:.2f} of {kept[1] / 2**30:.2f} GiB",
         }
-    versus(f"weight step, {name}, {size}", ours.weight_step, lambda: theirs.weight_step(train), rounds(size), **facts)
+    versus(
+        f"weight step, {name}, {size}",
+        ours.weight_step,
+        lambda: theirs.weight_step(train),
+        rounds(size),
+        least,
+        **facts,
+    )
     assert ours.model.weights.isfinite().all()
 
 
@@ -170,7 +179,7 @@ def test_steps_of_darts(versus, benchmark, step, size, device):
         "candidate step": (lambda: ours.candidates(2), lambda: theirs.candidates(2, [train], valid)),
         "validation": (ours.validate, lambda: theirs.validate(valid)),
     }[step]
-    versus(f"{step}, darts, {size}", ours_does, theirs_does, rounds(size))
+    versus(f"{step}, darts, {size}", ours_does, theirs_does, rounds(size), least=1.7)
 
 
 def test_cycle_of_zarts_mgs(versus, benchmark, size, device):
@@ -190,7 +199,7 @@ def test_cycle_of_zarts_mgs(versus, benchmark, size, device):
             theirs.weight_step(train)
 
     name = f"cycle (N=4, M={steps}, {between} steps), darts, {size}"
-    versus(name, ours_does, theirs_does, 3 if size == "small" or device != "cpu" else 1)
+    versus(name, ours_does, theirs_does, 3 if size == "small" or device != "cpu" else 1, least=2)
 
 
 WAYS = {
