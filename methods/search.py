@@ -292,8 +292,8 @@ class Search:
         draw = generator(self.seed, "rule", update)
         move = parts.rule.step(state.alpha, parts.lookahead.oracle(bench), state.memory, clock, draw)
         state.alpha, state.memory = move.alpha, move.memory
-        for name, value in {**move.diagnostics, "updates": torch.ones(())}.items():
-            state.diagnostics[name] = state.diagnostics.get(name, torch.zeros(())) + value.detach().double().cpu()
+        for name, value in {**move.diagnostics, "updates": torch.ones((), device=self.device)}.items():
+            state.diagnostics[name] = state.diagnostics.get(name, 0.0) + value.detach().double()
         state.cost.alpha_steps += 1
 
     def _noise(self, name: str, step: int) -> torch.Generator:

@@ -38,16 +38,18 @@ class GLD:
         radii = self.radii(alpha)
         candidates = torch.cat([alpha[None], alpha + radii * sphere(draw, len(radii), alpha)])
         losses = oracle.losses(candidates)
-        # argmin takes the first of equals, and alpha comes first: a tie stays. A diverged candidate never wins.
-        best = torch.where(losses.isfinite(), losses, torch.inf).argmin()
-        chosen = torch.where(losses[0].isfinite(), candidates[best], torch.nan)  # nowhere to compare from
+        # argmin takes the first of equals, and alpha comes first: a tie stays. A diverged candidate never wins. To take
+        # rows by a scalar would be to wait for its value.
+        best = torch.where(losses.isfinite(), losses, torch.inf).argmin(0, keepdim=True)
+        (lowest,), (lowest_loss,) = candidates[best], losses[best]
+        chosen = torch.where(losses[0].isfinite(), lowest, torch.nan)  # nowhere to compare from
         return Move(
             chosen,
             {},
             {
                 "candidate_loss": losses.mean(),
-                "moved": (best > 0).to(alpha),
+                "moved": (best[0] > 0).to(alpha),
                 "step_norm": (chosen - alpha).norm(),
-                "improvement": losses[0] - losses[best],
+                "improvement": losses[0] - lowest_loss,
             },
         )

@@ -29,8 +29,9 @@ def waited_for(work):
 
 @pytest.fixture
 def versus(benchmark):
-    """versus(name, production, plain, rounds, least): times both, interleaved, and notes the ratio of the medians, which
-    must not be under `least` on a CPU. Ratios differ by a third from run to run; a regression is more."""
+    """versus(name, production, plain, rounds, least): times both, interleaved, and notes the ratio of the medians.
+
+    It must not be under `least` on a CPU. Ratios differ by a third from run to run; a regression is more."""
 
     def run(name, production, plain, rounds, least=0.0, **facts):
         production, plain, seconds = waited_for(production), waited_for(plain), []

@@ -1,0 +1,90 @@
+"""A step of a search on a GPU that is not there: no operation mixes devices, and none makes the host wait.
+
+Fake tensors have a device and no values, so an operation that reads one fails. The autograd engine wants a real device;
+backward passes are on the meta device in test_graphs.py, and answered with zeros here.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from toy import ToyDataset, ToyPart, small_settings
+
+from harness import rng
+from harness.types import Budget
+from methods import METHODS, graphs
+from methods.search import Search
+from spaces import SPACES
+
+CASES = [
+    ("darts-1st", "s1"),
+    ("darts-2nd", "nasbench201"),
+    ("zarts-rs", "darts"),
+    ("zarts-mgs", "s1"),
+    ("zarts-gld", "s4"),
+    ("mergezarts", "darts"),
+    ("p-darts", "darts"),
+]
+
+
+class OnGpu(ToyDataset):
+    def __init__(self):
+        super().__init__()
+        self.parts = [GpuPart(self.count, seed) for seed in (1, 2)]
+
+    def halves(self, *arguments):
+        return self.parts
+
+
+class GpuPart(ToyPart):
+    def batch(self, indices, augment):
+        return tuple(tensor.to("cuda") for tensor in super().batch(indices, augment))
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses operations that bring to the CPU what is on a GPU."""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        read = [x.device.type for x in args if isinstance(x, torch.Tensor)]
+        if isinstance(out, torch.Tensor) and out.device.type == "cpu":
+            assert "cuda" not in read, f"{operation} waits for the GPU"
+        return out
+
+
+def moved(module, *arguments, memory_format=torch.preserve_format, **keywords):
+    """nn.Module.to, which does not know fake tensors."""
+    for own in module.modules():
+        for tensors, wrap in ((own._parameters, nn.Parameter), (own._buffers, lambda tensor: tensor)):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    tensors[name] = wrap(tensor.detach().to(*arguments, **keywords))
+    return module
+
+
+def zeros(outputs, inputs, *more, **keywords):
+    return tuple(torch.zeros_like(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs]))
+
+
+@pytest.mark.parametrize(("method", "space"), CASES)
+def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatch):
+    monkeypatch.setattr(nn.Module, "to", moved)
+    monkeypatch.setattr(torch.autograd, "grad", zeros)
+    monkeypatch.setattr(graphs, "wanted", lambda device: False)
+    monkeypatch.setattr("methods.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name))
+    more = {"warmup": 0} if method == "p-darts" else {}
+    dataset = OnGpu()
+    parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space, **more))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        search = Search(parts, SPACES[space], dataset, 0, "cuda", Budget(3))
+        state = search.start()
+        search.bind(state)
+        batch = search.train_batches.at(0)
+        with NoWaiting():
+            search._train(state, batch)
+            search._move_alpha(state, batch)
+    for tensor in (batch[0], state.weights, state.statistics, state.alpha, state.meters, *state.diagnostics.values()):
+        assert tensor.device.type == "cuda"
