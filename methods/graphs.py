@@ -32,7 +32,7 @@ def wanted(device: torch.device | str) -> bool:
 
 
 class Recordings:
-    """The passes of one network, by their kind and the shapes of what they read."""
+    """The recorded passes of networks that take turns, by their kind and the shapes of what they read."""
 
     def __init__(self) -> None:
         self._seen: set[Hashable] = set()
@@ -40,41 +40,62 @@ class Recordings:
         self._given_up = False
 
     def forget(self) -> None:
-        """What was recorded holds no longer: the network's tensors are elsewhere."""
+        """What was recorded holds no longer: a network's tensors are elsewhere."""
         self._seen.clear()
         self._replays.clear()
 
     def run(self, kind: Hashable, run: Pass, inputs: Sequence[Tensor], written: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """run(*inputs), or a replay of it. It writes the tensors `written`; passes of one kind launch the same kernels
         where their inputs have the same shapes."""
+        if self._given_up:
+            return run(*inputs)
         key = kind, tuple((x.shape, x.stride(), x.dtype) for x in inputs)
         if key in self._replays:
             return self._replays[key](*inputs)
-        if self._given_up or key not in self._seen:
-            self._seen.add(key)
+        before = _copies(written)
+        try:
+            outputs = run(*inputs)
+        except torch.OutOfMemoryError:
+            if not self._replays:
+                raise
+            self._give_up("recordings leave it too little memory")
+            _restore(written, before)
             return run(*inputs)
-        before = [tensor.clone() for tensor in written]
-        outputs = run(*inputs)
-        after = [tensor.clone() for tensor in written]
+        if key not in self._seen:
+            self._seen.add(key)
+            return outputs
+        after = _copies(written)
         try:
             _restore(written, before)
             replay = record(run, inputs)
             _restore(written, before)
             again = [*replay(*inputs), *written]
-            wrong = "its numbers are others" if not all(map(torch.equal, again, [*outputs, *after])) else ""
         except RuntimeError as error:  # torch.OutOfMemoryError is one
-            wrong = str(error).partition("\n")[0]
-        if wrong:
+            self._give_up(str(error).partition("\n")[0])
             _restore(written, after)
-            self._given_up = True
-            warnings.warn(
-                f"a pass could not be recorded as a CUDA graph ({wrong}); the search goes on without, with the same "
-                f"numbers, slower. {SWITCH}=0 does not try.",
-                stacklevel=2,
-            )
-        else:
+            return outputs
+        if all(map(torch.equal, again, [*outputs, *after])):
             self._replays[key] = replay
+        else:
+            self._give_up("its numbers are others")
+            _restore(written, after)
         return outputs
+
+    def _give_up(self, reason: str) -> None:
+        """Lets go of everything recorded, and says so."""
+        self.forget()
+        self._given_up = True
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        warnings.warn(
+            f"passes cannot be recorded as CUDA graphs ({reason}); the search goes on without, with the same numbers, "
+            f"slower. {SWITCH}=0 does not try.",
+            stacklevel=3,
+        )
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.clone() for tensor in tensors]
 
 
 def _restore(written: Sequence[Tensor], values: Sequence[Tensor]) -> None:
@@ -85,21 +106,23 @@ def _restore(written: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 def record(run: Pass, inputs: Sequence[Tensor]) -> Pass:
     """The replay of run(*inputs) on inputs of the same shapes; `run` is called twice, and its effects are undefined."""
     device = inputs[0].device
-    fixed = [x.clone() for x in inputs]
+    fixed = _copies(inputs)
     graph = torch.cuda.CUDAGraph()
     stream, pool = _place(device)
     with torch.cuda.device(device), torch.cuda.stream(torch.cuda.current_stream()):  # back to it whatever happens
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            run(*fixed)  # what libraries set up in their first call on a stream cannot be recorded
-        torch.cuda.current_stream().wait_stream(stream)
+        try:
+            with torch.cuda.stream(stream):
+                run(*fixed)  # what libraries set up in their first call on a stream cannot be recorded
+        finally:  # if memory runs out, too: then what it has launched still writes
+            torch.cuda.current_stream().wait_stream(stream)
         with torch.cuda.graph(graph, pool=pool, stream=stream):
             outputs = run(*fixed)
 
     def replay(*inputs: Tensor) -> tuple[Tensor, ...]:
         _restore(fixed, inputs)
         graph.replay()
-        return tuple(output.clone() for output in outputs)  # the next replay of any recording may overwrite them
+        return tuple(_copies(outputs))  # the next replay of any recording may overwrite them
 
     return replay
 

@@ -82,19 +82,20 @@ class Search:
     def _stand(self, stage: int, kept: Kept) -> None:
         """Goes over to the supernet of a stage, with these operations."""
         self.standing, self.reduced = (stage, kept), self.space.restricted(kept)
-        self.model, self.scratch = self._build(stage), self._build(stage)
+        recordings = Recordings()
+        self.model, self.scratch = self._build(stage, recordings), self._build(stage, recordings)
         self.initial = self.model.weights, self.model.statistics
 
-    def _build(self, stage: int) -> FlatModel:
+    def _build(self, stage: int, recordings: Recordings) -> FlatModel:
         """A supernet with the initial weights of this seed and stage."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.seed, "weights", stage))
             macro = self.parts.macro
             macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
             module = self.reduced.supernet(macro, self.classes, self.parts.edge.outgoing)
-        recordings = Recordings() if module.repeats and graphs.wanted(self.device) else None
+        recorded = module.repeats and graphs.wanted(self.device)
         module = module.to(memory_format=torch.channels_last)
-        return FlatModel(module, self.device, self.parts.arithmetic, recordings=recordings)
+        return FlatModel(module, self.device, self.parts.arithmetic, recordings=recordings if recorded else None)
 
     def start(self) -> State:
         """The state before the first step."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -49,8 +50,8 @@ class FlatModel:
         channels_last: bool = True,
         recordings: Recordings | None = None,
     ) -> None:
-        """With `recordings`, passes of the same kind are recorded; the network must then launch the same kernels every
-        time."""
+        """With `recordings`, which several models may share, passes of the same kind are recorded; the network must
+        then launch the same kernels every time."""
         self.recordings = recordings
         self.module, self.arithmetic, self._channels_last = module.to(device), arithmetic, channels_last
         for child in self.module.modules():
@@ -88,21 +89,32 @@ class FlatModel:
 
         def once(images: Tensor, labels: Tensor, gates: Tensor) -> tuple[Tensor, ...]:
             gates = gates.detach().requires_grad_(of_gates)
-            with torch.set_grad_enabled(of_weights or of_gates):
+            with torch.set_grad_enabled(of_weights or of_gates), self._weights_required(of_weights):
                 logits = self(images, gates, draw)
                 loss = F.cross_entropy(logits, labels)
-            found: tuple[Tensor, ...] = ()
-            if of_weights:
-                found = self.differentiate(loss, *([gates] if of_gates else []))
-            elif of_gates:
-                found = torch.autograd.grad(loss, gates)
+                found: tuple[Tensor, ...] = ()
+                if of_weights:
+                    found = self.differentiate(loss, *([gates] if of_gates else []))
+                elif of_gates:
+                    found = torch.autograd.grad(loss, gates)
             return loss.detach(), logits.detach(), *found
 
         inputs = (*batch, gates.detach())
         if self.recordings is None:
             return Passed(*once(*inputs))
-        kind = of_weights, of_gates, self.module.training
+        kind = id(self), of_weights, of_gates, self.module.training
         return Passed(*self.recordings.run(kind, once, inputs, (self.gradient, self.statistics)))
+
+    @contextmanager
+    def _weights_required(self, required: bool) -> Iterator[None]:
+        """Where they are not, their gradients are neither prepared for nor computed on the way to another's."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(required)
+        try:
+            yield
+        finally:
+            for parameter in self.parameters:
+                parameter.requires_grad_(True)
 
     def differentiate(self, loss: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Sets `gradient` to d loss / d weights, and returns the gradients of `others`."""

@@ -46,7 +46,7 @@ class NoiseOp(nn.Module):
 
     def forward(self, x):
         shape = x[:, :, :: self.stride, :: self.stride].shape
-        return torch.randn(shape, dtype=x.dtype)
+        return torch.randn(shape, dtype=x.dtype, device=x.device)
 
 
 def depthwise(c, k, stride, dilation):

@@ -66,12 +66,13 @@ class ImagePart:
         """The images of these indices (B,): (B, 3, h, h), normalised float32 in channels_last memory, and their labels
         (B,), int64. With a generator (on the CPU) they are cropped, mirrored and cut out at random, as a pure function
         of the indices and the generator's state; with None they are as they are."""
-        indices = indices.to(self.images.labels.device)
+        device = self.images.labels.device
+        indices = indices.to(device, non_blocking=True)  # the host does not wait for what a GPU is at
         # index_select copies whole images, where plain indexing goes byte by byte.
         pixels, labels = self.images.pixels.index_select(0, indices), self.images.labels.index_select(0, indices)
         if augment is None:
             return normalise(pixels, self.mean, self.std), labels
-        drawn = draw(len(labels), pixels.shape[-1], self.padding, augment).to(pixels.device)
+        drawn = draw(len(labels), pixels.shape[-1], self.padding, augment).to(device, non_blocking=True)
         top, left, mirrored, rows, columns = drawn
         pixels = crop_and_flip(pixels, self.padding, top, left, mirrored * self.flip)
         images = normalise(pixels, self.mean, self.std)

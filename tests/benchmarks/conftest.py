@@ -7,6 +7,8 @@ import time
 import pytest
 import torch
 
+from harness.machine import deterministic
+
 ROWS, NOTES = [], []
 
 
@@ -16,39 +18,46 @@ def device():
     return os.environ.get("HARNESS_BENCH_DEVICE", "cpu")
 
 
-def waited_for(work):
+@pytest.fixture(autouse=True, scope="session")
+def as_a_search_is(device):
+    """On a GPU, the kernels that a search has."""
+    if device != "cpu":
+        deterministic()
+
+
+def waited_for(work, device):
     """The work, with what it has launched on a GPU."""
 
     def run():
         work()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
+        if device != "cpu":
+            torch.cuda.synchronize(device)
 
     return run
 
 
 @pytest.fixture
-def versus(benchmark):
+def versus(benchmark, device):
     """versus(name, production, plain, rounds, least): times both, interleaved, and notes the ratio of the medians.
 
     It must not be under `least` on a CPU. Ratios differ by a third from run to run; a regression is more."""
 
     def run(name, production, plain, rounds, least=0.0, **facts):
-        production, plain, seconds = waited_for(production), waited_for(plain), []
+        production, plain, seconds = waited_for(production, device), waited_for(plain, device), []
 
         def before():
             start = time.perf_counter()
             plain()
             seconds.append(time.perf_counter() - start)
 
-        warm = 3 if torch.cuda.is_initialized() else 0 if rounds == 1 else 1  # there the second records
+        warm = 3 if device != "cpu" else 0 if rounds == 1 else 1  # on a GPU the second records
         benchmark.pedantic(production, setup=before, rounds=rounds, warmup_rounds=warm)
         if benchmark.disabled:
             return
         ours, theirs = benchmark.stats.stats.median, statistics.median(seconds[warm:])
         ROWS.append((name, theirs, ours, theirs / ours, rounds, facts))
         benchmark.extra_info.update(plain_median=theirs, ratio=theirs / ours, **facts)
-        assert torch.cuda.is_initialized() or theirs / ours >= least
+        assert device != "cpu" or theirs / ours >= least
 
     return run
 

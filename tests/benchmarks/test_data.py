@@ -9,7 +9,7 @@ from torchvision import transforms
 
 from harness.data import augment
 
-COUNT, BATCH = 512, 64
+COUNT, BATCH = 1024, 64
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 

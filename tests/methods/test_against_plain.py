@@ -31,10 +31,10 @@ class WithoutNoise(nn.Module):
 class PlainSearch(Search):
     """The search with the plain supernet in place of the production one, from the same initial weights."""
 
-    def _build(self, stage):
+    def _build(self, stage, recordings):
         macro = self.parts.macro
         plain = plain_supernet(self.space, macro.channels, macro.cells, self.classes)
-        for ours, theirs in matching_tensors(super()._build(stage).module, plain):
+        for ours, theirs in matching_tensors(super()._build(stage, recordings).module, plain):
             theirs.data.copy_(ours)
         return FlatModel(WithoutNoise(plain), self.device)
 

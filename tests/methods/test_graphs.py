@@ -92,7 +92,7 @@ def one_after_the_other(score, scratch, alphas, activations):
 def test_a_recording_with_other_numbers_is_not_used(tamper, recorder):
     straight = drain(make_search("darts-1st", "s1"))
     used = recorder(Recorder(tamper))
-    with pytest.warns(UserWarning, match="could not be recorded as a CUDA graph .its numbers are others.*=0 does not"):
+    with pytest.warns(UserWarning, match="cannot be recorded as CUDA graphs .its numbers are others.*=0 does not"):
         state = drain(make_search("darts-1st", "s1"))
     assert same(state, straight)
     assert used.made == used.replays == 1
@@ -124,6 +124,28 @@ def test_a_recording_that_cannot_be_made_is_told_once(recorder):
         state = drain(make_search("darts-2nd", "s1"))
     assert same(state, straight)
     assert ["(CUDA out of memory.)" in str(warning.message) for warning in told] == [True]
+
+
+def test_recordings_make_way_for_a_pass_that_has_no_memory_beside_them(recorder):
+    used, recordings, written = recorder(Recorder()), graphs.Recordings(), torch.zeros(1)
+    free = iter([False, True, False])
+
+    def run(x):
+        written.add_(1)
+        if len(x) == 2 and not next(free):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return (2 * x,)
+
+    for count in range(1, 5):
+        recordings.run("pass", run, [torch.ones(3)], [written])
+        assert written == count
+    assert used.made == 1
+    with pytest.warns(UserWarning, match="recordings leave it too little memory"):
+        (doubled,) = recordings.run("pass", run, [torch.ones(2)], [written])
+    assert torch.equal(doubled, torch.full((2,), 2.0))
+    assert written == 5
+    with pytest.raises(torch.OutOfMemoryError):
+        recordings.run("pass", run, [torch.ones(2)], [written])
 
 
 def test_what_was_recorded_elsewhere_in_memory_is_forgotten(recorder):
