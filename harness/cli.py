@@ -510,7 +510,12 @@ def describe(name: str, drawing: Path | None, classes: int, memory_on: str | Non
     show_default=True,
     help="Which test error of an evaluation counts.",
 )
-@click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting; may be given again.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only runs with this setting; evaluation.NAME: only evaluations with it. May be given again.",
+)
 def report(
     name: str,
     form: str,

@@ -241,18 +241,21 @@ def _protocol(name: str) -> Description:
 
 
 def _recipes(bundle: protocols.Bundle) -> list[str]:
-    """A table: name, value in each recipe under this protocol, and where the values come from."""
-    resolved = {
-        name: {
-            key: item
-            for part in recipe.parts(bundle.layers(name, "", "")).by_name().values()
-            for key, item in declared(part).items()
-        }
-        for name, recipe in RECIPES.items()
-    }
+    """A table: name, value in each recipe under this protocol, and where the values come from; then the recipes that
+    cannot be followed under it, and why."""
+    resolved: dict[str, dict[str, Declared]] = {}
+    refused = []
+    for name, recipe in RECIPES.items():
+        try:
+            parts = recipe.parts(bundle.layers(name, "", ""))
+        except HarnessError as error:
+            refused.append(f"{name}: not under this protocol; {error}")
+        else:
+            resolved[name] = {k: item for part in parts.by_name().values() for k, item in declared(part).items()}
     sources = {key: item.source for items in resolved.values() for key, item in items.items()}
     values = {key: [_show(items[key].value) if key in items else "-" for items in resolved.values()] for key in sources}
-    return _wrapped([("", *resolved, ""), *((key, *values[key], source) for key, source in sources.items())])
+    table = _wrapped([("", *resolved, ""), *((key, *values[key], source) for key, source in sources.items())])
+    return table + refused
 
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:

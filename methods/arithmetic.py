@@ -19,7 +19,7 @@ class Arithmetic:
 
     autocast: str = setting(
         "float32",
-        "choice: as the paper; bfloat16 computes convolutions in half the width",
+        "choice: as the paper; bfloat16 computes convolutions and products in half the width",
         choices=("float32", "bfloat16"),
     )
     tf32: bool = setting(

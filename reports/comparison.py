@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports import statistics
-from reports.records import Records
+from reports.records import Records, differing
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,15 @@ def labelled(runs: pd.DataFrame) -> pd.Series:
 
 def _differing(runs: pd.DataFrame) -> list[str]:
     of_runs = runs.drop_duplicates("configuration")
-    settings = [{**s, "epochs": e} for s, e in zip(of_runs.settings, of_runs.epochs, strict=True)]
-    names = sorted({name for each in settings for name in each})
-    return [name for name in names if len({str(each.get(name)) for each in settings}) > 1]
+    return differing({**s, "epochs": e} for s, e in zip(of_runs.settings, of_runs.epochs, strict=True))
 
 
 def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), seconds, device.
 
-    A benchmark is a space, a data set and how the cell was judged: trained at a size, or looked up, where the error is
-    100 less the test accuracy. Of several trainings of one cell the smallest seed's counts.
+    A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
+    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell the
+    smallest seed's counts.
     """
     finished, found = records.finished, records.evaluations
     columns = ["method", "benchmark", "seed", "run", "error", "seconds", "device"]
@@ -103,6 +102,12 @@ def _judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
         error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
         how=np.where(looked_up, "look-up", found["size"].astype(str)),
     )
+    for _, group in found[~looked_up].groupby(["dataset", "how"]):
+        if names := differing(group.settings):
+            found.loc[group.index, "how"] = [
+                f"{how} ({', '.join(f'{name}={of.get(name)}' for name in names)})"
+                for how, of in zip(group.how, group.settings, strict=True)
+            ]
     return found[found.error.notna()].sort_values("seed").drop_duplicates(["run", "notation", "dataset", "how"])
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ EVALUATION_COLUMNS = (
     "dataset",
     "recipe",
     "size",
+    "settings",
     "seed",
     "test_error_last",
     "test_error_best",
@@ -71,6 +72,8 @@ EVALUATION_COLUMNS = (
     "peak_memory",
 )
 CPU = "CPU"
+OF_EVALUATION = "evaluation."
+"""What the name of a setting of evaluations begins with, where those of searches are meant otherwise."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +128,18 @@ class Records:
         return Records(runs, self.epochs[self.epochs.run.isin(runs.run)], evaluations, earlier, tuple(notes))
 
     def where(self, settings: Mapping[str, str]) -> Records:
-        """The runs whose settings have these values, written as `harness run --set` takes them."""
+        """The runs whose settings have these values, written as `harness run --set` takes them; "evaluation.NAME" is a
+        setting of the trainings of their cells."""
         if not settings or self.runs.empty:
             return self
-        shown = self.runs.settings.map(lambda of: all(_same(of.get(name), value) for name, value in settings.items()))
-        runs = self.runs[shown]
-        epochs, evaluations, earlier = (
-            frame[frame.run.isin(runs.run)] for frame in (self.epochs, self.evaluations, self.earlier)
+        of_trainings = {name: value for name, value in settings.items() if name.startswith(OF_EVALUATION)}
+        of_runs = {name: value for name, value in settings.items() if name not in of_trainings}
+        runs = self.runs[_have(self.runs, of_runs)]
+        named = {name.removeprefix(OF_EVALUATION): value for name, value in of_trainings.items()}
+        epochs = self.epochs[self.epochs.run.isin(runs.run)]
+        evaluations, earlier = (
+            frame[frame.run.isin(runs.run) & ((frame.kind == "lookup") | _have(frame, named))]
+            for frame in (self.evaluations, self.earlier)
         )
         return Records(runs, epochs, evaluations, earlier, self.notes)
 
@@ -197,7 +205,7 @@ def _run(folder: Path) -> dict[str, Any]:
         "version": spec["protocol"]["version"],
         **{key: spec[key] for key in ("method", "space", "dataset", "seed")},
         "configuration": json.dumps(same, sort_keys=True),
-        "settings": {name: value for part in spec["settings"].values() for name, value in part.items()},
+        "settings": _by_name(spec["settings"]),
         "epochs": spec["budget"]["epochs"],
         "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
         "finished": (folder / "result.json").exists(),
@@ -249,6 +257,7 @@ def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]
         "version": found["protocol"]["version"],
         "recipe": found.get("recipe"),
         "size": found.get("size"),
+        "settings": _by_name(found.get("settings") or {}),
         "seed": found.get("seed"),
         "parameters": found.get("parameters"),
         "macs": found.get("macs"),
@@ -265,6 +274,24 @@ def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]
         raise ValueError(f"kind {found['kind']!r} is neither training nor lookup")
     measured = {key: found[key] for key in ("dataset", "test_error_last", "test_error_best", "best_epoch")}
     return [row | measured]
+
+
+def differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of the settings that do not have one value in all of these."""
+    each = list(settings)
+    names = sorted({name for of in each for name in of})
+    return [name for name in names if len({str(of.get(name)) for of in each}) > 1]
+
+
+def _by_name(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of all parts."""
+    return {name: value for part in parts.values() for name, value in part.items()}
+
+
+def _have(frame: pd.DataFrame, settings: Mapping[str, str]) -> pd.Series:
+    """Which rows have settings of these values."""
+    have = frame.settings.map(lambda of: all(_same(of.get(name), value) for name, value in settings.items()))
+    return have.astype(bool)
 
 
 def compute(device: str) -> str:

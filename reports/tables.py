@@ -25,7 +25,7 @@ from reports.layouts import (
     Metric,
     search_of,
 )
-from reports.records import CPU, Records
+from reports.records import CPU, OF_EVALUATION, Records, differing
 
 WITHIN, BETTER, WORSE = "within", "better", "worse"
 NOT_COMPARABLE, NOT_MEASURED = "not comparable", "not measured"
@@ -284,7 +284,7 @@ class _Trials:
         self.finished = records.finished
         self.groups = dict(list(self.finished.groupby(["method", "space", "dataset"])))
         evaluations = records.evaluations.assign(target=records.evaluations.dataset.map(short))
-        self.evaluations = dict(list(evaluations.groupby("run")))
+        self.evaluations, self.nothing = dict(list(evaluations.groupby("run"))), evaluations.head(0)
         self._known: dict[tuple[Any, ...], pd.DataFrame | str] = {}
 
     def of(self, *key: Any) -> pd.DataFrame | str:
@@ -317,8 +317,21 @@ class _Trials:
             )
         if runs.empty:
             return ""
+        trained = [self._trainings(run, target, size) for run in runs.run]
+        if names := differing(of for found in trained for of in found.settings):
+            return (
+                f"its cells were trained with settings that differ in {', '.join(names)}; choose one with "
+                f"--where {OF_EVALUATION}{names[0]}=VALUE"
+            )
         rows = [self._trial(run, target, size) for run in runs.sort_values("seed").to_dict("records")]
         return pd.DataFrame(rows)
+
+    def _trainings(self, run: str, target: str, size: str | None) -> pd.DataFrame:
+        """Of a run's cell on this data, those at this size if there are such, else all if they are of one size."""
+        found = self.evaluations.get(run, self.nothing)
+        trained = found[(found.target == target) & (found.kind == "training")]
+        at_size = trained[trained["size"] == size] if size in set(trained["size"]) else trained
+        return at_size if at_size["size"].nunique() == 1 else at_size.head(0)
 
     def _trial(self, run: Mapping[str, Any], target: str, size: str | None) -> dict[str, Any]:
         trial = {
@@ -337,10 +350,8 @@ class _Trials:
         found = found[found.target == target]
         for lookup in found[found.kind == "lookup"].to_dict("records")[:1]:
             trial |= {f"{split}_accuracy_pct": lookup[f"{split}_accuracy"] for split in ("valid", "test")}
-        trained = found[found.kind == "training"]
-        at_size = trained[trained["size"] == size] if size in set(trained["size"]) else trained
-        if at_size["size"].nunique() == 1:
-            first = at_size.sort_values("seed").iloc[0]  # of several trainings of a cell, the smallest seed's
+        if len(trained := self._trainings(run["run"], target, size)):
+            first = trained.sort_values("seed").iloc[0]  # of several trainings of a cell, the smallest seed's
             error = first[f"test_error_{self.epoch}"]
             trial |= {"size": first["size"], "test_error_pct": error, "top1_error_pct": error}
             trial |= {"params_M": first.parameters / 1e6, "flops_M": first.macs / 1e6}
@@ -354,9 +365,7 @@ def _has(run: pd.Series, values: Mapping[str, Any]) -> bool:
 
 def _differing(runs: pd.DataFrame) -> list[str]:
     """The settings in which configurations differ."""
-    first = runs.drop_duplicates("configuration").settings.tolist()
-    names = sorted({name for settings in first for name in settings})
-    return [name for name in names if len({str(settings.get(name)) for settings in first}) > 1] or ["data or budget"]
+    return differing(runs.drop_duplicates("configuration").settings) or ["data or budget"]
 
 
 EVALUATED = ("test_error_pct", "top1_error_pct", "valid_accuracy_pct", "test_accuracy_pct")

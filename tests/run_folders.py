@@ -103,6 +103,7 @@ def write_training(
     version: int = 1,
     seed: int = 0,
     cell: str | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> None:
     """The evaluation of a cell by training, by default of the one that the run found; the best epoch's error is 0.1
     below the last's."""
@@ -118,10 +119,11 @@ def write_training(
         "test_error_last": error,
         "test_error_best": error - 0.1 if best is None else best,
         "best_epoch": 590,
+        "settings": {"arithmetic": settings or {}},
         "cost": {"seconds": 3600.0, "device": "cpu (x86_64)", "peak_memory": 10**9},
         "how": {},
     }
-    of = "found" if cell is None else zlib.crc32(cell.encode())
+    of = "-".join(["found" if cell is None else str(zlib.crc32(cell.encode())), *map(str, (settings or {}).values())])
     (folder / f"evaluation-{protocol}-{dataset}-{size}-{seed}-{of}.json").write_text(json.dumps(found))
 
 

@@ -98,3 +98,13 @@ def test_a_folder_that_is_no_finished_run(tmp_path) -> None:
             (tmp_path / "result.json").write_text(content)
         with pytest.raises(HarnessError, match=message):
             describe(str(tmp_path), classes=10)
+
+
+def test_a_protocol_that_one_recipe_cannot_follow(tmp_path) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(
+        'name = "short"\nversion = 1\nsummary = "one epoch"\n[settings]\n[evaluation.settings]\nepochs = 1\n'
+    )
+    shown = str(describe(str(path), classes=10))
+    assert "imagenet: not under this protocol; lr_schedule=linear takes more than 5 epochs and epochs=1." in shown
+    assert "DARTS train.py" in shown  # the others' settings

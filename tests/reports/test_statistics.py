@@ -151,6 +151,22 @@ def test_the_smallest_evaluation_seed_counts(tmp_path: Path) -> None:
     assert scores(read(tmp_path).select()).error.tolist() == [2.0]
 
 
+def test_trainings_with_other_settings_are_another_benchmark(tmp_path: Path) -> None:
+    for seed, kind in enumerate(("float32", "bfloat16")):
+        folder = write_run(tmp_path, seed=seed)
+        write_training(folder, 2.0 + seed, settings={"autocast": kind, "tf32": False})
+    write_training(folder, 5.0, settings={"autocast": "float32", "tf32": False})
+    records = read(tmp_path).select()
+    table = means(scores(records))["zarts-mgs"]
+    assert table.to_dict() == {
+        "s1 cifar10, 20x36 (autocast=bfloat16)": 3.0,
+        "s1 cifar10, 20x36 (autocast=float32)": 3.5,
+    }
+    one = records.where({"evaluation.autocast": "float32"})
+    assert means(scores(one))["zarts-mgs"].to_dict() == {"s1 cifar10, 20x36": 3.5}
+    assert len(one.runs) == 2
+
+
 def test_sheets_say_what_they_can_and_no_more(tmp_path: Path) -> None:
     found = {sheet.name: sheet for sheet in sheets(evaluated(tmp_path))}
     assert list(found) == ["results", "seeds", "wins", "paired"]  # all three methods share no two benchmarks: no ranks

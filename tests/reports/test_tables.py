@@ -311,6 +311,23 @@ def test_more_accuracy_is_better(tmp_path: Path) -> None:
     assert cell(tables, "DARTS-V1", "CIFAR-10 test (%) ↑").verdict == WORSE  # published 54.30±0.00
 
 
+def test_cells_trained_with_several_settings_are_not_averaged(tmp_path: Path) -> None:
+    for seed, kind in enumerate(("float32", "bfloat16", "float32", "float32")):
+        folder = write_run(tmp_path, seed=seed)
+        write_training(folder, 2.0 + seed, settings={"autocast": kind})
+    mixed = cell(build("table2", records(tmp_path)), "CIFAR-10", "S1", "ZARTS-MGS")
+    assert mixed.verdict == NOT_MEASURED
+    assert mixed.reason == (
+        "its cells were trained with settings that differ in autocast; choose one with "
+        "--where evaluation.autocast=VALUE"
+    )
+    one = build("table2", records(tmp_path).where({"evaluation.autocast": "float32"}))
+    best = cell(one, "CIFAR-10", "S1", "ZARTS-MGS")
+    assert best.measured_text() == "2.00"
+    assert best.measured is not None
+    assert best.measured.n == 3
+
+
 def test_measured_values_are_marked_where_all_their_runs_are_there(tmp_path: Path) -> None:
     searched(tmp_path, [2.9, 2.6, 2.8, 2.9])
     searched(tmp_path, [2.7, 2.7, 2.7, 2.7], method="zarts-rs")
