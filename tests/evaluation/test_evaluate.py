@@ -356,7 +356,7 @@ def test_two_processes_share_one_training(straight, tmp_path):
     """The leader alone speaks and writes; stopped together and resumed, they end with the same bits."""
     ended = together(*[evaluation(tmp_path / "straight")] * 2)
     assert [end.code for end in ended] == [0, 0], ended[0].err + ended[1].err
-    assert ended[1].out == ""
+    assert not [line for line in ended[1].out.splitlines() if not line.startswith("[Gloo]")]  # torch 2.9's own
     assert found(tmp_path / "straight")["evaluation"]["cost"]["processes"] == 2
     assert found(tmp_path / "straight")["state"] != found(straight)["state"]  # each has its own batch norm
     call = evaluation(tmp_path / "stopped")
