@@ -52,13 +52,14 @@ class Recordings:
         key = kind, tuple((x.shape, x.stride(), x.dtype) for x in inputs)
         if key in self._replays:
             return self._replays[key](*inputs)
-        before = _copies(written)
+        before, outputs = _copies(written), None
         try:
             outputs = run(*inputs)
         except torch.OutOfMemoryError:
             if not self._replays:
                 raise
-            self._give_up("recordings leave it too little memory")
+        if outputs is None:  # only here has the failed pass let go of its memory
+            self._give_up("they leave other passes too little memory")
             _restore(written, before)
             return run(*inputs)
         if key not in self._seen:

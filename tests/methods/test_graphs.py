@@ -140,7 +140,7 @@ def test_recordings_make_way_for_a_pass_that_has_no_memory_beside_them(recorder)
         recordings.run("pass", run, [torch.ones(3)], [written])
         assert written == count
     assert used.made == 1
-    with pytest.warns(UserWarning, match="recordings leave it too little memory"):
+    with pytest.warns(UserWarning, match="they leave other passes too little memory"):
         (doubled,) = recordings.run("pass", run, [torch.ones(2)], [written])
     assert torch.equal(doubled, torch.full((2,), 2.0))
     assert written == 5
