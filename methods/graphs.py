@@ -62,9 +62,21 @@ class Recordings:
             self._give_up("they leave other passes too little memory")
             _restore(written, before)
             return run(*inputs)
-        if key not in self._seen:
-            self._seen.add(key)
-            return outputs
+        if key in self._seen:
+            self._prove(key, run, inputs, written, before, outputs)
+        self._seen.add(key)
+        return outputs
+
+    def _prove(
+        self,
+        key: Hashable,
+        run: Pass,
+        inputs: Sequence[Tensor],
+        written: Sequence[Tensor],
+        before: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> None:
+        """Records a pass that has just run, and keeps the recording if it does the same from `before`."""
         after = _copies(written)
         try:
             _restore(written, before)
@@ -74,13 +86,12 @@ class Recordings:
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             self._give_up(str(error).partition("\n")[0])
             _restore(written, after)
-            return outputs
+            return
         if all(map(torch.equal, again, [*outputs, *after])):
             self._replays[key] = replay
         else:
             self._give_up("its numbers are others")
             _restore(written, after)
-        return outputs
 
     def _give_up(self, reason: str) -> None:
         """Lets go of everything recorded, and says so."""
