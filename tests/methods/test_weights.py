@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 from toy import ToyPart
 
 from methods.batches import Batches
@@ -127,3 +128,33 @@ def test_softmax_gates_of_ragged_edges():
     (gradient,) = torch.autograd.grad((gates * torch.arange(6.0).view(2, 3)).sum(), alpha)
     assert gradient.isfinite().all()
     assert torch.equal(rows_of(alpha.detach()[:4], (2, 2)), alpha.detach()[:4].view(2, 2))
+
+
+class WeightGradients(TorchDispatchMode):
+    """Counts the convolutions whose weight's gradient is computed."""
+
+    count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation is torch.ops.aten.convolution_backward.default:
+            self.count += args[-1][1]
+        return operation(*args, **(kwargs or {}))
+
+
+def test_a_pass_computes_the_gradients_that_are_asked_for():
+    module, space = supernet("s1", torch.float32)
+    model = FlatModel(module.to(memory_format=torch.channels_last), "cpu")
+    gates = torch.full((len(space.widths), max(space.widths)), 0.3)
+    batch = ToyPart(4, 0).batch(torch.arange(4), None)
+    model.gradient.fill_(7)
+    with WeightGradients() as counted:
+        of_gates = model.run(batch, gates, None, of_gates=True).of_gates
+    assert counted.count == 0
+    assert bool((model.gradient == 7).all())
+    with WeightGradients() as counted:
+        both = model.run(batch, gates, None, of_weights=True, of_gates=True).of_gates
+    assert counted.count > 0
+    assert not bool((model.gradient == 7).any())
+    assert torch.equal(both, of_gates)
+    assert model.run(batch, gates, None).of_gates is None
+    assert all(parameter.requires_grad for parameter in model.parameters)
