@@ -18,8 +18,8 @@ VECTOR = 8
 SIDE_BY_SIDE = 16
 """Pixels that make one."""
 PIXELS = 8192
-"""Pixels of a batch from which it pays (measured: 1/4 off there for 4 channels, and 2 to 4 times quicker from 32,768;
-at 2,048 half as quick)."""
+"""Pixels of a batch from which it pays (measured with two threads: 1/4 off there for 4 channels, and 2 to 4 times
+quicker from 32,768; at 2,048 half as quick)."""
 
 
 class BatchNorm2d(nn.BatchNorm2d):
