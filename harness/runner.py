@@ -146,6 +146,9 @@ def _search(
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request.results, request.protocol)
     with locked(plan.folder, wait=False) as lease:
+        done = finished(plan.folder)
+        if done is not None:
+            return done  # another process finished it while this one read the data
         folder = RunFolder(plan.folder, warn, lease)
         folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
         saved = folder.load()

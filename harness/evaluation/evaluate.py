@@ -235,12 +235,15 @@ def run(
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
     """
-    if plan.file.exists():
-        return Outcome(plan.file, read_object(plan.file, "kind", "genotype", "how"), None, was_done=True)
     if plan.training is None:
-        return _look_up(plan, warn)
+        return finished(plan.file) or _look_up(plan, warn)
     with memory_reported(plan.device), shared(plan.device) as share:
-        return _train(plan, plan.training, share, warn, observe)
+        return share.spread(finished(plan.file)) or _train(plan, plan.training, share, warn, observe)
+
+
+def finished(file: Path) -> Outcome | None:
+    """The evaluation in this file, if there is one."""
+    return Outcome(file, read_object(file, "kind", "genotype", "how"), None, was_done=True) if file.exists() else None
 
 
 def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
@@ -296,6 +299,9 @@ def _train(
         claim_protocol(request.results / ELSEWHERE, training.protocol)
     machine = environment(plan.device, source.fingerprint)
     with locked(plan.folder, wait=False) if share.leads else nullcontext() as lease:
+        done: Outcome | None = share.spread(finished(plan.file))
+        if done is not None:
+            return done  # another process finished it while this one read the data
         folder = RunFolder(plan.folder, warn, lease) if share.leads else _Bystander(plan.folder, warn)
         saved = None
         if share.leads:

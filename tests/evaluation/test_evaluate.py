@@ -120,6 +120,19 @@ def test_again_returns_what_is_done(straight):
     assert contents(straight) == before
 
 
+def test_one_that_another_process_finishes_while_this_one_begins_is_left_alone(tmp_path, monkeypatch):
+    read = evaluate._open
+
+    def overtaken(*asked):
+        evaluate._open = read
+        assert forked(evaluation(tmp_path)).code == 0
+        return read(*asked)
+
+    monkeypatch.setattr(evaluate, "_open", overtaken)
+    ended = forked(evaluation(tmp_path, "--json"))
+    assert (ended.code, ended.err, json.loads(ended.out)["was_done"]) == (0, "", True)
+
+
 def test_killed_at_random_instants(straight, tmp_path):
     delays, killed = random.Random(0), 0
     for number in range(4):

@@ -32,6 +32,20 @@ def test_the_same_command_again_returns_at_once_and_changes_nothing(tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_a_run_that_another_process_finishes_while_this_one_begins_is_left_alone(tmp_path, monkeypatch):
+    claim = runner.claim_protocol
+
+    def overtaken(*claimed):
+        runner.claim_protocol = claim
+        assert run(tmp_path, *TINY).code == 0
+        claim(*claimed)
+
+    monkeypatch.setattr(runner, "claim_protocol", overtaken)
+    ended = run(tmp_path, *TINY)
+    assert ended.code == 0, ended.err
+    assert "was done before" in ended.out
+
+
 def test_json_is_one_object_and_nothing_else(tmp_path):
     ended = run(tmp_path, *TINY, "--json")
     printed = json.loads(ended.out)
