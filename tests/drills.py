@@ -58,6 +58,12 @@ class Runner:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    def wait_to_say(self, word: str) -> None:
+        """Until it has said so, or has ended."""
+        assert self.process.stdout is not None
+        while (line := self.process.stdout.readline()) and word not in line:
+            pass
+
     def finish(self) -> str:
         """What it has said, when it has ended well."""
         said, _ = self.process.communicate()

@@ -127,6 +127,7 @@ def test_a_job_of_submitit_is_killed(drilled):
 def test_two_runners_of_which_one_is_stopped(drilled):
     drill = drilled("local", "--workers=1", seeds=2)
     first, second = drill.begin(), drill.begin()
+    first.wait_to_say("begun")  # lest it be stopped at its imports, while the other one works
     drill.wait_for_work(first)
     first.process.send_signal(signal.SIGINT)
     said, _ = first.process.communicate()
