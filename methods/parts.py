@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from torch import nn
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.settings import setting
@@ -26,47 +24,15 @@ from methods.staged import Staged
 from methods.weights import Training
 from spaces import Space
 from spaces.dropped_skips import DroppedSkipsEdge
-from spaces.fused import SumOfOperations
+from spaces.fused import SumEdge
 from spaces.merged import MergedEdge
 from spaces.single_path import SinglePathEdge
-from spaces.supernet import Outgoing
+from spaces.supernet import EdgePart
 
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
 RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
 SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive(), "staged": Staged()}
-
-
-class EdgePart(Protocol):
-    """What a mixed edge computes."""
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """Builds what leaves one state of a cell."""
-        ...
-
-    def check(self, space: Space) -> None:
-        """Raises HarnessError for a space that this edge does not apply to."""
-        ...
-
-    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
-        """Sets what depends on the epoch, an epoch of a stage of so many."""
-        ...
-
-
-@dataclass(frozen=True)
-class SumEdge:
-    """A mixed edge is the gated sum of its operations (DARTS, Eq. 2)."""
-
-    @property
-    def outgoing(self) -> Outgoing:
-        return SumOfOperations
-
-    def check(self, space: Space) -> None:
-        """Any space will do."""
-
-    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
-        """Nothing does."""
 
 
 EDGES: dict[str, EdgePart] = {

@@ -16,8 +16,8 @@ from torch import Generator, Tensor, nn
 from harness.settings import setting
 from spaces.fused import SumOfOperations
 from spaces.operations import Drawing
-from spaces.space import Edge, Space
-from spaces.supernet import Build, Outgoing
+from spaces.space import Edge
+from spaces.supernet import Build, EdgePart, Outgoing
 
 
 class DroppedSkip(Drawing):
@@ -44,7 +44,7 @@ class SumWithDroppedSkips(SumOfOperations):
 
 
 @dataclass(frozen=True)
-class DroppedSkipsEdge:
+class DroppedSkipsEdge(EdgePart):
     """A mixed edge is the gated sum of its operations, with dropout after identity skips."""
 
     skip_dropout: float = setting(
@@ -61,9 +61,6 @@ class DroppedSkipsEdge:
     @property
     def outgoing(self) -> Outgoing:
         return SumWithDroppedSkips
-
-    def check(self, space: Space) -> None:
-        """Any space will do."""
 
     def rate(self, stage: int, epoch: int, epochs: int, warmup: int) -> float:
         """At an epoch of a stage of so many."""

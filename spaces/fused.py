@@ -32,6 +32,7 @@ differentiated again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, cast
@@ -43,7 +44,7 @@ from torch import Generator, Tensor, nn
 from spaces.batch_norm import few_channels, normalised
 from spaces.operations import FactorizedReduce, Rectified, apply
 from spaces.space import Edge
-from spaces.supernet import POOLS, Build, named_tensors
+from spaces.supernet import POOLS, Build, EdgePart, Outgoing, named_tensors
 
 TOGETHER = 3 << 19
 """Bytes of a state up to which its edges run together on a CPU (measured: 1 MiB gains by it, 2 MiB loses)."""
@@ -138,6 +139,15 @@ class SumOfOperations(nn.Module):
                     continue
                 for piece, tensor in own:
                     yield f"{edge.source}-{edge.target}.{name}.{piece}", tensor
+
+
+@dataclass(frozen=True)
+class SumEdge(EdgePart):
+    """A mixed edge is the gated sum of its operations (DARTS, Eq. 2)."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        return SumOfOperations
 
 
 class _State:

@@ -24,7 +24,7 @@ from torch import Generator, Tensor, nn
 from harness.errors import HarnessError
 from spaces.operations import norm
 from spaces.space import Edge, Space
-from spaces.supernet import POOLS, Build, Outgoing, evaluate, named_tensors
+from spaces.supernet import POOLS, Build, EdgePart, Outgoing, evaluate, named_tensors
 
 SIDE = 9
 MERGED = {"sep_conv_3x3": (3, 1), "sep_conv_5x5": (5, 1), "dil_conv_3x3": (3, 2), "dil_conv_5x5": (5, 2)}
@@ -121,7 +121,7 @@ class MergedOperations(nn.Module):
 
 
 @dataclass(frozen=True)
-class MergedEdge:
+class MergedEdge(EdgePart):
     """The four convolutions of an edge share one 9x9 kernel."""
 
     @property
@@ -137,6 +137,3 @@ class MergedEdge:
                         f"a merged edge shares one kernel among {', '.join(MERGED)}; the edge {edge.target} <- "
                         f"{edge.source} of {space.name} has no {name}. Use the space darts or darts-none."
                     )
-
-    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
-        """Nothing depends on the epoch."""

@@ -18,8 +18,8 @@ from torch import Generator, Tensor, nn
 
 from harness.settings import setting
 from spaces.operations import Rectified
-from spaces.space import Edge, Space
-from spaces.supernet import Build, Outgoing, evaluate, named_tensors
+from spaces.space import Edge
+from spaces.supernet import Build, EdgePart, Outgoing, evaluate, named_tensors
 
 
 class Choice(NamedTuple):
@@ -76,7 +76,7 @@ class SinglePathAllGates(SinglePath):
 
 
 @dataclass(frozen=True)
-class SinglePathEdge:
+class SinglePathEdge(EdgePart):
     """One operation per edge runs: the one that hard gates choose."""
 
     unchosen_gates: str = setting(
@@ -88,9 +88,3 @@ class SinglePathEdge:
     @property
     def outgoing(self) -> Outgoing:
         return SinglePath if self.unchosen_gates == "ignored" else SinglePathAllGates
-
-    def check(self, space: Space) -> None:
-        """Any space will do."""
-
-    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
-        """Nothing depends on the epoch."""

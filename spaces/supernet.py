@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace, reductions
 from spaces.nasbench201 import STATES, NasBench201Macro, NasBench201Space
 from spaces.operations import OPERATIONS, Drawing, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
-from spaces.space import Edge
+from spaces.space import Edge, Space
 from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
 
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
@@ -47,6 +47,21 @@ class Outgoing(Protocol):
     def __call__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> nn.Module:
         """`edges` with their rows, all leaving one state."""
         ...
+
+
+class EdgePart:
+    """What a mixed edge computes, with its hyper-parameters: the base of the frozen dataclasses that say so."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Builds what leaves one state of a cell."""
+        raise NotImplementedError
+
+    def check(self, space: Space) -> None:
+        """Raises HarnessError for a space that this edge does not apply to."""
+
+    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
+        """Sets what depends on the epoch, an epoch of a stage of so many."""
 
 
 class Supernet(nn.Module):
