@@ -158,13 +158,19 @@ MERGED = Variant(
     "MergeNAS (Wang et al., IJCAI 2020), ZARTS supplement 2.6",
     {"edge": "merged"},
 )
+AUXILIARY = Variant(
+    "aux",
+    "a skip besides on every edge, fading out",
+    "DARTS- (Chu et al., ICLR 2021)",
+    {"edge": "auxiliary-skip"},
+)
 PROGRESSIVE = Variant(
     "p",
     "operations dropped on the way",
     "P-DARTS (Chen et al., ICCV 2019), ZARTS supplement 2.6",
     {"schedule": "progressive"},
 )
-CROSSES = ((PROGRESSIVE,), (GUMBEL,), (MERGED,), (PROGRESSIVE, GUMBEL), (PROGRESSIVE, MERGED))
+CROSSES = ((PROGRESSIVE,), (GUMBEL,), (MERGED,), (AUXILIARY,), (PROGRESSIVE, GUMBEL), (PROGRESSIVE, MERGED))
 """Variants of one part exclude each other: a merged edge has no single operation to run, so it is not sampled."""
 BASES = ("darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld")
 ALIASES = {
@@ -173,6 +179,7 @@ ALIASES = {
     "merge-zarts-mgs": "mergezarts",
     "merge-darts-1st": "mergenas-1st",
     "merge-darts-2nd": "mergenas-2nd",
+    "aux-darts-1st": "darts-minus",
 }
 """Crosses that have a name of their own in the papers; both names are understood."""
 

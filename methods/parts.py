@@ -23,6 +23,7 @@ from methods.schedules import Alternating, Clock
 from methods.staged import Staged
 from methods.weights import Training
 from spaces import Space
+from spaces.auxiliary_skip import AuxiliarySkipEdge
 from spaces.dropped_skips import DroppedSkipsEdge
 from spaces.fused import SumEdge
 from spaces.merged import MergedEdge
@@ -38,6 +39,7 @@ SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive"
 EDGES: dict[str, EdgePart] = {
     "sum": SumEdge(),
     "dropped-skips": DroppedSkipsEdge(),
+    "auxiliary-skip": AuxiliarySkipEdge(),
     "single-path": SinglePathEdge(),
     "merged": MergedEdge(),
 }

@@ -247,8 +247,12 @@ class Search:
         return replace(self.parts.training, epochs=clock.epochs).lr_at(clock.epoch)
 
     def _gates(self, alpha: Tensor, clock: Clock, name: str, step: int) -> Tensor:
-        draw = generator(self.seed, f"gates/{name}", step)
-        return self.parts.relaxation.gates(alpha, self.reduced.widths, clock, draw)
+        return self.gates(alpha, clock, generator(self.seed, f"gates/{name}", step))
+
+    def gates(self, alpha: Tensor, clock: Clock, draw: torch.Generator) -> Tensor:
+        """What the supernet is given for an alpha, of which `draw` is the randomness."""
+        gates = self.parts.relaxation.gates(alpha, self.reduced.widths, clock, draw)
+        return self.parts.edge.all_gates(gates, clock.epoch, clock.epochs)
 
     def _train(self, state: State, batch: Batch) -> None:
         """One SGD step on the weights with alpha fixed."""

@@ -11,6 +11,7 @@ ALIASES = {
     "DARTS(2nd)": "darts-2nd",
     "DARTS-V1": "darts-1st",
     "DARTS-V2": "darts-2nd",
+    "DARTS-": "darts-minus",
     "R-DARTS(DP)": "r-darts-dp",
     "R-DARTS(L2)": "r-darts-l2",
     "ZARTS": "zarts-mgs",

@@ -1,8 +1,8 @@
 """Supernets: one network that holds every candidate operation of every edge, mixed by gates.
 
 `forward(x, gates, draw)` takes images (B, 3, H, W), one row of gates per mixed edge (rows, widest edge), as alpha has
-them, and the randomness of this forward (only noise operations read it); it returns logits (B, classes). Batch
-norms inside the cells have no affine part, as in every search code of the family.
+them and `EdgePart.all_gates` makes of them, and the randomness of this forward (only noise operations read it); it
+returns logits (B, classes). Batch norms inside the cells have no affine part, as in every search code of the family.
 
 A cell is evaluated state by state: as soon as a state is complete, everything that leaves it is computed, so that what
 several edges have in common (the ReLU, the pools, which have no weights) is computed once. Sources: DARTS
@@ -56,6 +56,11 @@ class EdgePart:
     def outgoing(self) -> Outgoing:
         """Builds what leaves one state of a cell."""
         raise NotImplementedError
+
+    def all_gates(self, gates: Tensor, epoch: int, epochs: int) -> Tensor:
+        """What `outgoing` is given at an epoch of so many: the gates (rows, widest) of alpha's operations, and in
+        further columns those that alpha has no say in."""
+        return gates
 
     def check(self, space: Space) -> None:
         """Raises HarnessError for a space that this edge does not apply to."""

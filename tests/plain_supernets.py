@@ -58,7 +58,7 @@ def operation(name, c, stride, benchmark):
         return NoneOp(stride)
     if name == "noise":
         return NoiseOp(stride)
-    if name == "skip_connect":
+    if name in ("skip_connect", "auxiliary"):  # the latter is DARTS-'s, on every edge
         return nn.Identity() if stride == 1 else TwoBranches(c, c)
     if name == "avg_pool_3x3":
         pool = nn.AvgPool2d(3, stride, 1, count_include_pad=False)

@@ -86,8 +86,7 @@ class Subject:
 
     def gates(self, alpha: Tensor, name: str) -> Tensor:
         """What the run's relaxation draws is equal for equal names: all points see the same noise."""
-        draw = generator(self.search.seed, f"analysis/gates/{name}")
-        return self.parts.relaxation.gates(alpha, self.search.reduced.widths, self.clock, draw)
+        return self.search.gates(alpha, self.clock, generator(self.search.seed, f"analysis/gates/{name}"))
 
     def batches(self, stream: str, size: int) -> Batches:
         """Batches of the half that trains the weights, in streams of their own."""

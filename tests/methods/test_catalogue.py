@@ -33,7 +33,7 @@ def test_hard_gates_and_the_edge_that_runs_one_operation_go_together():
 
 @pytest.mark.parametrize("base", BASES)
 def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
-    for prefix in ("p", "g", "merge", "p-g", "p-merge"):
+    for prefix in ("p", "g", "merge", "aux", "p-g", "p-merge"):
         name = f"{prefix}-{base}"
         ours, theirs = METHODS[name].composition, CATALOGUE[base]
         assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
@@ -41,6 +41,7 @@ def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
         assert base in ours.summary
     assert parts(f"g-{base}").relaxation == RELAXATIONS["gumbel"]
     assert parts(f"merge-{base}").edge == EDGES["merged"]
+    assert parts(f"aux-{base}").edge == EDGES["auxiliary-skip"]
     both = parts(f"p-g-{base}")
     assert (both.relaxation, both.schedule.stage(49, 50).number) == (RELAXATIONS["gumbel"], 3)
 
@@ -52,6 +53,7 @@ def test_names_of_the_papers_are_those_of_crosses():
         assert name in METHODS
     assert METHODS["gzas"].composition.rule == METHODS["mergezarts"].composition.rule == "mgs"
     assert METHODS["mergenas-2nd"].composition.lookahead == "unrolled"
+    assert METHODS["aux-darts-1st"].name == "darts-minus"
     assert set(crosses()) >= {"g-zarts-rs", "merge-zarts-gld", "mergezarts", "gzas", "p-zarts", "p-g-zarts-mgs"}
 
 

@@ -26,6 +26,7 @@ CASES = [
     ("zarts-mgs", "s1"),
     ("zarts-gld", "s4"),
     ("mergezarts", "darts"),
+    ("darts-minus", "darts"),
     ("p-darts", "darts"),
 ]
 

@@ -17,6 +17,7 @@ from methods import METHODS, graphs
 from methods.search import Search
 from methods.weights import FlatModel
 from spaces import SPACES
+from spaces.auxiliary_skip import SumWithAuxiliarySkip
 from spaces.dropped_skips import SumWithDroppedSkips
 from spaces.fused import SumOfOperations
 from spaces.merged import MergedOperations
@@ -166,6 +167,7 @@ def test_what_was_recorded_elsewhere_in_memory_is_forgotten(recorder):
     [
         *((name, SumOfOperations, name != "s4") for name in SPACES if SPACES[name].cells),
         ("darts", MergedOperations, True),
+        ("darts", SumWithAuxiliarySkip, True),
         ("darts", SinglePath, False),
         ("darts", SumWithDroppedSkips, False),
     ],
