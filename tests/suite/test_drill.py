@@ -95,7 +95,7 @@ class Drill:
         assert len(ends(self.quiet)) == len(self.cells)
         assert max(times_done(self.results)) == 1
         assert untidy(self.results) == []
-        assert none_left(self.mark, seconds=30), marked(self.mark)
+        assert none_left(self.mark, seconds=120), marked(self.mark)  # Ray's workers are nice: others go first
 
 
 def size(**short):
