@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+PARTS = ("rule", "lookahead", "relaxation", "edge", "schedule", "perturbation")
+"""What the parts of a method decide."""
+
 
 @dataclass(frozen=True)
 class Composition:
@@ -22,6 +25,7 @@ class Composition:
     relaxation: str = "softmax"
     edge: str = "sum"
     schedule: str = "alternating"
+    perturbation: str = "none"
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""
@@ -29,7 +33,7 @@ class Composition:
     @property
     def parts(self) -> dict[str, str]:
         """The name of each part, by what it decides."""
-        return {key: getattr(self, key) for key in ("rule", "lookahead", "relaxation", "edge", "schedule")}
+        return {key: getattr(self, key) for key in PARTS}
 
 
 @dataclass(frozen=True)
@@ -239,10 +243,23 @@ def _gdas() -> Composition:
     )
 
 
+def _sdarts(name: str, perturbation: str) -> Composition:
+    """DARTS' first order with perturbed gates in the weight steps."""
+    return replace(
+        _METHODS["darts-1st"],
+        summary=f"darts-1st, the weights trained at gates that {name}",
+        source="SmoothDARTS (Chen & Hsieh, ICML 2020); SmoothDARTS sota/cnn/train_search.py:213-234",
+        perturbation=perturbation,
+        on={"nasbench201": {"epochs": 100}},  # SmoothDARTS nasbench201/train_search.py:41-56
+    )
+
+
 CATALOGUE: dict[str, Composition | BlackBox] = {
     **_METHODS,
     "p-darts": P_DARTS,
     "gdas": _gdas(),
+    "sdarts-rs": _sdarts("are moved at random", "uniform"),
+    "sdarts-adv": _sdarts("are moved to where the loss is high", "adversarial"),
     **crosses(),
     **_BLACK_BOX,
 }

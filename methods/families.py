@@ -36,9 +36,9 @@ STRATEGIES: dict[str, Strategy] = {
     "bohb": BOHB(),
 }
 
-ON_TABLE = ("softmax", "sum", "alternating")
-"""The relaxation, the edge and the schedule of the methods that run on a table: it knows the distribution
-softmax(alpha), and neither samples nor mixes operations, merges their kernels or prunes."""
+ON_TABLE = {"relaxation": "softmax", "edge": "sum", "schedule": "alternating", "perturbation": "none"}
+"""The parts of the methods that run on a table: it knows the distribution softmax(alpha), and neither samples nor mixes
+operations, merges their kernels, prunes, or trains weights."""
 
 AnyParts = Parts | TableParts | TableTrials | TrainedTrials
 
@@ -88,10 +88,11 @@ def check(method: Composition | BlackBox, space: Space) -> None:
     if isinstance(method, BlackBox):
         return
     EDGES[method.edge].check(space)
-    if isinstance(space, NasBench201Table) and (method.relaxation, method.edge, method.schedule) != ON_TABLE:
+    others = [f"{name} {part}" for part, name in method.parts.items() if name != ON_TABLE.get(part, name)]
+    if isinstance(space, NasBench201Table) and others:
         raise HarnessError(
-            f"{space.name} has no supernet, and this method's {method.relaxation} relaxation, {method.edge} edge and "
-            f"{method.schedule} schedule are about one; it runs on nasbench201."
+            f"{space.name} has no supernet, and this method's {' and '.join(others)} would need one; it runs on "
+            "nasbench201."
         )
 
 

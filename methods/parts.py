@@ -11,6 +11,7 @@ from harness.settings import setting
 from methods.arithmetic import Arithmetic
 from methods.catalogue import Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
+from methods.perturbations import Adversarial, Perturbation, UniformNoise, Unperturbed
 from methods.progressive import Progressive
 from methods.relaxations import Gumbel, Relaxation, Softmax
 from methods.resolving import Resolved, layered
@@ -33,6 +34,11 @@ from spaces.supernet import EdgePart
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
 RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
+PERTURBATIONS: dict[str, Perturbation] = {
+    "none": Unperturbed(),
+    "uniform": UniformNoise(),
+    "adversarial": Adversarial(),
+}
 SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive(), "staged": Staged()}
 
 
@@ -78,6 +84,7 @@ class Parts(Resolved):
     relaxation: Relaxation
     edge: EdgePart
     schedule: Alternating
+    perturbation: Perturbation
     training: Training
     data: Data
     arithmetic: Arithmetic
@@ -100,6 +107,7 @@ def compose(
         "relaxation": RELAXATIONS[composition.relaxation],
         "edge": EDGES[composition.edge],
         "schedule": SCHEDULES[composition.schedule],
+        "perturbation": PERTURBATIONS[composition.perturbation],
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),

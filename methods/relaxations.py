@@ -63,6 +63,9 @@ def rows_of(alpha: Tensor, widths: tuple[int, ...]) -> Tensor:
     widest = max(widths)
     if min(widths) == widest:
         return alpha.view(len(widths), widest)
-    columns = torch.arange(widest, device=alpha.device)
-    inside = columns < torch.tensor(widths, device=alpha.device)[:, None]
-    return alpha.new_full((len(widths), widest), -torch.inf).masked_scatter(inside, alpha)
+    return alpha.new_full((len(widths), widest), -torch.inf).masked_scatter(within(widths, alpha.device), alpha)
+
+
+def within(widths: tuple[int, ...], device: torch.device) -> Tensor:
+    """Which columns belong to which row: bool (rows, max(widths))."""
+    return torch.arange(max(widths), device=device) < torch.tensor(widths, device=device)[:, None]

@@ -37,7 +37,7 @@ from methods.records import finite, operation_counts
 from methods.relaxations import rows_of
 from methods.schedules import Clock, Kept, Stage
 from methods.state import State
-from methods.weights import FlatModel, inherit
+from methods.weights import FlatModel, Passed, inherit
 from spaces import Space
 
 ALPHA_SCALE = 1e-3
@@ -258,14 +258,32 @@ class Search:
         """One SGD step on the weights with alpha fixed."""
         labels = batch[1]
         step = self._weight_step(state)
+        gates = self._weight_gates(state, batch, step)
         self.model.module.train()
-        gates = self._gates(state.alpha, self._clock(state), "train", step)
         passed = self.model.run(batch, gates, self._noise("train", step), of_weights=True)
         lr = self._lr(state)
         self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
         state.cost.weight_steps += 1
         state.cost.spend(forwards=1, backwards=1, images=len(labels))
         self._meter(state, step, passed.loss, passed.logits, labels)
+
+    def _weight_gates(self, state: State, batch: Batch, step: int) -> Tensor:
+        """The gates of a weight step: alpha's, perturbed where the method does so."""
+        clock, widths = self._clock(state), self.reduced.widths
+        edge = self.parts.edge
+
+        def look(gates: Tensor, of_gates: bool) -> Passed:
+            self.model.module.eval()
+            noise = self._noise("perturbation", step)
+            state.cost.spend(forwards=1, backwards=int(of_gates), images=len(batch[1]))
+            passed = self.model.run(batch, edge.all_gates(gates, clock.epoch, clock.epochs), noise, of_gates=of_gates)
+            return passed if passed.of_gates is None else passed._replace(of_gates=passed.of_gates[:, : max(widths)])
+
+        draw = generator(self.seed, "gates/train", step)
+        gates = self.parts.relaxation.gates(state.alpha, widths, clock, draw)
+        draw = generator(self.seed, "perturbation", step)
+        gates = self.parts.perturbation.perturbed(gates, widths, look, clock, draw)
+        return edge.all_gates(gates, clock.epoch, clock.epochs)
 
     def _meter(self, state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Adds to the epoch's sums and notes a failure, without waiting for the device."""

@@ -9,10 +9,17 @@ from harness.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.catalogue import ALIASES, BASES, BlackBox, Composition, crosses
 from methods.families import STRATEGIES, applies
-from methods.parts import EDGES, LOOKAHEADS, RELAXATIONS, RULES, SCHEDULES
+from methods.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES
 from spaces import SPACES
 
-PARTS = {"rule": RULES, "lookahead": LOOKAHEADS, "relaxation": RELAXATIONS, "edge": EDGES, "schedule": SCHEDULES}
+PARTS = {
+    "rule": RULES,
+    "lookahead": LOOKAHEADS,
+    "relaxation": RELAXATIONS,
+    "edge": EDGES,
+    "schedule": SCHEDULES,
+    "perturbation": PERTURBATIONS,
+}
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
 
@@ -29,6 +36,11 @@ def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
 def test_hard_gates_and_the_edge_that_runs_one_operation_go_together():
     for name, composition in COMPOSITIONS.items():
         assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
+
+
+def test_only_soft_gates_are_perturbed():
+    for name, composition in COMPOSITIONS.items():
+        assert composition.perturbation == "none" or composition.relaxation == "softmax", name
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -68,6 +80,14 @@ def test_gdas_has_the_settings_of_its_own_code():
     assert parts("gzas").training == parts("zarts-mgs").training
     assert parts("gzas", "nasbench201").edge.unchosen_gates == "added"
     assert parts("g-darts-1st", "nasbench201").schedule.order == "weights-first"
+
+
+def test_sdarts_is_darts_but_for_the_perturbation():
+    for name in ("sdarts-rs", "sdarts-adv"):
+        assert METHODS[name].composition.parts | {"perturbation": "none"} == METHODS["darts-1st"].composition.parts
+        assert parts(name).training == parts("darts-1st").training
+        assert parts(name, "nasbench201").training.epochs == 100
+    assert parts("sdarts-adv").perturbation.attack_steps == 7
 
 
 @pytest.mark.parametrize("space", ["s1", "s2", "s3", "s4", "nasbench201"])

@@ -27,6 +27,7 @@ CASES = [
     ("zarts-gld", "s4"),
     ("mergezarts", "darts"),
     ("darts-minus", "darts"),
+    ("sdarts-adv", "s1"),
     ("p-darts", "darts"),
 ]
 

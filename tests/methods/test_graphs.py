@@ -28,6 +28,8 @@ CASES = [
     ("darts-2nd", "s1"),
     ("zarts-mgs", "nasbench201"),
     ("mergezarts", "darts"),
+    ("darts-minus", "s1"),
+    ("sdarts-adv", "s1"),
     ("p-zarts", "s3"),
 ]
 

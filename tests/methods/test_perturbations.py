@@ -1,0 +1,150 @@
+"""SDARTS: the moved gates by hand and against a plain attack, and that only weight steps see them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from toy import ToyDataset, drain, same, small_settings
+
+from harness.types import Budget
+from methods import METHODS
+from methods.perturbations import Adversarial, UniformNoise, on_simplex
+from methods.relaxations import Softmax
+from methods.schedules import Clock
+from methods.search import Search
+from methods.weights import Passed
+from spaces import SPACES
+
+WIDTHS = (3, 2, 3)
+CLOCK = Clock(25, 50, 0)
+
+
+def random_gates(dtype=torch.float64):
+    return Softmax().gates(torch.randn(sum(WIDTHS), dtype=dtype), WIDTHS, CLOCK, torch.Generator())
+
+
+def never(gates, of_gates):
+    raise AssertionError("looks at a loss")
+
+
+def search_of(method, space="s1", **more):
+    parts = METHODS[method].parts(SPACES[space], Budget(2), user=small_settings(method, space, **more))
+    return Search(parts, SPACES[space], ToyDataset(), 0, "cpu", Budget(2))
+
+
+def test_back_on_the_simplex_by_hand():
+    gates = torch.tensor([[0.5, 0.7, -0.2], [1.5, 0.5, 9.0], [-0.1, -0.3, -0.2]], dtype=torch.float64)
+    expected = [[5 / 12, 7 / 12, 0], [2 / 3, 1 / 3, 0], [1, 0, 0]]  # 9.0 is beyond the row; of the last nothing is left
+    torch.testing.assert_close(on_simplex(gates, WIDTHS), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_the_radius_grows_linearly_over_the_epochs():
+    epsilons = [UniformNoise().epsilon(Clock(epoch, 50, 0)) for epoch in (0, 25, 49)]
+    assert epsilons == pytest.approx([0.03, 0.165, 0.2946])
+
+
+def test_noise_fills_the_box_and_nothing_else():
+    """On rows that no noise takes out of [0, 1], so that it is seen itself."""
+    gates, draw = torch.full((4000, 3), 1 / 3, dtype=torch.float64), torch.Generator().manual_seed(0)
+    noise = UniformNoise(0.1, 0.1)
+    moved = noise.perturbed(gates, (3,) * 4000, never, CLOCK, draw)
+    assert moved.sum(dim=1) == pytest.approx(1)
+    raw = torch.empty(4000, 3, dtype=torch.float64).uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved, (gates + raw) / (1 + raw.sum(dim=1, keepdim=True)))
+    assert raw.abs().max() == pytest.approx(0.1, rel=1e-2)
+
+
+def slope(direction):
+    """A loss that is linear in the gates."""
+
+    def look(gates, of_gates):
+        return Passed((direction * gates).sum(), torch.empty(0), direction if of_gates else None)
+
+    return look
+
+
+def plain_attack(gates, direction, start, epsilon, steps):
+    """Row by row and entry by entry, from SmoothDARTS attacker/perturb.py."""
+    moved = [row[:] for row in start]
+    for _ in range(steps):
+        for row, width in enumerate(WIDTHS):
+            for i in range(width):
+                step = 2 * epsilon / steps * (1 if direction[row][i] > 0 else -1)
+                delta = max(-epsilon, min(epsilon, moved[row][i] + step - gates[row][i]))
+                moved[row][i] = max(0.0, min(1.0, gates[row][i] + delta))
+            total = sum(moved[row][:width])
+            moved[row][:width] = [value / total for value in moved[row][:width]]
+    return moved
+
+
+def test_the_attack_is_the_plain_one():
+    torch.manual_seed(0)
+    gates, direction = random_gates(), torch.randn(3, 3, dtype=torch.float64)
+    attack = Adversarial(0.05, 0.25)
+    epsilon = attack.epsilon(CLOCK)
+    assert epsilon == pytest.approx(0.15)
+    start = UniformNoise(0.05, 0.25).perturbed(gates, WIDTHS, never, CLOCK, torch.Generator().manual_seed(1))
+    found = attack.perturbed(gates, WIDTHS, slope(direction), CLOCK, torch.Generator().manual_seed(1))
+    expected = plain_attack(gates.tolist(), direction.tolist(), start.tolist(), epsilon, 7)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+    assert (direction * found).sum() > (direction * gates).sum()
+
+
+def test_an_attack_that_does_not_raise_the_loss_is_dropped():
+    gates = random_gates()
+    misled = lambda moved, of_gates: Passed(-(moved - gates).abs().sum(), torch.empty(0), torch.ones(3, 3))  # noqa: E731
+    assert torch.equal(Adversarial().perturbed(gates, WIDTHS, misled, CLOCK, torch.Generator()), gates)
+
+
+@pytest.mark.parametrize("method", ["sdarts-rs", "sdarts-adv"])
+def test_without_a_radius_it_is_darts(method):
+    ours = search_of(method, perturbation=0.0, perturbation_end=0.0)
+    theirs = search_of("darts-1st")
+    a, b = drain(ours), drain(theirs)
+    torch.testing.assert_close(a.weights, b.weights, rtol=1e-4, atol=1e-5)  # the sum of a row may round
+    assert not same(drain(search_of(method)), b)
+
+
+@pytest.mark.parametrize("space", ["s1", "s4", "nasbench201"])
+@pytest.mark.parametrize(("method", "looks"), [("sdarts-rs", 0), ("sdarts-adv", 9)])
+def test_only_weight_steps_see_the_moved_gates(method, looks, space):
+    """An attack looks at the weight step's batch in eval mode: it moves no statistics."""
+    search = search_of(method, space)
+    state, seen = search.start(), []
+    run = search.model.run
+
+    def watched(batch, gates, draw, of_weights=False, of_gates=False):
+        before = state.statistics.clone()
+        passed = run(batch, gates, draw, of_weights=of_weights, of_gates=of_gates)
+        training = search.model.module.training
+        seen.append((of_weights, training, gates, batch[0]))
+        assert training != torch.equal(before, state.statistics)
+        return passed
+
+    search.model.run = watched
+    forwards = state.cost.forwards
+    search.bind(state)
+    batch = search.train_batches.at(0)
+    current = search.gates(state.alpha, search._clock(state), torch.Generator())
+    search._move_alpha(state, search.train_batches.at(0))
+    assert [entry[:2] for entry in seen] == [(False, True)]
+    assert torch.equal(seen.pop()[2], current)
+    current = search.gates(state.alpha, search._clock(state), torch.Generator())
+    search._train(state, batch)
+    assert [entry[:2] for entry in seen] == [(False, False)] * looks + [(True, True)]
+    assert all(torch.equal(entry[3], batch[0]) for entry in seen)
+    assert state.cost.forwards - forwards == 1 + 1 + looks
+    moved = seen[-1][2]
+    assert (moved - current).abs().max() > 1e-3
+    assert moved.sum(dim=1) == pytest.approx(1)
+
+
+def test_two_steps_draw_other_noise():
+    search = search_of("sdarts-rs")
+    state = search.start()
+    search.bind(state)
+    drawn = [search._weight_gates(state, search.train_batches.at(0), step) for step in (0, 0, 1)]
+    equal = [torch.equal(a, b) for a, b in itertools.pairwise(drawn)]
+    assert equal == [True, False]
