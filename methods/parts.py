@@ -13,7 +13,7 @@ from methods.catalogue import Composition
 from methods.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
 from methods.perturbations import Adversarial, Perturbation, UniformNoise, Unperturbed
 from methods.progressive import Progressive
-from methods.relaxations import Gumbel, Relaxation, Softmax
+from methods.relaxations import EdgeNormalised, Gumbel, Relaxation, Softmax
 from methods.resolving import Resolved, layered
 from methods.rules.adam import Adam
 from methods.rules.gld import GLD
@@ -28,12 +28,17 @@ from spaces.auxiliary_skip import AuxiliarySkipEdge
 from spaces.dropped_skips import DroppedSkipsEdge
 from spaces.fused import SumEdge
 from spaces.merged import MergedEdge
+from spaces.partial_channels import PartialChannelsEdge
 from spaces.single_path import SinglePathEdge
 from spaces.supernet import EdgePart
 
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
-RELAXATIONS: dict[str, Relaxation] = {"softmax": Softmax(), "gumbel": Gumbel()}
+RELAXATIONS: dict[str, Relaxation] = {
+    "softmax": Softmax(),
+    "gumbel": Gumbel(),
+    "edge-normalised": EdgeNormalised(),
+}
 PERTURBATIONS: dict[str, Perturbation] = {
     "none": Unperturbed(),
     "uniform": UniformNoise(),
@@ -46,6 +51,7 @@ EDGES: dict[str, EdgePart] = {
     "sum": SumEdge(),
     "dropped-skips": DroppedSkipsEdge(),
     "auxiliary-skip": AuxiliarySkipEdge(),
+    "partial-channels": PartialChannelsEdge(),
     "single-path": SinglePathEdge(),
     "merged": MergedEdge(),
 }
@@ -114,6 +120,7 @@ def compose(
         "macro": space.macro(),
     }
     resolved = Parts(**layered(parts, composition, space, layers, user))
+    resolved.edge.check_width(resolved.macro.channels)
     _check_schedule(resolved.schedule, resolved.training.epochs)
     return resolved
 

@@ -34,7 +34,6 @@ from methods.graphs import Recordings
 from methods.lookahead import Bench
 from methods.parts import Parts
 from methods.records import finite, operation_counts
-from methods.relaxations import rows_of
 from methods.schedules import Clock, Kept, Stage
 from methods.state import State
 from methods.weights import FlatModel, Passed, inherit
@@ -122,7 +121,7 @@ class Search:
     def _beginning(self, stage: int) -> dict[str, Any]:
         """The part of the state that a stage begins with which inherits nothing, for the supernet it stands on."""
         draw = generator(self.seed, "alpha", stage)
-        alpha = (ALPHA_SCALE * torch.randn(self.reduced.dimension, generator=draw)).to(self.device)
+        alpha = (ALPHA_SCALE * torch.randn(self.parts.relaxation.size(self.reduced), generator=draw)).to(self.device)
         weights, statistics = self.initial
         return {
             "alpha": alpha,
@@ -185,9 +184,9 @@ class Search:
         return [row if len(row) > 1 else last or row for row, last in zip(rows, state.last_choice, strict=True)]
 
     def probabilities(self, state: State) -> list[dict[str, float]]:
-        """softmax(alpha) per edge by operation, float64."""
-        widths = self.space.restricted(state.kept).widths
-        rows = rows_of(state.alpha.detach().double().cpu(), widths).softmax(dim=1).tolist()
+        """The strengths of the operations per edge by their names, float64: softmax(alpha), mostly."""
+        alpha, space = state.alpha.detach().double().cpu(), self.space.restricted(state.kept)
+        rows = self.parts.relaxation.strengths(alpha, space).tolist()
         return [dict(zip(names, row, strict=False)) for names, row in zip(state.kept, rows, strict=True)]
 
     def moves_alpha(self, epoch: int, step: int) -> bool:
@@ -222,6 +221,7 @@ class Search:
         rows = [list(row.values()) for row in self.probabilities(state)]
         kept = self.parts.schedule.keep(self.reduced, rows, state.stage + 1)
         left = [name in names for edge, names in zip(self.reduced.edges, kept, strict=True) for name in edge.operations]
+        left += [True] * (len(state.alpha) - len(left))  # what of alpha is not about operations
         before, columns = self.model, torch.tensor(left, device=self.device)
         state.last_choice, state.kept, state.stage = self.choices(state), kept, state.stage + 1
         self._stand(state.stage, kept)
@@ -251,7 +251,7 @@ class Search:
 
     def gates(self, alpha: Tensor, clock: Clock, draw: torch.Generator) -> Tensor:
         """What the supernet is given for an alpha, of which `draw` is the randomness."""
-        gates = self.parts.relaxation.gates(alpha, self.reduced.widths, clock, draw)
+        gates = self.parts.relaxation.gates(alpha, self.reduced, clock, draw)
         return self.parts.edge.all_gates(gates, clock.epoch, clock.epochs)
 
     def _train(self, state: State, batch: Batch) -> None:
@@ -280,7 +280,7 @@ class Search:
             return passed if passed.of_gates is None else passed._replace(of_gates=passed.of_gates[:, : max(widths)])
 
         draw = generator(self.seed, "gates/train", step)
-        gates = self.parts.relaxation.gates(state.alpha, widths, clock, draw)
+        gates = self.parts.relaxation.gates(state.alpha, self.reduced, clock, draw)
         draw = generator(self.seed, "perturbation", step)
         gates = self.parts.perturbation.perturbed(gates, widths, look, clock, draw)
         return edge.all_gates(gates, clock.epoch, clock.epochs)
@@ -397,5 +397,5 @@ class Search:
 
     def _entropy(self, state: State) -> float:
         """Mean over the edges of the entropy of softmax(alpha), in nats."""
-        rows = self.probabilities(state)
-        return -sum(p * math.log(p) for row in rows for p in row.values() if p > 0) / len(rows)
+        rows = [[p / sum(row.values()) for p in row.values()] for row in self.probabilities(state)]
+        return -sum(p * math.log(p) for row in rows for p in row if p > 0) / len(rows)

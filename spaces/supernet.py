@@ -35,10 +35,8 @@ Gates = Sequence[Any] | Tensor
 class Outgoing(Protocol):
     """The edge part of a method: builds what leaves one state of a cell. The module built is called with the state
     (B, C, H, W), the prepared gates of its cell and the randomness of this forward, and yields (target state,
-    contribution); its `pieces()` yields, edge by edge and operation by operation, what `Supernet.pieces` tells."""
-
-    repeats: bool
-    """Whether it runs the same operations whatever the gates, and does not wait for them."""
+    contribution); its `pieces()` yields, edge by edge and operation by operation, what `Supernet.pieces` tells; its
+    `repeats` says whether it runs the same operations whatever the gates, and does not wait for them."""
 
     def prepare(self, gates: Tensor) -> Gates:
         """The gates (rows, widest) as the modules want them; called once per forward of a supernet, for all rows."""
@@ -64,6 +62,9 @@ class EdgePart:
 
     def check(self, space: Space) -> None:
         """Raises HarnessError for a space that this edge does not apply to."""
+
+    def check_width(self, channels: int) -> None:
+        """Raises HarnessError for a supernet whose first cell has a number of channels that this edge cannot have."""
 
     def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
         """Sets what depends on the epoch, an epoch of a stage of so many."""

@@ -91,8 +91,31 @@ class MixedEdge(nn.Module):
         return sum(gate * op(x) for gate, op in zip(gates, self.ops.values(), strict=False))
 
 
+class PartialEdge(nn.Module):
+    """PC-DARTS's: the first of `shares` parts of the channels through the operations, the others past them, shuffled.
+    Row r of the gates is softmax(alpha) times the edge's own weight."""
+
+    shares = 4
+
+    def __init__(self, names, c, stride, benchmark):
+        super().__init__()
+        self.stride = stride
+        self.ops = nn.ModuleDict({name: operation(name, c // self.shares, stride, benchmark) for name in names})
+
+    def forward(self, x, gates):
+        quarter = x.shape[1] // self.shares
+        weight = gates.sum()
+        inside, outside = x[:, :quarter], x[:, quarter:]
+        mixed = sum(gate / weight * op(inside) for gate, op in zip(gates, self.ops.values(), strict=False))
+        outside = nn.functional.max_pool2d(outside, 2, 2) if self.stride == 2 else outside
+        whole = torch.cat([mixed, outside], 1)
+        batch, channels, height, width = whole.shape
+        grouped = whole.view(batch, self.shares, channels // self.shares, height, width)
+        return weight * grouped.transpose(1, 2).reshape(batch, channels, height, width)
+
+
 class PlainDartsCell(nn.Module):
-    def __init__(self, space, kind, c_pp, c_p, c, previous_reduced):
+    def __init__(self, space, kind, c_pp, c_p, c, previous_reduced, mixed):
         super().__init__()
         self.pre0 = (
             TwoBranches(c_pp, c)
@@ -103,7 +126,7 @@ class PlainDartsCell(nn.Module):
         self.edges = nn.ModuleDict()
         for edge in space.cells[kind]:
             stride = 2 if kind == "reduce" and edge.source < 2 else 1
-            self.edges[f"{edge.source}>{edge.target}"] = MixedEdge(edge.operations, c, stride, False)
+            self.edges[f"{edge.source}>{edge.target}"] = mixed(edge.operations, c, stride, False)
 
     def forward(self, s0, s1, gates):
         states, row = [self.pre0(s0), self.pre1(s1)], 0
@@ -117,7 +140,7 @@ class PlainDartsCell(nn.Module):
 
 
 class PlainDarts(nn.Module):
-    def __init__(self, space, channels, cells, classes):
+    def __init__(self, space, channels, cells, classes, mixed):
         super().__init__()
         stem = 3 * channels
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem))
@@ -127,7 +150,7 @@ class PlainDarts(nn.Module):
         for i in range(cells):
             kind = "reduce" if i in (cells // 3, 2 * cells // 3) else "normal"
             c = 2 * c if kind == "reduce" else c
-            self.cells.append(PlainDartsCell(space, kind, c_pp, c_p, c, reduced))
+            self.cells.append(PlainDartsCell(space, kind, c_pp, c_p, c, reduced, mixed))
             self.kinds.append(kind)
             c_pp, c_p, reduced = c_p, 4 * c, kind == "reduce"
         self.head = nn.Linear(c_p, classes)
@@ -141,10 +164,10 @@ class PlainDarts(nn.Module):
 
 
 class PlainBenchmarkCell(nn.Module):
-    def __init__(self, space, c):
+    def __init__(self, space, c, mixed):
         super().__init__()
         self.edges = nn.ModuleDict(
-            {f"{e.source}>{e.target}": MixedEdge(e.operations, c, 1, True) for e in space.cells["cell"]}
+            {f"{e.source}>{e.target}": mixed(e.operations, c, 1, True) for e in space.cells["cell"]}
         )
 
     def forward(self, x, gates):
@@ -172,11 +195,11 @@ class PlainResidual(nn.Module):
 class PlainBenchmark(nn.Module):
     """NAS-Bench-201's."""
 
-    def __init__(self, space, channels, cells, classes):
+    def __init__(self, space, channels, cells, classes, mixed):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         widths = [channels, 2 * channels, 4 * channels]
-        self.cells = nn.ModuleList(PlainBenchmarkCell(space, c) for c in widths for _ in range(cells))
+        self.cells = nn.ModuleList(PlainBenchmarkCell(space, c, mixed) for c in widths for _ in range(cells))
         self.residuals = nn.ModuleList([PlainResidual(widths[0], widths[1]), PlainResidual(widths[1], widths[2])])
         self.bn = nn.BatchNorm2d(widths[2])
         self.head = nn.Linear(widths[2], classes)
@@ -190,9 +213,9 @@ class PlainBenchmark(nn.Module):
         return self.head(nn.functional.adaptive_avg_pool2d(self.bn(x).relu(), 1).flatten(1))
 
 
-def plain_supernet(space, channels, cells, classes):
+def plain_supernet(space, channels, cells, classes, mixed=MixedEdge):
     build = PlainBenchmark if "cell" in space.cells else PlainDarts
-    return build(space, channels, cells, classes)
+    return build(space, channels, cells, classes, mixed)
 
 
 def matching_tensors(production, plain):

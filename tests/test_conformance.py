@@ -104,12 +104,17 @@ def test_alpha_moves_and_stays_finite_where_there_is_one(finished: Finished) -> 
     if isinstance(CATALOGUE[finished.method], BlackBox):
         assert alpha == ()
         return
-    candidates = finished.result.records[-1].get("candidates", SPACES[finished.space].widths)
-    assert len(alpha) == sum(candidates) <= SPACES[finished.space].dimension
+    space = SPACES[finished.space]
+    if isinstance(finished.search, Search):
+        kept, relaxation = finished.state.kept, finished.search.parts.relaxation
+        assert finished.result.records[-1]["candidates"] == [len(names) for names in kept]
+        assert len(alpha) == relaxation.size(space.restricted(kept)) <= relaxation.size(space)
+    else:
+        assert len(alpha) == space.dimension
     assert all(map(math.isfinite, alpha))
     assert not torch.equal(finished.state.alpha, finished.search.start().alpha), "alpha has never moved"
     for record in finished.result.records:
-        assert 0 <= record["alpha_entropy"] <= math.log(max(SPACES[finished.space].widths)) + 1e-9
+        assert 0 <= record["alpha_entropy"] <= math.log(max(space.widths)) + 1e-9
 
 
 def test_there_is_one_record_per_epoch_and_json_holds_it(finished: Finished) -> None:
@@ -215,7 +220,7 @@ def test_a_supernet_answers_and_learns_at_small_sizes(name: str, classes: int) -
             net.train(training).zero_grad()
             alpha = torch.randn(space.dimension, generator=draw, requires_grad=True)
             images = torch.randn(4, 3, size, size, generator=draw)
-            logits = net(images, Softmax().gates(alpha, space.widths, Clock(0, 1, 0), draw), draw)
+            logits = net(images, Softmax().gates(alpha, space, Clock(0, 1, 0), draw), draw)
             assert logits.shape == (4, classes)
             F.cross_entropy(logits, torch.arange(4) % classes).backward()
             gradients = [alpha.grad, *(p.grad for p in net.parameters())]

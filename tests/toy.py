@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from harness.types import TIMINGS
 from methods import METHODS
+from spaces import SPACES
+from spaces.space import Edge
 
 CLASSES = 4
 SIZE = 8
 SMALL = {"batch": 8, "valid_batch": 8, "channels": 2, "cells": 3}
 ZARTS = {"warmup": 0, "cadence": 2, "finetune_batch": 8, "finetune_steps": 2}
+
+
+def space_of(widths, targets=None):
+    """A space of one cell whose edges have so many operations each; each enters a node of its own, or the named one."""
+    targets = targets or range(1, len(widths) + 1)
+    edges = [
+        Edge(0, target, tuple(f"operation{i}" for i in range(width)))
+        for width, target in zip(widths, targets, strict=True)
+    ]
+    return replace(SPACES["nasbench201"], cells={"cell": tuple(edges)})
 
 
 class ToyPart:
@@ -53,6 +67,8 @@ def small_settings(method: str, space: str, **more):
     settings = dict(SMALL) | (ZARTS if METHODS[method].composition.lookahead == "fine-tuned" else {})
     if method.endswith("zarts-gld"):
         settings |= {"smallest_radius": 0.05}
+    if method == "pc-darts":
+        settings |= {"channels": 8, "warmup": 0}  # a quarter of them goes through the operations
     if space == "nasbench201":
         settings |= {"cells": 1}
     return settings | more

@@ -28,6 +28,7 @@ CASES = [
     ("zarts-gld", "s4", {}),
     ("darts-1st", "nasbench201", {}),
     ("darts-minus", "darts", {}),
+    ("pc-darts", "darts", {}),
     ("gdas", "s4", {}),
     ("gdas", "nasbench201", {"unchosen_gates": "added"}),
     ("mergezarts", "darts-none", {}),

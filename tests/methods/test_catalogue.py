@@ -82,6 +82,15 @@ def test_gdas_has_the_settings_of_its_own_code():
     assert parts("g-darts-1st", "nasbench201").schedule.order == "weights-first"
 
 
+def test_pc_darts_has_the_settings_of_its_own_code_and_on_the_small_spaces_those_of_its_published_numbers():
+    own, small = parts("pc-darts"), parts("pc-darts", "s3")
+    assert (own.training.batch, own.data.valid_batch, own.training.lr, own.training.lr_min) == (256, 256, 0.1, 0.0)
+    assert (own.rule.alpha_lr, own.schedule.warmup, own.edge.shares) == (6e-4, 15, 4)
+    darts = parts("darts-1st", "s3")
+    assert (small.training, small.data, small.rule) == (darts.training, darts.data, darts.rule)
+    assert (small.schedule, small.relaxation) == (darts.schedule, RELAXATIONS["edge-normalised"])
+
+
 def test_sdarts_is_darts_but_for_the_perturbation():
     for name in ("sdarts-rs", "sdarts-adv"):
         assert METHODS[name].composition.parts | {"perturbation": "none"} == METHODS["darts-1st"].composition.parts

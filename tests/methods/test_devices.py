@@ -28,6 +28,7 @@ CASES = [
     ("mergezarts", "darts"),
     ("darts-minus", "darts"),
     ("sdarts-adv", "s1"),
+    ("pc-darts", "darts"),
     ("p-darts", "darts"),
 ]
 

@@ -41,13 +41,13 @@ def test_what_a_backward_pass_needs_is_counted_once_per_storage_and_only_while_i
     assert saved.peak == 400
 
 
-def make_search(method, space="nasbench201"):
-    parts = METHODS[method].parts(SPACES[space], Budget(1), user=small_settings(method, space, warmup=0))
+def make_search(method, space="nasbench201", **more):
+    parts = METHODS[method].parts(SPACES[space], Budget(1), user=small_settings(method, space, warmup=0, **more))
     return Search(parts, SPACES[space], ToyDataset(), 0, "cpu", Budget(1))
 
 
-def saved(method, space="nasbench201"):
-    search = make_search(method, space)
+def saved(method, space="nasbench201", **more):
+    search = make_search(method, space, **more)
     return search.advance(search.start()).cost.saved_activations
 
 
@@ -60,6 +60,10 @@ def test_a_sampled_path_keeps_a_fraction_and_a_gradient_to_alpha_costs_memory():
 
 def test_merged_convolutions_keep_less():
     assert 0 < saved("mergenas-1st", "darts") < 0.8 * saved("darts-1st", "darts")
+
+
+def test_a_quarter_of_the_channels_keeps_less_than_half():
+    assert 0 < saved("pc-darts", "darts") < 0.5 * saved("darts-1st", "darts", channels=8)
 
 
 def test_measuring_changes_no_bit(monkeypatch):

@@ -21,6 +21,7 @@ from spaces.auxiliary_skip import SumWithAuxiliarySkip
 from spaces.dropped_skips import SumWithDroppedSkips
 from spaces.fused import SumOfOperations
 from spaces.merged import MergedOperations
+from spaces.partial_channels import PartialChannelsEdge
 from spaces.single_path import SinglePath
 
 CASES = [
@@ -30,6 +31,7 @@ CASES = [
     ("mergezarts", "darts"),
     ("darts-minus", "s1"),
     ("sdarts-adv", "s1"),
+    ("pc-darts", "s1"),
     ("p-zarts", "s3"),
 ]
 
@@ -170,6 +172,7 @@ def test_what_was_recorded_elsewhere_in_memory_is_forgotten(recorder):
         *((name, SumOfOperations, name != "s4") for name in SPACES if SPACES[name].cells),
         ("darts", MergedOperations, True),
         ("darts", SumWithAuxiliarySkip, True),
+        ("darts", PartialChannelsEdge(), True),
         ("darts", SinglePath, False),
         ("darts", SumWithDroppedSkips, False),
     ],

@@ -48,7 +48,7 @@ def make_bench(name="s2", seed=0):
         model,
         scratch,
         momentum,
-        lambda alpha, name: Softmax().gates(alpha, space.widths, Clock(0, 1, 0), torch.Generator()),
+        lambda alpha, name: Softmax().gates(alpha, space, Clock(0, 1, 0), torch.Generator()),
         Training(),
         LR,
         train,

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, drain, same, small_settings, space_of
 
 from harness.types import Budget
 from methods import METHODS
@@ -22,7 +22,7 @@ CLOCK = Clock(25, 50, 0)
 
 
 def random_gates(dtype=torch.float64):
-    return Softmax().gates(torch.randn(sum(WIDTHS), dtype=dtype), WIDTHS, CLOCK, torch.Generator())
+    return Softmax().gates(torch.randn(sum(WIDTHS), dtype=dtype), space_of(WIDTHS), CLOCK, torch.Generator())
 
 
 def never(gates, of_gates):

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
-from toy import ToyPart
+from toy import ToyPart, space_of
 
 from methods.batches import Batches
 from methods.relaxations import Softmax, rows_of
@@ -122,7 +122,7 @@ def test_a_single_image_left_over_joins_the_last_batch():
 
 def test_softmax_gates_of_ragged_edges():
     alpha = torch.tensor([0.0, 1.0, 2.0, 0.5, 0.5], dtype=torch.float64, requires_grad=True)
-    gates = Softmax().gates(alpha, (3, 2), Clock(0, 1, 0), torch.Generator())
+    gates = Softmax().gates(alpha, space_of((3, 2)), Clock(0, 1, 0), torch.Generator())
     torch.testing.assert_close(gates[0], alpha[:3].softmax(0))
     assert gates[1].tolist() == [0.5, 0.5, 0.0]
     (gradient,) = torch.autograd.grad((gates * torch.arange(6.0).view(2, 3)).sum(), alpha)
