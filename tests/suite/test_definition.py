@@ -157,11 +157,28 @@ def test_unknown_names_and_files():
         definition.cells("absent.toml")
 
 
-MANIFEST = {"table2": 144, "table3": 8, "table4": 2, "supp-table1": 21, "supp-table2": 144, "supp-table4": 3}
-"""How many searches the paper's tables are made of."""
+MANIFEST = {
+    "table2": 144,
+    "table3": 8,
+    "table4": 2,
+    "supp-table1": 21,
+    "supp-table2": 144,
+    "supp-table2-others": 144,
+    "supp-table4": 3,
+    "supp-figure3": 4,
+}
+"""How many searches the paper's tables and figures are made of."""
 
 
 @pytest.mark.parametrize("name", MANIFEST)
 def test_the_papers_tables_have_as_many_searches_as_the_paper(name):
-    searches = [cell for cell in definition.cells(name) if isinstance(cell, SearchCell)]
+    searches = searches_of(name)
     assert len(searches) == len(set(searches)) == MANIFEST[name]
+
+
+def test_the_two_figures_of_convergence_share_their_searches():
+    assert set(searches_of("convergence-200")) < set(searches_of("supp-figure3"))
+
+
+def searches_of(name):
+    return [cell for cell in definition.cells(name) if isinstance(cell, SearchCell)]
