@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
 import torch.nn.functional as F
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from harness.analysis.file import begin, save
 from harness.analysis.subject import Subject
 from harness.rng import generator
 from harness.settings import setting
+from methods.curvature import extreme, hessian_product
 from methods.rules.rule import normal
-
-TOLERANCE = 1e-4
-"""Relative; batch norm in float32 gives no more."""
 
 
 @dataclass(frozen=True)
@@ -39,34 +35,18 @@ class Eigenvalue:
 def product(subject: Subject, vector: Tensor, settings: Eigenvalue) -> Tensor:
     """The Hessian at the run's alpha times a vector (d,), mean over the batches. The supernet is left as it was."""
     model = subject.search.scratch
-    total = settings.decay * vector
-    for number in range(settings.batches):
+
+    def loss(alpha: Tensor, number: int) -> Tensor:
         model.copy_from(subject.search.model)
         model.module.train()
         images, labels = subject.valid_batch(number)
-        alpha = subject.alpha.detach().clone().requires_grad_()
         name = f"hessian-{number}"
-        loss = F.cross_entropy(model(images, subject.gates(alpha, name), subject.noise(name)), labels)
-        (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
-        (along,) = torch.autograd.grad(gradient, alpha, vector)
-        total = total + along / settings.batches
+        return F.cross_entropy(model(images, subject.gates(alpha, name), subject.noise(name)), labels)
+
+    total = settings.decay * vector
+    for number in range(settings.batches):
+        total = total + hessian_product(partial(loss, number=number), subject.alpha, vector) / settings.batches
     return total
-
-
-def extremes(apply: Callable[[Tensor], Tensor], start: Tensor) -> tuple[float, float]:
-    """The smallest and the largest eigenvalue of a symmetric operator on (d,), d > 2, by Lanczos iteration."""
-
-    def multiply(vector: np.ndarray) -> np.ndarray:
-        return apply(torch.from_numpy(np.ascontiguousarray(vector.reshape(-1))).to(start)).double().cpu().numpy()
-
-    size = start.numel()
-    operator = LinearOperator((size, size), matvec=multiply, dtype=np.float64)
-    first = start.double().cpu().numpy()
-
-    def extreme(end: str) -> float:
-        return float(eigsh(operator, 1, which=end, v0=first, tol=TOLERANCE, return_eigenvectors=False)[0])
-
-    return extreme("SA"), extreme("LA")
 
 
 def analyse(
@@ -81,7 +61,9 @@ def analyse(
     known = found.setdefault("epochs", [])
     if all(entry["epoch"] != subject.state.epoch for entry in known):
         start = normal(generator(subject.search.seed, "analysis/lanczos"), 1, subject.alpha)[0]
-        smallest, largest = extremes(lambda vector: product(subject, vector, settings), start)
+        smallest, largest = (
+            extreme(lambda vector: product(subject, vector, settings), start, end) for end in (False, True)
+        )
         dominant = max(smallest, largest, key=abs)
         entry = {"epoch": subject.state.epoch, "largest": largest, "smallest": smallest, "dominant": dominant}
         known.append(entry)

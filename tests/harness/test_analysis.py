@@ -139,15 +139,6 @@ def test_a_landscape_resumes_row_by_row(folder: Path, made: Path, tmp_path: Path
         analyse(Asked("landscape", folder, (*FEW[:-1], "lr=0.1"), "cpu"))
 
 
-def test_extremes_are_the_eigenvalues_of_a_matrix() -> None:
-    draw = torch.Generator().manual_seed(0)
-    half = torch.randn(40, 40, generator=draw, dtype=torch.float64)
-    matrix = half + half.T
-    values = torch.linalg.eigvalsh(matrix)
-    found = eigenvalue.extremes(lambda vector: matrix @ vector, torch.randn(40, generator=draw, dtype=torch.float64))
-    assert found == pytest.approx((float(values[0]), float(values[-1])), rel=1e-3)
-
-
 def test_eigenvalues_are_those_of_the_full_hessian(subject: Subject) -> None:
     settings = eigenvalue.Eigenvalue(batches=1, decay=0.5)
 
