@@ -193,9 +193,10 @@ def seed_range(text: str) -> range:
 
 def _summary(outcome: Outcome, drawing: Path) -> str:
     from harness.text import cell_rows, columns
+    from harness.types import ending
 
     result = outcome.result
-    state = "was done before" if outcome.was_done else f"done, {result['stopped_by']} used up"
+    state = "was done before" if outcome.was_done else f"done, {ending(result['stopped_by'])}"
     if outcome.resumed_from is not None:
         state += f", resumed from step {outcome.resumed_from:,}"
     rows = [

@@ -10,6 +10,7 @@ from harness.genotype import Genotype
 from harness.types import SearchResult
 from methods.blackbox.search import BlackBoxSearch, TableTrials
 from methods.families import AnySearch
+from methods.records import operation_counts
 from methods.search import Search
 from methods.table_search import TableSearch
 from methods.tabular import FINAL_EPOCHS, TableData
@@ -38,7 +39,7 @@ def describe_result(
         "parameters": counted.parameters,
         "macs": counted.macs,
         **figures,
-        "operations": found.records[-1]["operations"],
+        "operations": operation_counts(found.genotype),
         "cost": found.cost.to_json(),
         "stopped_by": found.stopped_by,
         "how": {
@@ -69,7 +70,7 @@ def _figures(search: AnySearch, found: SearchResult) -> tuple[dict[str, Any], di
 
 @_figures.register
 def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
-    last = found.records[-1]
+    last, early = found.records[-1], found.stopped_by == "eigenvalue"
     figures = {
         "valid_loss": last["valid_loss"],
         "valid_accuracy": last["valid_accuracy"],
@@ -77,7 +78,9 @@ def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, st
         "alpha": list(found.alpha),
     }
     return figures, {
-        "genotype": "derived from the alpha of the last epoch; no selection over epochs",
+        "genotype": "that of the epoch before the Hessian's largest eigenvalue rose; alpha is that of the last epoch"
+        if early
+        else "derived from the alpha of the last epoch; no selection over epochs",
         "valid_loss": "supernet on alpha's part of the training set, last epoch, eval mode, no augmentation",
         "valid_accuracy": "as valid_loss; it is the supernet's, not the cell's",
     }

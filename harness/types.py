@@ -136,4 +136,9 @@ class SearchResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every resolved setting, by part."""
     stopped_by: str = "epochs"
-    """"epochs", or "seconds" where the budget's seconds ran out first."""
+    """"epochs"; "seconds" where the budget's seconds ran out first; "eigenvalue" where the method ended it early."""
+
+
+def ending(stopped_by: str) -> str:
+    """How a search ended, in words."""
+    return "ended early, by the eigenvalue" if stopped_by == "eigenvalue" else f"{stopped_by} used up"

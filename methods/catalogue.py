@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PARTS = ("rule", "lookahead", "relaxation", "edge", "schedule", "perturbation")
+PARTS = ("rule", "lookahead", "relaxation", "edge", "schedule", "perturbation", "stopping")
 """What the parts of a method decide."""
 
 
@@ -26,6 +26,7 @@ class Composition:
     edge: str = "sum"
     schedule: str = "alternating"
     perturbation: str = "none"
+    stopping: str = "never"
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""
@@ -239,6 +240,13 @@ PC_DARTS = Composition(
     },
 )
 
+DARTS_ES = replace(
+    _METHODS["darts-2nd"],
+    summary="darts-2nd, ended early when the loss bends more and more in alpha",
+    source="DARTS-ES (Zela et al., ICLR 2020); automl/RobustDARTS src/search/train_search.py:373-420",
+    stopping="rising-curvature",
+)
+
 
 def _gdas() -> Composition:
     """GDAS is DARTS' first order with sampling, under settings of its own."""
@@ -274,6 +282,7 @@ CATALOGUE: dict[str, Composition | BlackBox] = {
     **_METHODS,
     "p-darts": P_DARTS,
     "gdas": _gdas(),
+    "darts-es": DARTS_ES,
     "pc-darts": PC_DARTS,
     "sdarts-rs": _sdarts("are moved at random", "uniform"),
     "sdarts-adv": _sdarts("are moved to where the loss is high", "adversarial"),

@@ -36,7 +36,13 @@ STRATEGIES: dict[str, Strategy] = {
     "bohb": BOHB(),
 }
 
-ON_TABLE = {"relaxation": "softmax", "edge": "sum", "schedule": "alternating", "perturbation": "none"}
+ON_TABLE = {
+    "relaxation": "softmax",
+    "edge": "sum",
+    "schedule": "alternating",
+    "perturbation": "none",
+    "stopping": "never",
+}
 """The parts of the methods that run on a table: it knows the distribution softmax(alpha), and neither samples nor mixes
 operations, merges their kernels, prunes, or trains weights."""
 

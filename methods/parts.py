@@ -22,6 +22,7 @@ from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Rule
 from methods.schedules import Alternating, Clock
 from methods.staged import Staged
+from methods.stopping import Never, RisingCurvature, Stopping
 from methods.weights import Training
 from spaces import Space
 from spaces.auxiliary_skip import AuxiliarySkipEdge
@@ -44,6 +45,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "uniform": UniformNoise(),
     "adversarial": Adversarial(),
 }
+STOPPINGS: dict[str, Stopping] = {"never": Never(), "rising-curvature": RisingCurvature()}
 SCHEDULES: dict[str, Alternating] = {"alternating": Alternating(), "progressive": Progressive(), "staged": Staged()}
 
 
@@ -91,6 +93,7 @@ class Parts(Resolved):
     edge: EdgePart
     schedule: Alternating
     perturbation: Perturbation
+    stopping: Stopping
     training: Training
     data: Data
     arithmetic: Arithmetic
@@ -114,6 +117,7 @@ def compose(
         "edge": EDGES[composition.edge],
         "schedule": SCHEDULES[composition.schedule],
         "perturbation": PERTURBATIONS[composition.perturbation],
+        "stopping": STOPPINGS[composition.stopping],
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),

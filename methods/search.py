@@ -23,17 +23,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.errors import HarnessError
-from harness.genotype import Genotype
+from harness.genotype import Genotype, parse
 from harness.memory import peak_memory
 from harness.rng import generator, seed_of
 from harness.types import Budget, Cost, Dataset, SearchResult
 from methods import graphs
 from methods.batches import Batch, Batches
+from methods.curvature import extreme, hessian_product
 from methods.footprint import SavedActivations
 from methods.graphs import Recordings
 from methods.lookahead import Bench
 from methods.parts import Parts
 from methods.records import finite, operation_counts
+from methods.rules.rule import normal
 from methods.schedules import Clock, Kept, Stage
 from methods.state import State
 from methods.weights import FlatModel, Passed, inherit
@@ -173,7 +175,10 @@ class Search:
             )
 
     def genotype(self, state: State) -> Genotype:
-        """The architecture that the current alpha derives to."""
+        """The architecture that the current alpha derives to, or the one that an early end goes back to."""
+        if state.stopped_by == "eigenvalue":
+            chosen = self.parts.stopping.chosen(state.records, self.epochs)
+            return parse(next(record["genotype"] for record in state.records if record["epoch"] == chosen))
         choices = self.choices(state)
         space = self.space.restricted([list(row) for row in choices])
         return self.parts.schedule.derive(space, [list(row.values()) for row in choices])
@@ -330,8 +335,13 @@ class Search:
         with self.parts.arithmetic.factors():
             valid_loss, valid_accuracy = self._validate(state)
         state.cost.validation_seconds += time.perf_counter() - began
+        watched = {}
+        if self.parts.stopping.watches(state.epoch, self.epochs):
+            began = time.perf_counter()
+            watched["eigenvalue"] = finite(self._eigenvalue(state))
+            state.cost.seconds += time.perf_counter() - began
         self._measure_memory(state)
-        state.records.append(self._record(state, valid_loss, valid_accuracy))
+        state.records.append({**self._record(state, valid_loss, valid_accuracy), **watched})
         if state.step == self.steps_per_epoch:
             state.epoch, state.step = state.epoch + 1, 0
             state.meters, state.diagnostics = torch.zeros_like(state.meters), {}
@@ -339,6 +349,8 @@ class Search:
             state.stopped_by = "epochs"
         elif out_of_time:
             state.stopped_by = "seconds"
+        elif self.parts.stopping.chosen(state.records, self.epochs) is not None:
+            state.stopped_by = "eigenvalue"
 
     @torch.no_grad()
     def _validate(self, state: State) -> tuple[float, float]:
@@ -354,6 +366,26 @@ class Search:
             sums += torch.stack([loss.double(), (logits.argmax(dim=1) == labels).sum().double()])
         loss_sum, correct = (sums / len(self.valid)).tolist()
         return loss_sum, correct
+
+    def _eigenvalue(self, state: State) -> float:
+        """The largest of the Hessian of the validation loss in alpha, at the weights as they are: in train mode, on the
+        last batch that moved alpha, on the scratch copy."""
+        images, labels = self.valid_batches.at(max(0, state.cost.alpha_steps - 1))
+        clock, decay = self._clock(state), self.parts.stopping.decay
+
+        def loss(alpha: Tensor) -> Tensor:
+            self.scratch.copy_from(self.model)
+            self.scratch.module.train()
+            state.cost.spend(forwards=1, backwards=2, images=len(labels))
+            gates = self._gates(alpha, clock, "hessian", state.epoch)
+            return F.cross_entropy(self.scratch(images, gates, self._noise("hessian", state.epoch)), labels)
+
+        def apply(vector: Tensor) -> Tensor:
+            return hessian_product(loss, state.alpha, vector) + decay * vector
+
+        start = normal(generator(self.seed, "lanczos", state.epoch), 1, state.alpha)[0]
+        with self.parts.arithmetic.factors():
+            return extreme(apply, start, largest=True)
 
     @contextmanager
     def _memory_measured(self, state: State) -> Iterator[None]:

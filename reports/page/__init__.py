@@ -21,6 +21,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from harness.types import ending
 from reports.commands import evaluate_command, report_command, run_command
 from reports.comparison import Sheet, labelled
 from reports.records import Records
@@ -167,7 +168,7 @@ def _run_detail(
     facts = {
         "run folder": run["folder"],
         "device": run["device"],
-        "state": f"done, {run['stopped_by']} used up" if finished else "unfinished",
+        "state": f"done, {ending(str(run['stopped_by']))}" if finished else "unfinished",
     }
     if finished:
         memory = f"peak memory {run['peak_memory'] / 1e9:.2f} GB ({run['memory_kind']})"

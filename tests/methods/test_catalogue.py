@@ -9,7 +9,7 @@ from harness.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.catalogue import ALIASES, BASES, BlackBox, Composition, crosses
 from methods.families import STRATEGIES, applies
-from methods.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES
+from methods.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES, STOPPINGS
 from spaces import SPACES
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "edge": EDGES,
     "schedule": SCHEDULES,
     "perturbation": PERTURBATIONS,
+    "stopping": STOPPINGS,
 }
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
