@@ -22,7 +22,8 @@ def hessian_product(loss: Callable[[Tensor], Tensor], alpha: Tensor, vector: Ten
 
 
 def extreme(apply: Callable[[Tensor], Tensor], start: Tensor, largest: bool) -> float:
-    """The largest or the smallest eigenvalue of a symmetric operator on (d,), d > 2, by Lanczos iteration."""
+    """The largest or the smallest eigenvalue of a symmetric operator on (d,), d > 2, by Lanczos iteration. Raises
+    scipy.sparse.linalg.ArpackError where that does not converge."""
 
     def multiply(vector: np.ndarray) -> np.ndarray:
         return apply(torch.from_numpy(np.ascontiguousarray(vector.reshape(-1))).to(start)).double().cpu().numpy()

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from scipy.sparse.linalg import ArpackError
 from torch import Tensor
 
 from harness.errors import HarnessError
@@ -369,7 +370,7 @@ class Search:
 
     def _eigenvalue(self, state: State) -> float:
         """The largest of the Hessian of the validation loss in alpha, at the weights as they are: in train mode, on the
-        last batch that moved alpha, on the scratch copy."""
+        last batch that moved alpha, on the scratch copy. nan where it cannot be found."""
         images, labels = self.valid_batches.at(max(0, state.cost.alpha_steps - 1))
         clock, decay = self._clock(state), self.parts.stopping.decay
 
@@ -385,7 +386,10 @@ class Search:
 
         start = normal(generator(self.seed, "lanczos", state.epoch), 1, state.alpha)[0]
         with self.parts.arithmetic.factors():
-            return extreme(apply, start, largest=True)
+            try:
+                return extreme(apply, start, largest=True)
+            except ArpackError:
+                return math.nan
 
     @contextmanager
     def _memory_measured(self, state: State) -> Iterator[None]:

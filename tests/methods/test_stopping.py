@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from processes import forked, harness, run_arguments, run_folder
+from scipy.sparse.linalg import ArpackNoConvergence
 from toy import ToyDataset, drain, same, small_settings
 
 from harness.genotype import from_json, parse
@@ -126,6 +127,15 @@ def test_the_eigenvalue_is_that_of_the_full_hessian_and_watching_changes_nothing
     assert straight.stopped_by == "epochs"
     assert ["eigenvalue" in record for record in straight.records] == [True, False, True, True]
     assert straight.records[-1]["genotype"] == str(search_of().genotype(straight))
+
+
+def test_an_eigenvalue_that_is_not_found_ends_nothing(monkeypatch):
+    def lost(apply, start, largest):
+        raise ArpackNoConvergence("no convergence", [], [])
+
+    monkeypatch.setattr("methods.search.extreme", lost)
+    state = drain(search_of(**AT_ONCE))
+    assert (state.stopped_by, [record["eigenvalue"] for record in state.records]) == ("epochs", [None] * 4)
 
 
 def test_by_the_command_line(tmp_path):
