@@ -166,8 +166,15 @@ MERGED = Variant(
 AUXILIARY = Variant(
     "aux",
     "a skip besides on every edge, fading out",
-    "DARTS- (Chu et al., ICLR 2021)",
-    {"edge": "auxiliary-skip"},
+    "DARTS- (Chu et al., ICLR 2021); Meituan-AutoML/DARTS- src/search/model_search.py:11-45",
+    {"edge": "auxiliary-skip"},  # on NAS-Bench-201 as the base method (choice: DARTS-'s code for it is not public)
+)
+PARTIAL = Variant(
+    "pc",
+    "a quarter of the channels through the operations",
+    "PC-DARTS (Xu et al., ICLR 2020); pc-darts-1st as in SmoothDARTS sota/cnn/train_search_pcdarts.py, without weights "
+    "on the edges",
+    {"edge": "partial-channels"},
 )
 PROGRESSIVE = Variant(
     "p",
@@ -175,7 +182,15 @@ PROGRESSIVE = Variant(
     "P-DARTS (Chen et al., ICCV 2019), ZARTS supplement 2.6",
     {"schedule": "progressive"},
 )
-CROSSES = ((PROGRESSIVE,), (GUMBEL,), (MERGED,), (AUXILIARY,), (PROGRESSIVE, GUMBEL), (PROGRESSIVE, MERGED))
+CROSSES = (
+    (PROGRESSIVE,),
+    (GUMBEL,),
+    (MERGED,),
+    (AUXILIARY,),
+    (PARTIAL,),
+    (PROGRESSIVE, GUMBEL),
+    (PROGRESSIVE, MERGED),
+)
 """Variants of one part exclude each other: a merged edge has no single operation to run, so it is not sampled."""
 BASES = ("darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld")
 ALIASES = {
@@ -224,7 +239,6 @@ P_DARTS = Composition(
     on={"nasbench201": {"cells": 1, "cells_added": 2}},
 )
 
-_DARTS_TRAINING = {"batch": 64, "valid_batch": 64, "lr": 0.025, "lr_min": 0.001, "alpha_lr": 3e-4}
 PC_DARTS = Composition(
     "a quarter of the channels through the operations, a weight on every edge; gradient of the loss",
     "PC-DARTS (Xu et al., ICLR 2020); yuhuixu1993/PC-DARTS train_search.py:23-44,156, architect.py:17-18",
@@ -233,13 +247,9 @@ PC_DARTS = Composition(
     relaxation="edge-normalised",
     edge="partial-channels",
     settings={"batch": 256, "valid_batch": 256, "lr": 0.1, "lr_min": 0.0, "alpha_lr": 6e-4, "warmup": 15},
-    on={
-        # As the published numbers on S1-S4 were made: SmoothDARTS sota/cnn/train_search_pcdarts.py:30-56.
-        **{space: {**_DARTS_TRAINING, "warmup": 0} for space in ("s1", "s2", "s3", "s4")},
-        "nasbench201": _DARTS_TRAINING,  # choice: the benchmark's methods train on batches of 64
-    },
+    # Choice: as the benchmark's methods, on batches of 64 and with their learning rate.
+    on={"nasbench201": {"batch": 64, "valid_batch": 64, "lr": 0.025, "lr_min": 0.001, "alpha_lr": 3e-4}},
 )
-
 DARTS_ES = replace(
     _METHODS["darts-2nd"],
     summary="darts-2nd, ended early when the loss bends more and more in alpha",
@@ -274,7 +284,8 @@ def _sdarts(name: str, perturbation: str) -> Composition:
         summary=f"darts-1st, the weights trained at gates that {name}",
         source="SmoothDARTS (Chen & Hsieh, ICML 2020); SmoothDARTS sota/cnn/train_search.py:213-234",
         perturbation=perturbation,
-        on={"nasbench201": {"epochs": 100}},  # SmoothDARTS nasbench201/train_search.py:41-56
+        # SmoothDARTS nasbench201/train_search.py:38-56,120
+        on={"nasbench201": {"epochs": 100, "nesterov": False, "weight_decay": 3e-4}},
     )
 
 

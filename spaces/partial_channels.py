@@ -25,7 +25,7 @@ from spaces.space import Edge
 from spaces.supernet import Build, EdgePart, Outgoing
 
 FEWEST = 2
-"""Channels that an operation can have: a skip of stride 2 makes one half of them from either kind of pixels."""
+"""Channels that are left to an operation: a skip of stride 2 makes one half of them from either kind of pixels."""
 
 
 class PartialSum(nn.Module):
@@ -80,5 +80,5 @@ class PartialChannelsEdge(EdgePart):
         if channels % self.shares or channels // self.shares < FEWEST:
             raise HarnessError(
                 f"channels={channels} cannot be shared out {self.shares} ways with {FEWEST} or more in each; set "
-                f"channels to a multiple of {self.shares} from {FEWEST * self.shares} on, or shares lower."
+                f"channels to a multiple of {self.shares} from {FEWEST * self.shares} on."
             )

@@ -67,7 +67,7 @@ def small_settings(method: str, space: str, **more):
     settings = dict(SMALL) | (ZARTS if METHODS[method].composition.lookahead == "fine-tuned" else {})
     if method.endswith("zarts-gld"):
         settings |= {"smallest_radius": 0.05}
-    if method == "pc-darts":
+    if method.startswith("pc-"):
         settings |= {"channels": 8, "warmup": 0}  # a quarter of them goes through the operations
     if space == "nasbench201":
         settings |= {"cells": 1}

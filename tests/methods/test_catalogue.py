@@ -46,7 +46,7 @@ def test_only_soft_gates_are_perturbed():
 
 @pytest.mark.parametrize("base", BASES)
 def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
-    for prefix in ("p", "g", "merge", "aux", "p-g", "p-merge"):
+    for prefix in ("p", "g", "merge", "aux", "pc", "p-g", "p-merge"):
         name = f"{prefix}-{base}"
         ours, theirs = METHODS[name].composition, CATALOGUE[base]
         assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
@@ -55,6 +55,7 @@ def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
     assert parts(f"g-{base}").relaxation == RELAXATIONS["gumbel"]
     assert parts(f"merge-{base}").edge == EDGES["merged"]
     assert parts(f"aux-{base}").edge == EDGES["auxiliary-skip"]
+    assert parts(f"pc-{base}").edge == EDGES["partial-channels"]
     both = parts(f"p-g-{base}")
     assert (both.relaxation, both.schedule.stage(49, 50).number) == (RELAXATIONS["gumbel"], 3)
 
@@ -83,20 +84,30 @@ def test_gdas_has_the_settings_of_its_own_code():
     assert parts("g-darts-1st", "nasbench201").schedule.order == "weights-first"
 
 
-def test_pc_darts_has_the_settings_of_its_own_code_and_on_the_small_spaces_those_of_its_published_numbers():
-    own, small = parts("pc-darts"), parts("pc-darts", "s3")
+def test_pc_darts_has_the_settings_of_its_own_code():
+    own, benchmark = parts("pc-darts", "s3"), parts("pc-darts", "nasbench201")
     assert (own.training.batch, own.data.valid_batch, own.training.lr, own.training.lr_min) == (256, 256, 0.1, 0.0)
     assert (own.rule.alpha_lr, own.schedule.warmup, own.edge.shares) == (6e-4, 15, 4)
-    darts = parts("darts-1st", "s3")
-    assert (small.training, small.data, small.rule) == (darts.training, darts.data, darts.rule)
-    assert (small.schedule, small.relaxation) == (darts.schedule, RELAXATIONS["edge-normalised"])
+    assert (benchmark.training.batch, benchmark.training.lr, benchmark.rule.alpha_lr) == (64, 0.025, 3e-4)
+
+
+def test_the_pc_darts_of_smoothdarts_is_darts_but_for_the_edge():
+    """In the supplement's Table 2."""
+    theirs = METHODS["pc-darts-1st"].composition
+    assert theirs.parts | {"edge": "sum"} == METHODS["darts-1st"].composition.parts
+    assert (parts("pc-darts-1st", "s1").training, parts("pc-darts-1st", "s1").rule) == (
+        parts("darts-1st", "s1").training,
+        parts("darts-1st", "s1").rule,
+    )
 
 
 def test_sdarts_is_darts_but_for_the_perturbation():
     for name in ("sdarts-rs", "sdarts-adv"):
         assert METHODS[name].composition.parts | {"perturbation": "none"} == METHODS["darts-1st"].composition.parts
         assert parts(name).training == parts("darts-1st").training
-        assert parts(name, "nasbench201").training.epochs == 100
+        benchmark = parts(name, "nasbench201")
+        assert (benchmark.training.epochs, benchmark.schedule.order) == (100, "alpha-first")
+        assert (benchmark.training.nesterov, benchmark.training.weight_decay) == (False, 3e-4)
     assert parts("sdarts-adv").perturbation.attack_steps == 7
 
 
