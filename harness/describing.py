@@ -181,7 +181,7 @@ def _space(space: Space, classes: int) -> Description:
     sections = {
         "summary": [space.summary],
         "source": [space.source],
-        "size": [f"alpha has d = {space.dimension} entries", size],
+        "size": [f"alpha has d = {space.dimension} entries, one per operation of an edge", size],
         **{f"{kind} cell: candidates per edge": lines for kind, lines in edges.items()},
     }
     facts = {

@@ -21,7 +21,7 @@ from methods.weights import Passed
 
 Look = Callable[[Tensor, bool], Passed]
 """(gates (rows, widest), whether their gradient is wanted) -> the pass of the weight step's batch with these gates, in
-eval mode, with the running statistics."""
+eval mode, with the running statistics. What noise operations draw is the same in all passes of a step (choice)."""
 
 
 class Perturbation(Protocol):
@@ -80,7 +80,7 @@ class Adversarial(UniformNoise):
 
 def on_simplex(gates: Tensor, widths: tuple[int, ...]) -> Tensor:
     """Each row clipped to [0, 1] and scaled to the sum 1; a row of which nothing is left is 1 at its largest entry
-    (choice; the code divides by 0 there). What is beyond a row's width becomes 0."""
+    (SmoothDARTS sota/cnn/model_search.py:170-177). What is beyond a row's width becomes 0."""
     inside = within(widths, gates.device)
     clipped = gates.clamp(0, 1) * inside
     total = clipped.sum(dim=1, keepdim=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Generator, Tensor
@@ -49,10 +51,16 @@ class EdgeNormalised(Softmax):
 
     def strengths(self, alpha: Tensor, space: Space) -> Tensor:
         of_operations, of_edges = alpha.split([space.dimension, len(space.edges)])
-        nodes = [(kind, edge.target) for kind, edges in space.cells.items() for edge in edges]
-        others = torch.tensor([[node != other for other in nodes] for node in nodes], device=alpha.device)
+        nodes = tuple((kind, edge.target) for kind, edges in space.cells.items() for edge in edges)
+        others = _elsewhere(nodes, alpha.device)
         weights = of_edges.expand(len(nodes), -1).masked_fill(others, -torch.inf).softmax(dim=1).diagonal()
         return super().strengths(of_operations, space) * weights[:, None]
+
+
+@lru_cache
+def _elsewhere(nodes: tuple[Hashable, ...], device: torch.device) -> Tensor:
+    """Which edges enter another node than which: bool (rows, rows), for the node that each edge enters."""
+    return torch.tensor([[node != other for other in nodes] for node in nodes], device=device)
 
 
 @dataclass(frozen=True)

@@ -275,21 +275,19 @@ class Search:
 
     def _weight_gates(self, state: State, batch: Batch, step: int) -> Tensor:
         """The gates of a weight step: alpha's, perturbed where the method does so."""
-        clock, widths = self._clock(state), self.reduced.widths
-        edge = self.parts.edge
+        parts, clock, widths = self.parts, self._clock(state), self.reduced.widths
 
         def look(gates: Tensor, of_gates: bool) -> Passed:
             self.model.module.eval()
-            noise = self._noise("perturbation", step)
+            every = parts.edge.all_gates(gates, clock.epoch, clock.epochs)
+            passed = self.model.run(batch, every, self._noise("perturbation", step), of_gates=of_gates)
             state.cost.spend(forwards=1, backwards=int(of_gates), images=len(batch[1]))
-            passed = self.model.run(batch, edge.all_gates(gates, clock.epoch, clock.epochs), noise, of_gates=of_gates)
             return passed if passed.of_gates is None else passed._replace(of_gates=passed.of_gates[:, : max(widths)])
 
-        draw = generator(self.seed, "gates/train", step)
-        gates = self.parts.relaxation.gates(state.alpha, self.reduced, clock, draw)
-        draw = generator(self.seed, "perturbation", step)
-        gates = self.parts.perturbation.perturbed(gates, widths, look, clock, draw)
-        return edge.all_gates(gates, clock.epoch, clock.epochs)
+        drawn, moved = (generator(self.seed, name, step) for name in ("gates/train", "perturbation"))
+        gates = parts.relaxation.gates(state.alpha, self.reduced, clock, drawn)
+        gates = parts.perturbation.perturbed(gates, widths, look, clock, moved)
+        return parts.edge.all_gates(gates, clock.epoch, clock.epochs)
 
     def _meter(self, state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Adds to the epoch's sums and notes a failure, without waiting for the device."""

@@ -35,8 +35,8 @@ def search_of(method, space="s1", **more):
 
 
 def test_back_on_the_simplex_by_hand():
-    gates = torch.tensor([[0.5, 0.7, -0.2], [1.5, 0.5, 9.0], [-0.1, -0.3, -0.2]], dtype=torch.float64)
-    expected = [[5 / 12, 7 / 12, 0], [2 / 3, 1 / 3, 0], [1, 0, 0]]  # 9.0 is beyond the row; of the last nothing is left
+    gates = torch.tensor([[0.5, 0.7, -0.2], [1.5, 0.5, 9.0], [-0.3, -0.1, -0.2]], dtype=torch.float64)
+    expected = [[5 / 12, 7 / 12, 0], [2 / 3, 1 / 3, 0], [0, 1, 0]]  # 9.0 is beyond the row; of the last nothing is left
     torch.testing.assert_close(on_simplex(gates, WIDTHS), torch.tensor(expected, dtype=torch.float64))
 
 
@@ -56,46 +56,50 @@ def test_noise_fills_the_box_and_nothing_else():
     assert raw.abs().max() == pytest.approx(0.1, rel=1e-2)
 
 
-def slope(direction):
-    """A loss that is linear in the gates."""
-
-    def look(gates, of_gates):
-        return Passed((direction * gates).sum(), torch.empty(0), direction if of_gates else None)
-
-    return look
-
-
-def plain_attack(gates, direction, start, epsilon, steps):
-    """Row by row and entry by entry, from SmoothDARTS attacker/perturb.py."""
+def plain_attack(gates, start, directions, epsilon):
+    """All that it looks at; row by row and entry by entry, from SmoothDARTS attacker/perturb.py."""
     moved = [row[:] for row in start]
-    for _ in range(steps):
+    seen = [[row[:] for row in moved]]
+    for direction in directions:
         for row, width in enumerate(WIDTHS):
             for i in range(width):
-                step = 2 * epsilon / steps * (1 if direction[row][i] > 0 else -1)
+                step = 2 * epsilon / len(directions) * (1 if direction[row][i] > 0 else -1)
                 delta = max(-epsilon, min(epsilon, moved[row][i] + step - gates[row][i]))
                 moved[row][i] = max(0.0, min(1.0, gates[row][i] + delta))
             total = sum(moved[row][:width])
             moved[row][:width] = [value / total for value in moved[row][:width]]
-    return moved
+        seen.append([row[:] for row in moved])
+    return seen
 
 
-def test_the_attack_is_the_plain_one():
+@pytest.mark.parametrize("steps", [3, 7])
+def test_the_attack_takes_the_plain_one_s_path(steps):
+    """The gradients are others at every look, so that it turns and does not end in a corner of the box."""
     torch.manual_seed(0)
-    gates, direction = random_gates(), torch.randn(3, 3, dtype=torch.float64)
-    attack = Adversarial(0.05, 0.25)
-    epsilon = attack.epsilon(CLOCK)
-    assert epsilon == pytest.approx(0.15)
+    gates, directions, seen = random_gates(), torch.randn(steps, 3, 3, dtype=torch.float64), []
+
+    def look(moved, of_gates):
+        seen.append(moved)
+        loss = 1.0 if len(seen) == steps + 1 else 0.0  # higher where the path ends
+        return Passed(torch.tensor(loss), torch.empty(0), directions[len(seen) - 1] if of_gates else None)
+
+    attack = Adversarial(0.05, 0.25, attack_steps=steps)
     start = UniformNoise(0.05, 0.25).perturbed(gates, WIDTHS, never, CLOCK, torch.Generator().manual_seed(1))
-    found = attack.perturbed(gates, WIDTHS, slope(direction), CLOCK, torch.Generator().manual_seed(1))
-    expected = plain_attack(gates.tolist(), direction.tolist(), start.tolist(), epsilon, 7)
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
-    assert (direction * found).sum() > (direction * gates).sum()
+    found = attack.perturbed(gates, WIDTHS, look, CLOCK, torch.Generator().manual_seed(1))
+    path = plain_attack(gates.tolist(), start.tolist(), directions.tolist(), 0.15)
+    torch.testing.assert_close(torch.stack(seen[:-1]), torch.tensor(path, dtype=torch.float64))
+    assert torch.equal(seen[-1], gates)  # what it is compared with
+    assert torch.equal(found, seen[-2])
 
 
-def test_an_attack_that_does_not_raise_the_loss_is_dropped():
+@pytest.mark.parametrize("rise", [-1.0, 0.0])
+def test_an_attack_that_does_not_raise_the_loss_is_dropped(rise):
     gates = random_gates()
-    misled = lambda moved, of_gates: Passed(-(moved - gates).abs().sum(), torch.empty(0), torch.ones(3, 3))  # noqa: E731
-    assert torch.equal(Adversarial().perturbed(gates, WIDTHS, misled, CLOCK, torch.Generator()), gates)
+
+    def look(moved, of_gates):
+        return Passed(rise * (moved - gates).abs().sum(), torch.empty(0), torch.ones(3, 3, dtype=torch.float64))
+
+    assert torch.equal(Adversarial().perturbed(gates, WIDTHS, look, CLOCK, torch.Generator()), gates)
 
 
 @pytest.mark.parametrize("method", ["sdarts-rs", "sdarts-adv"])
@@ -112,7 +116,7 @@ def test_without_a_radius_it_is_darts(method):
 def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     """An attack looks at the weight step's batch in eval mode: it moves no statistics."""
     search = search_of(method, space)
-    state, seen = search.start(), []
+    state, seen, validated = search.start(), [], []
     run = search.model.run
 
     def watched(batch, gates, draw, of_weights=False, of_gates=False):
@@ -139,6 +143,11 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     moved = seen[-1][2]
     assert (moved - current).abs().max() > 1e-3
     assert moved.sum(dim=1) == pytest.approx(1)
+    search.model.module.register_forward_pre_hook(lambda module, inputs: validated.append(inputs[1]))
+    search._validate(state)
+    current = search.gates(state.alpha, search._clock(state), torch.Generator())
+    assert validated
+    assert all(torch.equal(gates, current) for gates in validated)
 
 
 def test_two_steps_draw_other_noise():

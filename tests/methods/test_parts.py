@@ -1,0 +1,43 @@
+"""Parts that no method of the catalogue puts together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from toy import ToyDataset, drain, same, small_settings
+
+from harness.types import Budget
+from methods import METHODS
+from methods.parts import compose
+from methods.search import Search
+from spaces import SPACES
+
+
+def composed(base, **parts):
+    """A search of a method with other parts."""
+    composition = dataclasses.replace(METHODS[base].composition, **parts)
+    resolved = compose(composition, SPACES["s1"], user=small_settings(base, "s1", epochs=5))
+    return Search(resolved, SPACES["s1"], ToyDataset(), 0, "cpu", Budget(5))
+
+
+@pytest.mark.parametrize(
+    ("base", "parts"),
+    [
+        ("sdarts-adv", {"edge": "auxiliary-skip"}),
+        ("pc-darts", {"perturbation": "adversarial"}),
+        ("pc-darts", {"schedule": "progressive"}),
+        ("darts-minus", {"schedule": "progressive"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value.values())),
+)
+def test_they_go_together(base, parts):
+    """And resume to the bit, across the epochs at which operations are dropped."""
+    state = drain(composed(base, **parts))
+    search = composed(base, **parts)
+    middle = search.start()
+    while middle.epoch < 2:
+        middle = search.advance(middle)
+    search = composed(base, **parts)
+    assert same(drain(search, search.restore(middle.to_dict())), state)
+    assert state.alpha.isfinite().all()
