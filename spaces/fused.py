@@ -42,7 +42,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from spaces.batch_norm import few_channels, normalised
-from spaces.operations import FactorizedReduce, Rectified, apply
+from spaces.operations import FactorizedReduce, Rectified, apply, every_other
 from spaces.space import Edge
 from spaces.supernet import POOLS, Build, EdgePart, Outgoing, named_tensors
 
@@ -169,17 +169,17 @@ class _State:
             elif layout == "phases":
                 self._made[key] = _Phases.apply(self.rectified())
             else:
-                start = ("even", "odd").index(layout)
-                pixels = self.rectified()[:, :, start::2, start::2]
-                self._made[key] = pixels.contiguous(memory_format=torch.channels_last)
+                self._made[key] = every_other(self.rectified(), start=("even", "odd").index(layout))
         return self._made[key]
 
-    def dilated_layout(self, stride: int) -> str:
-        """In which layout a convolution dilated by 2 is an ordinary one; "image" where it stays what it is."""
-        if stride == 2:
-            return "even"
+    def layout_for(self, convolution: nn.Conv2d) -> str:
+        """In which layout a convolution has neither stride nor dilation; "image" where it keeps those it has."""
+        dilated, pointwise = convolution.dilation[0] == 2, convolution.kernel_size == (1, 1)
+        if convolution.stride[0] == 2:
+            return "even" if dilated or pointwise else "image"
         height, width = self.x.shape[2:]
-        return "phases" if self.x.device.type == "cpu" and height % 2 == width % 2 == 0 else "image"
+        on_phases = dilated and self.x.device.type == "cpu" and height % 2 == width % 2 == 0
+        return "phases" if on_phases else "image"
 
 
 class _Sums:
@@ -297,7 +297,7 @@ class StackedChain(Stack):
         layers = list(cast(nn.Sequential, self.template))
         first = cast(nn.Conv2d, layers[0])
         supply, gate = iter(tensors[:-1]), tensors[-1]
-        layout = state.dilated_layout(first.stride[0]) if first.dilation[0] == 2 else "image"
+        layout = state.layout_for(first)
         y = state.rectified(layout, copies if first.groups > 1 else 1)
         y = _convolve(first, y, supply, groups=1, relaid=layout != "image")
         rectify = False

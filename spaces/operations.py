@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from spaces.batch_norm import BatchNorm2d
@@ -54,17 +55,39 @@ def dil_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified
     return Rectified(*_separable(channels, kernel, stride, 2, affine))
 
 
+def every_other(x: Tensor, start: int = 0, stride: int = 2) -> Tensor:
+    """The pixels whose row and column are `start`, `start` + `stride`, ..., in memory of their own, in x's layout.
+
+    What a 1x1 convolution with a stride reads, so that torch is only given ones without: oneDNN's weight gradient of
+    the former writes out of bounds where few channels lie side by side (torch 2.15.0, oneDNN 3.13, AVX-512)."""
+    pixels = x[:, :, start::stride, start::stride]
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return pixels.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution, whatever its stride."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, bias: bool) -> None:
+        super().__init__(c_in, c_out, 1, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = x if self.stride == (1, 1) else every_other(x, stride=self.stride[0])
+        return F.conv2d(pixels, self.weight, self.bias)
+
+
 class FactorizedReduce(Rectified):
     """ReLU, two 1x1 convolutions of stride 2, the second shifted by one pixel, concatenated; BN. Even H and W only."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
-        self.even = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        self.even = nn.Conv2d(c_in, c_out // 2, 1, bias=False)
+        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, bias=False)
         self.norm = norm(c_out, affine)
 
     def after(self, rectified: Tensor) -> Tensor:
-        return self.norm(torch.cat([self.even(rectified), self.odd(rectified[:, :, 1:, 1:])], dim=1))
+        pixels = every_other(rectified), every_other(rectified, start=1)
+        return self.norm(torch.cat([self.even(pixels[0]), self.odd(pixels[1])], dim=1))
 
 
 class Drawing(nn.Module):
@@ -107,7 +130,11 @@ def skip(channels: int, stride: int, affine: bool) -> nn.Module:
 
 def nor_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
     """NAS-Bench-201's [ReLU, convolution, BN]: the convolution has a bias exactly when its BN is not affine."""
-    convolution = nn.Conv2d(channels, channels, kernel, stride, padding=kernel // 2, bias=not affine)
+    convolution = (
+        Pointwise(channels, channels, stride, bias=not affine)
+        if kernel == 1
+        else nn.Conv2d(channels, channels, kernel, stride, padding=kernel // 2, bias=not affine)
+    )
     return Rectified(convolution, norm(channels, affine))
 
 
