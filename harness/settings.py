@@ -26,11 +26,20 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
+    omit_default: bool = False,
 ) -> Any:
-    """A dataclass field with its source; the range is checked when a value is set."""
-    return field(
-        default=default, metadata={"source": source, "minimum": minimum, "maximum": maximum, "choices": choices}
-    )
+    """A dataclass field with its source; the range is checked when a value is set.
+
+    `omit_default` is for a setting that came after runs had been made without it: at its default it changes nothing,
+    and a spec leaves it out, so that those runs keep their names."""
+    metadata = {
+        "source": source,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "omit_default": omit_default,
+    }
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,16 @@ def declared(part: Any) -> dict[str, Declared]:
 @lru_cache
 def _hints(kind: Any) -> Mapping[str, type]:
     return get_type_hints(kind)
+
+
+def specified(part: Any) -> dict[str, Any]:
+    """The values of a part's hyper-parameters by name, as a spec has them: without those that it leaves out."""
+    defaults = {f.name: f.default for f in fields(part) if f.metadata.get("omit_default")}
+    return {
+        name: item.value
+        for name, item in declared(part).items()
+        if name not in defaults or item.value != defaults[name]
+    }
 
 
 def override(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from harness.settings import applicable, declared, override
+from harness.settings import applicable, override, specified
 from methods.catalogue import BlackBox, Composition
 from spaces import Space
 
@@ -19,9 +19,7 @@ class Resolved:
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every resolved hyper-parameter by part, as it stands in spec.json."""
-        return {
-            key: {name: item.value for name, item in declared(part).items()} for key, part in self.by_name().items()
-        }
+        return {key: specified(part) for key, part in self.by_name().items()}
 
 
 def layered(

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import HarnessError, unknown
 from harness.genotype import Genotype
-from harness.settings import applicable, declared, override, setting
+from harness.settings import applicable, declared, override, setting, specified
 from methods.arithmetic import Arithmetic
 from methods.weights import Training
 
@@ -140,9 +140,7 @@ class Parts:
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every hyper-parameter by part, as it stands in spec.json."""
-        return {
-            key: {name: item.value for name, item in declared(part).items()} for key, part in self.by_name().items()
-        }
+        return {key: specified(part) for key, part in self.by_name().items()}
 
     def drop_path_at(self, epoch: int) -> float:
         """The probability with which a sample loses an edge's output in this epoch (DARTS train.py)."""
@@ -239,4 +237,6 @@ def recipe_for(genotype: Genotype, name: str | None) -> str:
 
 def all_settings() -> set[str]:
     """The names of every hyper-parameter of every recipe."""
-    return {name for recipe in RECIPES.values() for part in recipe.parts().settings().values() for name in part}
+    return {
+        name for recipe in RECIPES.values() for part in recipe.parts().by_name().values() for name in declared(part)
+    }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.settings import applicable, declared, override, parse_assignments, setting
+from harness.settings import applicable, declared, override, parse_assignments, setting, specified
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,13 @@ def test_assignments_are_split_at_the_first_equals_sign_and_the_last_one_wins() 
 def test_an_assignment_without_a_side_is_refused(item: str) -> None:
     with pytest.raises(HarnessError, match="must have the form name=value"):
         parse_assignments([item])
+
+
+def test_a_setting_that_came_later_stands_in_a_spec_only_where_it_is_set() -> None:
+    @dataclass(frozen=True)
+    class Grown(Data):
+        resize: int = setting(0, "a script", minimum=0, omit_default=True)
+
+    assert specified(Grown()) == specified(Data()) == {"images": 0}
+    assert specified(Grown(resize=32)) == {"images": 0, "resize": 32}
+    assert "resize" in declared(Grown())
