@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
-from harness.errors import HarnessError, Interrupted
-from harness.rng import MOST_SEED
-from harness.suite.commands import suite
+from harness.core.errors import HarnessError, Interrupted
+from harness.core.rng import MOST_SEED
+from harness.commands.suite import suite
 
 if TYPE_CHECKING:
     from harness.evaluation.evaluate import Outcome as Evaluated
-    from harness.runner import Outcome
+    from harness.runs.runner import Outcome
 
 REGRESSED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -116,10 +116,10 @@ def run(
     """Search for a cell. The same command resumes what is unfinished and skips what is done."""
     from rich.console import Console
 
-    from harness import protocol as protocols
-    from harness import runner
-    from harness.progress import display, live_display
-    from harness.types import Budget
+    from harness.runs import protocol as protocols
+    from harness.runs import runner
+    from harness.runs.progress import display, live_display
+    from harness.core.types import Budget
 
     first = runner.Request(
         method,
@@ -192,8 +192,8 @@ def seed_range(text: str) -> range:
 
 
 def _summary(outcome: Outcome, drawing: Path) -> str:
-    from harness.text import cell_rows, columns
-    from harness.types import ending
+    from harness.core.text import cell_rows, columns
+    from harness.core.types import ending
 
     result = outcome.result
     state = "was done before" if outcome.was_done else f"done, {ending(result['stopped_by'])}"
@@ -227,7 +227,7 @@ def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was spent, without what this family of searches does not spend."""
-    from harness.progress import duration
+    from harness.runs.progress import duration
 
     seconds = [f"{duration(cost['seconds'])} of search"]
     if cost["validation_seconds"]:
@@ -257,7 +257,7 @@ def _summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
     """Mean and standard deviation of what all runs report."""
     from statistics import fmean, median, pstdev
 
-    from harness.text import columns
+    from harness.core.text import columns
 
     results = [outcome.result for outcome in outcomes]
     done = sum(outcome.was_done for outcome in outcomes)
@@ -353,8 +353,8 @@ def evaluate(
     from rich.console import Console
 
     from harness.evaluation import evaluate as evaluating
-    from harness.evaluation.share import leads
-    from harness.progress import TrainingDisplay, live_display
+    from harness.evaluation.distributed import leads
+    from harness.runs.progress import TrainingDisplay, live_display
 
     request = evaluating.Request(
         target,
@@ -389,9 +389,9 @@ def evaluate(
 
 
 def _evaluation_summary(outcome: Evaluated) -> str:
-    from harness.genotype import parse
-    from harness.progress import duration
-    from harness.text import cell_rows, columns
+    from harness.core.genotype import parse
+    from harness.runs.progress import duration
+    from harness.core.text import cell_rows, columns
 
     found = outcome.evaluation
     state = "was done before" if outcome.was_done else "done"
@@ -461,7 +461,7 @@ def _registry(kind: str) -> dict[str, str]:
         from reports import REPORTS
 
         return dict(REPORTS)
-    from harness import protocol
+    from harness.runs import protocol
 
     loaded = [protocol.load(name) for name in protocol.available()]
     return {item.name: f"version {item.version}: {item.summary}" for item in loaded}
@@ -479,7 +479,7 @@ def _registry(kind: str) -> dict[str, str]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def describe(name: str, drawing: Path | None, classes: int, memory_on: str | None, as_json: bool) -> None:
     """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""
-    from harness import describing
+    from harness.describing import describe as describing
 
     description = describing.describe(name, classes)
     if memory_on is not None:
@@ -534,8 +534,8 @@ def report(
     harness report table2
     harness report all --format html --out report
     """
-    from harness.files import make_folder, write_atomic
-    from harness.settings import parse_assignments
+    from harness.core.files import make_folder, write_atomic
+    from harness.core.settings import parse_assignments
     from reports import report as reports
 
     found = results or Path("results")
@@ -590,7 +590,7 @@ def analyse(
     from rich.progress import Progress
 
     from harness import analysis
-    from harness.errors import unknown
+    from harness.core.errors import unknown
 
     if kind not in analysis.KINDS:
         raise unknown("analysis", kind, analysis.KINDS)
@@ -637,9 +637,9 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
 
     import torch
 
-    from harness import regress as checks
-    from harness.files import make_folder, read_object, write_json
-    from harness.nasbench201 import default_path
+    from harness.regress import checks as checks
+    from harness.core.files import make_folder, read_object, write_json
+    from harness.tables.nasbench201 import default_path
 
     torch.set_num_threads(1)  # the networks are too small for more, and the sums do not depend on the machine's cores
     began, notes = time.perf_counter(), []
@@ -742,7 +742,7 @@ def import_(table: str, file: Path) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from harness.data.nasbench201 import import_table, size
+    from harness.tables.importing import import_table, size
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -752,8 +752,8 @@ def import_(table: str, file: Path) -> None:
 
 
 def _table_summary() -> str:
-    from harness.data.nasbench201 import summary
-    from harness.nasbench201 import default_path, open_table
+    from harness.tables.importing import summary
+    from harness.tables.nasbench201 import default_path, open_table
 
     return summary(open_table(), default_path())
 

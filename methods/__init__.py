@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from harness.errors import unknown
+from harness.core.errors import unknown
 from methods.catalogue import ALIASES, CATALOGUE
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Three families of searches behind one interface: which a method is on a space, and what it is made of.
 
-* an alpha on a supernet of the space                     methods.search
-* an alpha on the benchmark's table                       methods.table_search
+* an alpha on a supernet of the space                     methods.search.search
+* an alpha on the benchmark's table                       methods.tabular.search
 * whole genotypes, by the table or by short trainings     methods.blackbox
 """
 
@@ -11,22 +11,22 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
-from harness.errors import HarnessError
-from harness.settings import declared
-from harness.types import Budget, Cost, Dataset, SearchResult
+from harness.core.errors import HarnessError
+from harness.core.settings import declared
+from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.blackbox.evaluators import ShortTraining, TableLookup
 from methods.blackbox.hyperband import BOHB, Hyperband
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
 from methods.blackbox.strategies import Evolution, Random, Reinforce
 from methods.blackbox.strategy import Strategy
 from methods.catalogue import CATALOGUE, BlackBox, Composition
-from methods.parts import EDGES, RULES, Data, Parts, compose
+from methods.search.parts import EDGES, RULES, Data, Parts, compose
 from methods.resolving import layered
-from methods.search import Search
-from methods.table_search import TableLoss, TableParts, TableSearch
-from methods.tabular import TableData
+from methods.search.search import Search
+from methods.tabular.search import TableLoss, TableParts, TableSearch
+from methods.tabular.data import TableData
 from spaces import SPACES, Space
-from spaces.nasbench201 import NasBench201Table
+from spaces.nasbench201.space import NasBench201Table
 
 STRATEGIES: dict[str, Strategy] = {
     "random": Random(),
@@ -137,7 +137,7 @@ def make_search(
     """The search that these parts make. Raises HarnessError where they do not fit the data."""
     on_table = isinstance(parts, TableParts | TableTrials)
     if on_table != isinstance(dataset, TableData):
-        needed = "methods.tabular.open_data(...)" if on_table else "a data set of images"
+        needed = "methods.tabular.data.open_data(...)" if on_table else "a data set of images"
         raise HarnessError(f"a search on {space.name} is given {needed}, not {type(dataset).__name__}.")
     if isinstance(parts, TableTrials | TrainedTrials):
         return BlackBoxSearch(parts, space, dataset, seed, device, budget)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.types import Budget, Dataset, SearchResult
+from harness.core.types import Budget, Dataset, SearchResult
 from methods.catalogue import BlackBox, Composition
 from methods.families import AnyParts, make_search, resolve
-from methods.tabular import TableData
+from methods.tabular.data import TableData
 from spaces import Space
 
 

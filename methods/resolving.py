@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from harness.settings import applicable, override, specified
+from harness.core.settings import applicable, override, specified
 from methods.catalogue import BlackBox, Composition
 from spaces import Space
 

@@ -18,8 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.errors import HarnessError
-from harness.nasbench201 import MEAN, open_table
+from harness.core.errors import HarnessError
+from harness.tables.nasbench201 import MEAN, open_table
 from reports import analyses, statistics
 from reports.comparison import cells_on_the_way, labelled, means, scores
 from reports.parameters import parameters

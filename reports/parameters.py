@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from harness.errors import HarnessError
-from harness.genotype import parse
+from harness.core.errors import HarnessError
+from harness.core.genotype import parse
 
 KERNELS = {"sep_conv_3x3": (2, 3), "sep_conv_5x5": (2, 5), "dil_conv_3x3": (1, 3), "dil_conv_5x5": (1, 5)}
 """How many depthwise-separable blocks an operation has, and of which kernel."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 RUN_COLUMNS = (
     "run",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, unknown
 from reports import REPORTS, analyses, comparison, render
 from reports.comparison import Sheet
 from reports.layouts import TABLES

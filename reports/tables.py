@@ -11,20 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import unknown
+from harness.core.errors import unknown
 from reports import published, statistics
 from reports.comparison import short
-from reports.layouts import (
-    METRICS,
-    PAPER_GPU,
-    PAPER_PROTOCOL,
-    PAPER_VALUES,
-    SPACES,
-    TABLES,
-    Layout,
-    Metric,
-    search_of,
-)
+from reports.layouts import METRICS, PAPER_GPU, PAPER_PROTOCOL, PAPER_VALUES, SPACES, TABLES, Layout, Metric, search_of
 from reports.records import CPU, OF_EVALUATION, Records, differing
 
 WITHIN, BETTER, WORSE = "within", "better", "worse"

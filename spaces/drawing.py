@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.genotype import Cell, Genotype
+from harness.core.errors import HarnessError
+from harness.core.genotype import Cell, Genotype
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

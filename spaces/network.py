@@ -13,10 +13,10 @@ from functools import reduce
 import torch
 from torch import Generator, Tensor, nn
 
-from harness import genotype as genotypes
-from harness.errors import HarnessError, unknown
-from harness.genotype import Genotype
-from spaces.darts import reductions
+from harness.core import genotype as genotypes
+from harness.core.errors import HarnessError, unknown
+from harness.core.genotype import Genotype
+from spaces.darts.space import reductions
 from spaces.operations import OPERATIONS, FactorizedReduce, ResidualBlock, apply, norm, relu_conv_bn
 from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
 

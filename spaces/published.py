@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.genotype import Genotype, parse
+from harness.core.genotype import Genotype, parse
 
 
 @dataclass(frozen=True)

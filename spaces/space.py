@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.genotype import Genotype
+from harness.core.genotype import Genotype
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,8 +18,8 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from spaces.darts import INPUTS, NODES, DartsMacro, DartsSpace, reductions
-from spaces.nasbench201 import STATES, NasBench201Macro, NasBench201Space
+from spaces.darts.space import INPUTS, NODES, DartsMacro, DartsSpace, reductions
+from spaces.nasbench201.space import STATES, NasBench201Macro, NasBench201Space
 from spaces.operations import OPERATIONS, Drawing, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
 from spaces.space import Edge, Space
 from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 from toy_table import SEEDS
 
-from harness.nasbench201 import Table
+from harness.tables.nasbench201 import Table
 
 SPLITS = {
     "cifar10-valid": {"x-valid": "valid", "ori-test": "test"},

@@ -25,13 +25,13 @@ from typing import Any
 
 import torch
 
-from harness.types import TIMINGS
+from harness.core.types import TIMINGS
 
 PRELOADED = (
     "harness.cli",
     "harness.evaluation.evaluate",
-    "harness.runner",
-    "harness.progress",
+    "harness.runs.runner",
+    "harness.runs.progress",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
     "sklearn.datasets",
@@ -175,7 +175,7 @@ class Disk:
         self.strike, self.fatal, self.seen = strike, fatal, []
 
     def install(self) -> None:
-        from harness import files
+        from harness.core import files
 
         files.open = lambda path, mode: self._open(path, mode)
         for name in ("fsync", "replace"):

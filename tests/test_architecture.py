@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("harness", "methods", "spaces", "reports")
 LEAVES = (
     "harness",
-    "harness.errors",
-    "harness.files",
-    "harness.genotype",
-    "harness.memory",
-    "harness.nasbench201",
-    "harness.rng",
-    "harness.settings",
-    "harness.types",
+    "harness.core.errors",
+    "harness.core.files",
+    "harness.core.genotype",
+    "harness.core.memory",
+    "harness.tables.nasbench201",
+    "harness.core.rng",
+    "harness.core.settings",
+    "harness.core.types",
 )
 """`harness` itself is here for its `__init__`, which every import of a leaf executes."""
 
@@ -87,9 +87,9 @@ def test_reports_never_import_torch() -> None:
 @pytest.mark.parametrize(
     ("source", "target"),
     [
-        ("import harness.errors", "harness.errors"),
-        ("from harness.errors import HarnessError", "harness.errors"),
-        ("from harness import errors", "harness.errors"),
+        ("import harness.core.errors", "harness.core.errors"),
+        ("from harness.core.errors import HarnessError", "harness.core.errors"),
+        ("from harness import errors", "harness.core.errors"),
         ("from harness import __version__", "harness"),
         ("from . import operations", "spaces.operations"),
         ("from .operations import norm", "spaces.operations"),
@@ -103,14 +103,14 @@ def test_the_walk_finds_every_form_of_import(source: str, target: str) -> None:
 @pytest.mark.parametrize(
     ("module", "target"),
     [
-        ("harness.types", "spaces.operations"),
-        ("harness.rng", "harness.cli"),
+        ("harness.core.types", "spaces.operations"),
+        ("harness.core.rng", "harness.cli"),
         ("spaces.cells", "methods"),
         ("spaces.cells", "harness.data.digits"),
-        ("methods.darts", "harness.runner"),
+        ("methods.darts", "harness.runs.runner"),
         ("methods.darts", "reports"),
         ("reports.tables", "spaces"),
-        ("harness.data.digits", "harness.runner"),
+        ("harness.data.digits", "harness.runs.runner"),
     ],
 )
 def test_an_arrow_the_other_way_is_refused(module: str, target: str) -> None:

@@ -13,22 +13,22 @@ import torch.nn.functional as F
 from toy import ToyDataset, drain, same
 from toy_table import toy_table
 
-from harness import protocol
-from harness.errors import HarnessError
-from harness.genotype import from_darts, from_json, from_nb201, parse, to_darts, to_nb201
-from harness.settings import declared
-from harness.types import Budget, SearchResult
+from harness.runs import protocol
+from harness.core.errors import HarnessError
+from harness.core.genotype import from_darts, from_json, from_nb201, parse, to_darts, to_nb201
+from harness.core.settings import declared
+from harness.core.types import Budget, SearchResult
 from methods import CATALOGUE, METHODS
 from methods.blackbox.search import BlackBoxSearch
 from methods.catalogue import BlackBox, Composition, crosses
 from methods.families import AnySearch, AnyState, applies, make_search
-from methods.relaxations import Softmax
-from methods.schedules import Clock
-from methods.search import Search
-from methods.table_search import TableSearch
-from methods.tabular import TableData
+from methods.relaxations.relaxation import Softmax
+from methods.schedules.schedule import Clock
+from methods.search.search import Search
+from methods.tabular.search import TableSearch
+from methods.tabular.data import TableData
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 EVERY_SPACE_WITH = "zarts-mgs"
 EVERY_METHOD_ON = ("s1", "nasbench201", "nasbench201-table")

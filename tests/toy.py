@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from harness.types import TIMINGS
+from harness.core.types import TIMINGS
 from methods import METHODS
 from spaces import SPACES
 from spaces.space import Edge

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.nasbench201 import CELLS, EPOCHS, GRID, SPLITS, Table, all_cells
+from harness.tables.nasbench201 import CELLS, EPOCHS, GRID, SPLITS, Table, all_cells
 
 WORTH = np.array([0.0, 0.25, 0.7, 1.0, 0.35])
 """Of each operation; cells of 3x3 convolutions are best, and all-skip is poor, as in the benchmark."""

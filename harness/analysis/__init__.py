@@ -42,10 +42,10 @@ def analyse(
 ) -> Mapping[str, Any]:
     """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
     saved, and HarnessError for a folder or a setting that will not do."""
-    from harness.analysis.subject import Subject
-    from harness.machine import memory_reported
-    from harness.settings import override, parse_assignments
-    from harness.store import locked
+    from harness.analysis.reopened import Subject
+    from harness.runs.machine import memory_reported
+    from harness.core.settings import override, parse_assignments
+    from harness.runs.folder import locked
 
     module = import_module(f"harness.analysis.{asked.kind}")
     default = getattr(module, _SETTINGS[asked.kind])()

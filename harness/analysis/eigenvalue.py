@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.analysis.file import begin, save
-from harness.analysis.subject import Subject
-from harness.rng import generator
-from harness.settings import setting
-from methods.curvature import extreme, hessian_product
+from harness.analysis.reopened import Subject
+from harness.core.rng import generator
+from harness.core.settings import setting
+from methods.search.curvature import extreme, hessian_product
 from methods.rules.rule import normal
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.files import read_object, write_json
+from harness.core.errors import HarnessError
+from harness.core.files import read_object, write_json
 
 
 def begin(folder: Path, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:

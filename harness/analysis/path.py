@@ -16,12 +16,12 @@ from torch import Tensor
 
 from harness.analysis.file import begin, save
 from harness.analysis.landscape import plane
-from harness.analysis.subject import Subject
-from harness.drain import stop_signals
-from harness.errors import Interrupted
-from harness.rng import generator
-from harness.settings import setting
-from methods.parts import Parts
+from harness.analysis.reopened import Subject
+from harness.runs.loop import stop_signals
+from harness.core.errors import Interrupted
+from harness.core.rng import generator
+from harness.core.settings import setting
+from methods.search.parts import Parts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 THREADS = 2
 """Pillow decodes outside Python's global lock; small images gain nothing from more threads than this."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.data.decode import Encoded, decode
 from harness.data.source import Source, Split, unseen_classes
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 
 def is_image_folder(folder: Path) -> bool:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from harness.data.catalogue import DATASETS
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 
 def default_root() -> Path:

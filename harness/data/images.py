@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
 from harness.data.splits import read_split
-from harness.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class ImagePart:
-    """Images with their normalisation and their augmentation: the `Part` of harness.types."""
+    """Images with their normalisation and their augmentation: the `Part` of harness.core.types."""
 
     images: Images
     mean: Tensor
@@ -81,7 +81,7 @@ class ImagePart:
 
 @dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Labelled images in memory: the `Dataset` of harness.types. Made by `harness.data.load`."""
+    """Labelled images in memory: the `Dataset` of harness.core.types. Made by `harness.data.load`."""
 
     name: str
     class_names: tuple[str, ...]

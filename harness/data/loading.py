@@ -20,8 +20,8 @@ from harness.data.images import ImageDataset, Images
 from harness.data.normalisation import PUBLISHED
 from harness.data.parquet import is_parquet_folder, read_parquet
 from harness.data.source import Source, Split, unseen_classes
-from harness.errors import HarnessError, unknown
-from harness.rng import generator
+from harness.core.errors import HarnessError, unknown
+from harness.core.rng import generator
 
 
 def load(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.data.decode import Encoded, decode
 from harness.data.source import Source, Split
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 LABELS = ("label", "fine_label", "labels")
 """Which integer column is the label, in order of preference, where there are several."""

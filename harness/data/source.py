@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 
 @dataclass(frozen=True)

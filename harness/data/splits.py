@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 
 def read_split(path: str, count: int) -> tuple[Tensor, Tensor]:

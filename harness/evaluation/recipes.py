@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from harness.errors import HarnessError, unknown
-from harness.genotype import Genotype
-from harness.settings import applicable, declared, override, setting, specified
-from methods.arithmetic import Arithmetic
-from methods.weights import Training
+from harness.core.errors import HarnessError, unknown
+from harness.core.genotype import Genotype
+from harness.core.settings import applicable, declared, override, setting, specified
+from methods.training.arithmetic import Arithmetic
+from methods.training.weights import Training
 
 TAIL, WARMUP = 5, 5
 """Epochs of the linear schedule's end and beginning (ZARTS train_imagenet_distributed.py:262-266, 313-321)."""

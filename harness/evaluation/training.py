@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.evaluation.recipes import Parts, Recipe
-from harness.evaluation.sets import Source, training_order
-from harness.evaluation.share import Share
-from harness.genotype import Genotype
-from harness.memory import peak_memory
-from harness.rng import generator, seed_of
-from methods.weights import FlatModel
+from harness.evaluation.images import Source, training_order
+from harness.evaluation.distributed import Share
+from harness.core.genotype import Genotype
+from harness.core.memory import peak_memory
+from harness.core.rng import generator, seed_of
+from methods.training.weights import FlatModel
 from spaces import SPACES
 
 CHECK_EVERY = 50

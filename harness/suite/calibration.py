@@ -6,19 +6,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from harness import runner
+from harness.runs import runner
 from harness.evaluation import evaluate
-from harness.evaluation.sets import open_source
-from harness.evaluation.share import Share
+from harness.evaluation.images import open_source
+from harness.evaluation.distributed import Share
 from harness.evaluation.training import Trainer
-from harness.machine import deterministic, memory_reported
-from harness.memory import peak_memory
-from harness.nasbench201 import open_table
-from harness.progress import steps_left
-from harness.result import describe_result
+from harness.runs.machine import deterministic, memory_reported
+from harness.core.memory import peak_memory
+from harness.tables.nasbench201 import open_table
+from harness.runs.progress import steps_left
+from harness.runs.result import describe_result
 from methods.families import AnySearch, make_search
-from methods.search import Search
-from methods.state import State
+from methods.search.search import Search
+from methods.search.state import State
 
 ENOUGH = 1.0
 """Seconds of steps of one kind that are enough for its mean."""

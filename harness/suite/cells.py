@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness import data, toml
+from harness import data
+from harness.core import toml
 from harness.data import DATASETS
-from harness.errors import HarnessError
-from harness.files import make_folder, write_json
-from harness.store import cell_of, spec_hash
+from harness.core.errors import HarnessError
+from harness.core.files import make_folder, write_json
+from harness.runs.folder import cell_of, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
 
 SHOWN = 3

@@ -28,9 +28,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from harness import toml
+from harness.core import toml
 from harness.data import DATASETS, short_name
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 KEYS = ("summary", "protocol", "include", "search", "evaluate")
 MATCHED = ("method", "space", "dataset")

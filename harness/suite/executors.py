@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from harness.suite.work import Ending, Job
+from harness.suite.job import Ending, Job
 
 
 class Executor(Protocol):

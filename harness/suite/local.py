@@ -13,8 +13,8 @@ from dataclasses import asdict
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO
 
-from harness.errors import HarnessError
-from harness.suite.work import Ending, Job
+from harness.core.errors import HarnessError
+from harness.suite.job import Ending, Job
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """How many threads libraries use; they read it when they load."""

@@ -12,9 +12,9 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.suite.local import THREADS, environments
-from harness.suite.work import Ending, Job, work
+from harness.suite.job import Ending, Job, work
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
 import ray

@@ -20,9 +20,9 @@ import submitit
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import DelayedSubmission
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.suite.local import THREADS, environments
-from harness.suite.work import Ending, Job, work
+from harness.suite.job import Ending, Job, work
 
 POLL = 0.2
 """Seconds between two looks at the jobs."""

@@ -16,11 +16,11 @@ import signal
 import warnings
 from dataclasses import asdict
 
-from harness.suite.work import Ending, Job, work
+from harness.suite.job import Ending, Job, work
 
 PRELOADED = (
     "harness.cli",
-    "harness.runner",
+    "harness.runs.runner",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
     "sklearn.datasets",

@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
-from harness.rng import generator, seed_of
-from harness.settings import setting
-from harness.types import Cost, Dataset
-from methods.batches import Batches
+from harness.core.errors import HarnessError
+from harness.core.rng import generator, seed_of
+from harness.core.settings import setting
+from harness.core.types import Cost, Dataset
+from methods.training.batches import Batches
 from methods.blackbox.strategy import Code
-from methods.parts import Data
-from methods.tabular import TableData
-from methods.weights import FlatModel, Training
+from methods.search.parts import Data
+from methods.tabular.data import TableData
+from methods.training.weights import FlatModel, Training
 from spaces import Space
 
 VALIDATION_BATCH = 250

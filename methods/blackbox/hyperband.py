@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from harness.errors import HarnessError
-from harness.settings import setting
+from harness.core.errors import HarnessError
+from harness.core.settings import setting
 from methods.blackbox.strategy import Choices, Code, History, Memory, Proposal, flat, pick, uniform
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
-from harness.genotype import Genotype
-from harness.memory import peak_memory
-from harness.rng import generator
-from harness.types import Budget, Cost, Dataset, SearchResult
+from harness.core.errors import HarnessError
+from harness.core.genotype import Genotype
+from harness.core.memory import peak_memory
+from harness.core.rng import generator
+from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.blackbox.evaluators import (
     Evaluator,
     ShortTraining,
@@ -29,11 +29,11 @@ from methods.blackbox.evaluators import (
     Trial,
 )
 from methods.blackbox.strategy import History, Strategy, flat
-from methods.parts import Data
-from methods.records import operation_counts
+from methods.search.parts import Data
+from methods.search.records import operation_counts
 from methods.resolving import Resolved
-from methods.state import Saved
-from methods.tabular import TableData
+from methods.search.state import Saved
+from methods.tabular.data import TableData
 from spaces import Space
 
 

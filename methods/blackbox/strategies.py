@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from harness.settings import setting
+from harness.core.settings import setting
 from methods.blackbox.strategy import Choices, History, Memory, Proposal, flat, mutate, pick, uniform
 
 

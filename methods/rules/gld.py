@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from harness.settings import setting
-from harness.types import Oracle
+from harness.core.settings import setting
+from harness.core.types import Oracle
 from methods.rules.rule import Memory, Move, sphere
-from methods.schedules import Clock
+from methods.schedules.schedule import Clock
 
 
 @dataclass(frozen=True)

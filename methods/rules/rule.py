@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Generator, Tensor
 
-from harness.types import Oracle
-from methods.schedules import Clock
+from harness.core.types import Oracle
+from methods.schedules.schedule import Clock
 
 Memory = dict[str, Tensor]
 """What a rule carries from one update to the next."""

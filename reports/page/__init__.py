@@ -21,7 +21,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from harness.types import ending
+from harness.core.types import ending
 from reports.commands import evaluate_command, report_command, run_command
 from reports.comparison import Sheet, labelled
 from reports.records import Records

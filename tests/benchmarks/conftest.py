@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from harness.machine import deterministic
+from harness.runs.machine import deterministic
 
 ROWS, NOTES = [], []
 

@@ -15,16 +15,16 @@ from counting import dispatched
 from plain_supernets import plain_supernet
 from published import Published
 
-from harness.machine import retain_heap
-from harness.types import Cost
-from methods import graphs
-from methods.arithmetic import Arithmetic
-from methods.graphs import Recordings
-from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
-from methods.parallel import kept_for_backward
-from methods.weights import EXACT, FlatModel, Training
+from harness.runs.machine import retain_heap
+from harness.core.types import Cost
+from methods.training import graphs
+from methods.training.arithmetic import Arithmetic
+from methods.training.graphs import Recordings
+from methods.lookaheads.lookahead import Bench, FineTuned, FirstOrder, Unrolled
+from methods.search.parallel import kept_for_backward
+from methods.training.weights import EXACT, FlatModel, Training
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 CLASSES, CANDIDATES = 10, 4
 SIZES = {"small": ({"channels": 4, "cells": 3}, 32), "paper": ({"channels": 16, "cells": 8}, 64)}

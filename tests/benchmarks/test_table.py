@@ -7,7 +7,7 @@ import torch
 from official_nasbench201 import info
 from toy_table import SEEDS, toy_table, write_toy_table
 
-from harness.nasbench201 import open_table
+from harness.tables.nasbench201 import open_table
 
 QUERIES = 10_000
 CELLS = 500

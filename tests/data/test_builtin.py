@@ -20,7 +20,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import extract_archive
 
 from harness.data import DATASETS, load, prepare
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
 PER_BATCH = 4

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from harness.data.streaming import MEAN, STD, Files, Stream, open_image_folder, read
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.evaluation.recipes import Streamed
-from harness.evaluation.sets import FolderSource
-from harness.evaluation.share import Share
-from methods.batches import Order
+from harness.evaluation.images import FolderSource
+from harness.evaluation.distributed import Share
+from methods.training.batches import Order
 
 COUNT = 12
 

@@ -20,15 +20,15 @@ from PIL import Image
 from processes import TINY, Child, contents, forked, harness, run_arguments, run_folder
 from toy_table import write_toy_table
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.evaluation.training import Cost, State, Trainer
-from harness.genotype import parse
-from harness.machine import environment
-from harness.types import TIMINGS
+from harness.core.genotype import parse
+from harness.runs.machine import environment
+from harness.core.types import TIMINGS
 from spaces.counting import count
-from spaces.darts import DARTS
+from spaces.darts.space import DARTS
 from spaces.published import PUBLISHED
 
 CIFAR10 = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cifar10"
@@ -241,7 +241,7 @@ def cache(tmp_path_factory):
 
 
 def test_a_nasbench201_cell_is_looked_up(cache, searched, tmp_path, monkeypatch):
-    from harness.nasbench201 import open_table
+    from harness.tables.nasbench201 import open_table
 
     monkeypatch.setenv("HARNESS_CACHE", str(cache))
     table = open_table()

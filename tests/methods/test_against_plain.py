@@ -8,10 +8,10 @@ from plain_supernets import matching_tensors, plain_supernet
 from torch import nn
 from toy import ToyDataset, drain, small_settings
 
-from harness.types import Budget
+from harness.core.types import Budget
 from methods import METHODS
-from methods.search import Search
-from methods.weights import FlatModel
+from methods.search.search import Search
+from methods.training.weights import FlatModel
 from spaces import SPACES
 
 EPOCHS, STEPS = 5, 4

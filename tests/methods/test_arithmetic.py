@@ -6,14 +6,14 @@ import pytest
 import torch
 from toy import ToyDataset, drain, small_settings
 
-from harness.errors import HarnessError
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.types import Budget
 from methods import METHODS
-from methods.arithmetic import Arithmetic
-from methods.search import Search
-from methods.weights import FlatModel
+from methods.training.arithmetic import Arithmetic
+from methods.search.search import Search
+from methods.training.weights import FlatModel
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 
 def make_search(method="zarts-mgs", space="s1", epochs=1, **more):

@@ -12,16 +12,16 @@ import torch
 from toy import ToyDataset, drain
 from toy_table import toy_table
 
-from harness.errors import HarnessError
-from harness.rng import generator
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.rng import generator
+from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.blackbox.hyperband import BOHB, Density, Hyperband
 from methods.blackbox.strategies import Evolution, Random, Reinforce
 from methods.blackbox.strategy import History, flat, mutate, uniform
 from methods.catalogue import BlackBox
 from methods.families import make_search
-from methods.tabular import TableData
+from methods.tabular.data import TableData
 from spaces import SPACES
 
 TABLE = toy_table()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.catalogue import ALIASES, BASES, BlackBox, Composition, crosses
 from methods.families import STRATEGIES, applies
-from methods.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES, STOPPINGS
+from methods.search.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES, STOPPINGS
 from spaces import SPACES
 
 PARTS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from methods.curvature import extreme
+from methods.search.curvature import extreme
 
 
 def test_extremes_are_the_eigenvalues_of_a_matrix() -> None:

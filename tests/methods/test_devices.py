@@ -13,10 +13,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import ToyDataset, ToyPart, small_settings
 
-from harness import rng
-from harness.types import Budget
-from methods import METHODS, graphs
-from methods.search import Search
+from harness.core import rng
+from harness.core.types import Budget
+from methods import METHODS
+from methods.training import graphs
+from methods.search.search import Search
 from spaces import SPACES
 
 CASES = [
@@ -86,7 +87,7 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
     monkeypatch.setattr(nn.Module, "to", moved)
     monkeypatch.setattr(torch.autograd, "grad", zeros)
     monkeypatch.setattr(graphs, "wanted", lambda device: False)
-    monkeypatch.setattr("methods.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name))
+    monkeypatch.setattr("methods.search.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name))
     more = {"warmup": 0} if method == "p-darts" else {}
     dataset = OnGpu()
     parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space, **more))

@@ -11,18 +11,19 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.machine import deterministic
-from harness.types import Budget
-from methods import METHODS, graphs
-from methods.search import Search
-from methods.weights import FlatModel
+from harness.runs.machine import deterministic
+from harness.core.types import Budget
+from methods import METHODS
+from methods.training import graphs
+from methods.search.search import Search
+from methods.training.weights import FlatModel
 from spaces import SPACES
-from spaces.auxiliary_skip import SumWithAuxiliarySkip
-from spaces.dropped_skips import SumWithDroppedSkips
-from spaces.fused import SumOfOperations
-from spaces.merged import MergedOperations
-from spaces.partial_channels import PartialChannelsEdge
-from spaces.single_path import SinglePath
+from spaces.edges.auxiliary_skip import SumWithAuxiliarySkip
+from spaces.edges.dropped_skips import SumWithDroppedSkips
+from spaces.edges.sum import SumOfOperations
+from spaces.edges.merged import MergedOperations
+from spaces.edges.partial_channels import PartialChannelsEdge
+from spaces.edges.single_path import SinglePath
 
 CASES = [
     ("darts-1st", "s1"),
@@ -79,7 +80,7 @@ def make_search(method, space, device="cpu"):
 
 @pytest.mark.parametrize(("method", "space"), CASES)
 def test_a_search_has_the_same_bits_with_recordings(method, space, recorder, monkeypatch):
-    monkeypatch.setattr("methods.lookahead.in_parallel", one_after_the_other)
+    monkeypatch.setattr("methods.lookaheads.lookahead.in_parallel", one_after_the_other)
     straight = drain(make_search(method, space))
     used = recorder(Recorder())
     state = drain(make_search(method, space))

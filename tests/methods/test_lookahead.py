@@ -11,17 +11,17 @@ import torch
 import torch.nn.functional as F
 from toy import ToyPart
 
-from harness.memory import available_memory
-from harness.types import Cost
-from methods import parallel
-from methods.batches import Batches
-from methods.lookahead import Bench, FineTuned, FirstOrder, Unrolled
-from methods.parallel import in_parallel, kept_for_backward
-from methods.relaxations import Softmax
-from methods.schedules import Clock
-from methods.weights import FlatModel, Training
+from harness.core.memory import available_memory
+from harness.core.types import Cost
+from methods.search import parallel
+from methods.training.batches import Batches
+from methods.lookaheads.lookahead import Bench, FineTuned, FirstOrder, Unrolled
+from methods.search.parallel import in_parallel, kept_for_backward
+from methods.relaxations.relaxation import Softmax
+from methods.schedules.schedule import Clock
+from methods.training.weights import FlatModel, Training
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 LR = 0.05
 

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.types import Budget
+from harness.core.types import Budget
 from methods import METHODS
-from methods.parts import compose
-from methods.search import Search
+from methods.search.parts import compose
+from methods.search.search import Search
 from spaces import SPACES
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from toy import ToyDataset, drain, same, small_settings, space_of
 
-from harness.types import Budget
+from harness.core.types import Budget
 from methods import METHODS
-from methods.perturbations import Adversarial, UniformNoise, on_simplex
-from methods.relaxations import Softmax
-from methods.schedules import Clock
-from methods.search import Search
-from methods.weights import Passed
+from methods.perturbations.perturbation import Adversarial, UniformNoise, on_simplex
+from methods.relaxations.relaxation import Softmax
+from methods.schedules.schedule import Clock
+from methods.search.search import Search
+from methods.training.weights import Passed
 from spaces import SPACES
 
 WIDTHS = (3, 2, 3)

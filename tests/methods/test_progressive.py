@@ -9,12 +9,12 @@ import torch
 from plain_supernets import matching_tensors, plain_supernet
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.errors import HarnessError
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.types import Budget
 from methods import METHODS
-from methods.progressive import Progressive, derive_with_few_skips
-from methods.search import Search
-from methods.state import State
+from methods.schedules.progressive import Progressive, derive_with_few_skips
+from methods.search.search import Search
+from methods.search.state import State
 from spaces import SPACES
 
 EPOCHS = 5

@@ -11,12 +11,12 @@ import torch
 from scipy.stats import chisquare
 from toy import ToyDataset, small_settings, space_of
 
-from harness.types import Budget
+from harness.core.types import Budget
 from methods import METHODS
-from methods.relaxations import EdgeNormalised, Gumbel, Softmax
+from methods.relaxations.relaxation import EdgeNormalised, Gumbel, Softmax
 from methods.rules.rule import Move
-from methods.schedules import Clock
-from methods.search import Search
+from methods.schedules.schedule import Clock
+from methods.search.search import Search
 from spaces import SPACES
 
 WIDTHS = (3, 2, 3)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.rng import generator
+from harness.core.rng import generator
 from methods.rules.adam import Adam
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
-from methods.schedules import Clock
+from methods.schedules.schedule import Clock
 
 CLOCK = Clock(epoch=10, epochs=50, warmup=10)
 

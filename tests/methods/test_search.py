@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.errors import HarnessError
-from harness.rng import seed_of
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.rng import seed_of
+from harness.core.types import Budget
 from methods import METHODS
-from methods.search import Search
+from methods.search.search import Search
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 
 def make_search(method="zarts-mgs", space="s1", seed=0, epochs=2, seconds=None, count=28, **more):

@@ -9,14 +9,14 @@ import pytest
 import torch
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.types import Budget
+from harness.core.types import Budget
 from methods import METHODS
 from methods.rules.adam import Adam
-from methods.schedules import Clock
-from methods.search import Search
-from methods.state import State
+from methods.schedules.schedule import Clock
+from methods.search.search import Search
+from methods.search.state import State
 from spaces import SPACES
-from spaces.dropped_skips import DroppedSkip, DroppedSkipsEdge, SumWithDroppedSkips
+from spaces.edges.dropped_skips import DroppedSkip, DroppedSkipsEdge, SumWithDroppedSkips
 from spaces.supernet import darts_candidate
 
 

@@ -13,12 +13,12 @@ from processes import forked, harness, run_arguments, run_folder
 from scipy.sparse.linalg import ArpackNoConvergence
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.genotype import from_json, parse
-from harness.types import Budget
+from harness.core.genotype import from_json, parse
+from harness.core.types import Budget
 from methods import METHODS
-from methods.records import operation_counts
-from methods.search import Search
-from methods.stopping import Never, RisingCurvature
+from methods.search.records import operation_counts
+from methods.search.search import Search
+from methods.stopping.stopping import Never, RisingCurvature
 from spaces import SPACES
 
 AT_ONCE = {"es_every": 1, "es_window": 1, "es_distance": 1, "es_start": 0, "es_rise": 0.0, "es_decay": 1e3}
@@ -133,7 +133,7 @@ def test_an_eigenvalue_that_is_not_found_ends_nothing(monkeypatch):
     def lost(apply, start, largest):
         raise ArpackNoConvergence("no convergence", [], [])
 
-    monkeypatch.setattr("methods.search.extreme", lost)
+    monkeypatch.setattr("methods.search.search.extreme", lost)
     state = drain(search_of(**AT_ONCE))
     assert (state.stopped_by, [record["eigenvalue"] for record in state.records]) == ("epochs", [None] * 4)
 

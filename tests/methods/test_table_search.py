@@ -10,12 +10,12 @@ import torch
 from toy import ToyDataset, drain
 from toy_table import toy_table
 
-from harness.errors import HarnessError
-from harness.types import Budget, Cost
+from harness.core.errors import HarnessError
+from harness.core.types import Budget, Cost
 from methods import METHODS
 from methods.families import make_search
-from methods.table_search import TableOracle
-from methods.tabular import TableData, open_data
+from methods.tabular.search import TableOracle
+from methods.tabular.data import TableData, open_data
 from spaces import SPACES
 
 SPACE = SPACES["nasbench201-table"]

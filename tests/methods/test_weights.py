@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import ToyPart, space_of
 
-from methods.batches import Batches
-from methods.relaxations import Softmax, rows_of
-from methods.schedules import Clock
-from methods.weights import FlatModel, Training
+from methods.training.batches import Batches
+from methods.relaxations.relaxation import Softmax, rows_of
+from methods.schedules.schedule import Clock
+from methods.training.weights import FlatModel, Training
 from spaces import SPACES
-from spaces.fused import SumOfOperations
+from spaces.edges.sum import SumOfOperations
 
 
 def supernet(name="s1", dtype=torch.float64):

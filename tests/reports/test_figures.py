@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from run_folders import notation, write_run, write_training
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from reports import figures, statistics
 from reports.parameters import parameters
 from reports.records import Records, read

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_folders import notation, write_lookup, write_run, write_training
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from reports.records import Records, compute, read
 
 

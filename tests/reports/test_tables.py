@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from run_folders import write_lookup, write_run, write_training
 
 from harness.cli import main
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from reports import REPORTS, published, render
 from reports.layouts import TABLES, search_of
 from reports.records import Records, read

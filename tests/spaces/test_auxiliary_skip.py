@@ -10,10 +10,10 @@ from plain_supernets import hold_to_plain, plain_supernet
 from toy import ToyDataset, small_settings
 
 from methods import METHODS
-from methods.parts import compose
-from methods.search import Search
+from methods.search.parts import compose
+from methods.search.search import Search
 from spaces import SPACES
-from spaces.auxiliary_skip import AuxiliarySkipEdge, SumWithAuxiliarySkip
+from spaces.edges.auxiliary_skip import AuxiliarySkipEdge, SumWithAuxiliarySkip
 
 CLASSES, BETA = 5, 0.7
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.genotype import parse
+from harness.core.genotype import parse
 from spaces.counting import Count, count, parameters
 from spaces.network import DartsNetwork, NasBench201Network
 from spaces.operations import OPERATIONS

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from harness.genotype import parse
+from harness.core.genotype import parse
 from spaces import SPACES
-from spaces.darts import PAIRS, S1_NORMAL, S1_REDUCE
+from spaces.darts.space import PAIRS, S1_NORMAL, S1_REDUCE
 
 DARTS_FAMILY = [name for name, space in SPACES.items() if "nasbench201" not in name]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.genotype import Cell, parse
-from spaces.darts import SEVEN
+from harness.core.errors import HarnessError
+from harness.core.genotype import Cell, parse
+from spaces.darts.space import SEVEN
 from spaces.drawing import CLEARANCE, _crossings, _lay_out, draw
 from spaces.published import PUBLISHED
 

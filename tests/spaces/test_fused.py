@@ -12,13 +12,14 @@ from counting import dispatched
 from plain_supernets import plain_supernet
 from torch import nn
 
-from methods.parallel import kept_for_backward
-from methods.weights import FlatModel, Training
-from spaces import SPACES, fused
-from spaces.fused import SumOfOperations
-from spaces.merged import MergedOperations
+from methods.search.parallel import kept_for_backward
+from methods.training.weights import FlatModel, Training
+from spaces import SPACES
+from spaces.edges import sum as fused
+from spaces.edges.sum import SumOfOperations
+from spaces.edges.merged import MergedOperations
 from spaces.operations import OPERATIONS, Rectified, apply
-from spaces.single_path import SinglePath
+from spaces.edges.single_path import SinglePath
 from spaces.space import Edge
 from spaces.supernet import darts_candidate
 

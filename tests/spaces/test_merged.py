@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from plain_supernets import operation
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from spaces import SPACES
-from spaces.merged import MERGED, MergedConvolution, MergedEdge, MergedOperations, mask
+from spaces.edges.merged import MERGED, MergedConvolution, MergedEdge, MergedOperations, mask
 from spaces.space import Edge
 from spaces.supernet import darts_candidate
 

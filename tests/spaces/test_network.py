@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
-from harness.genotype import Genotype, parse
+from harness.core.errors import HarnessError
+from harness.core.genotype import Genotype, parse
 from spaces.network import DartsNetwork, NasBench201Network
 from spaces.operations import Noise, ResidualBlock
 from spaces.published import PUBLISHED

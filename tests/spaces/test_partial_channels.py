@@ -8,12 +8,12 @@ import pytest
 import torch
 from plain_supernets import PartialEdge, hold_to_plain, plain_supernet
 
-from harness.errors import HarnessError
-from harness.types import Budget
+from harness.core.errors import HarnessError
+from harness.core.types import Budget
 from methods import METHODS
-from methods.relaxations import EdgeNormalised
+from methods.relaxations.relaxation import EdgeNormalised
 from spaces import SPACES
-from spaces.partial_channels import PartialChannelsEdge
+from spaces.edges.partial_channels import PartialChannelsEdge
 
 CLASSES = 5
 

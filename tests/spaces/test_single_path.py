@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from plain_supernets import plain_supernet
 
 from spaces import SPACES
-from spaces.single_path import SinglePath, SinglePathAllGates
+from spaces.edges.single_path import SinglePath, SinglePathAllGates
 
 NAMES = ("darts-none", "s1", "nasbench201")
 BATCH, SIZE, CLASSES = 4, 8, 5

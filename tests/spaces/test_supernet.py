@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from plain_supernets import matching_tensors, plain_supernet
 
-from spaces import SPACES, fused
-from spaces.darts import DartsMacro
-from spaces.fused import SumOfOperations
+from spaces import SPACES
+from spaces.edges import sum as fused
+from spaces.darts.space import DartsMacro
+from spaces.edges.sum import SumOfOperations
 
 SMALL = {name: {"channels": 2, "cells": 1 if "cell" in space.cells else 3} for name, space in SPACES.items()}
 BATCH, SIZE, CLASSES = 4, 16, 5

@@ -11,13 +11,13 @@ import pytest
 from processes import timed
 
 import harness
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.suite import cells, definition
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
-from harness.suite.standing import standing
+from harness.suite.status import standing
 from spaces.published import PUBLISHED
 
 

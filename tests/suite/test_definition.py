@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.suite import definition
 from harness.suite.definition import EvaluationCell, SearchCell
 

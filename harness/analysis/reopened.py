@@ -1,0 +1,151 @@
+"""The supernet of a run as its last checkpoint left it, and losses on it as functions of alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness import data
+from harness.core.errors import HarnessError
+from harness.core.files import read_object
+from harness.runs.machine import deterministic, resolve_device
+from harness.core.rng import generator
+from harness.runs.folder import RunFolder
+from harness.core.types import Budget, Cost
+from methods import METHODS
+from methods.training.batches import Batch, Batches
+from methods.lookaheads.lookahead import Bench
+from methods.search.parts import Parts
+from methods.search.search import VALIDATION_BATCH, Search
+from methods.training.weights import FlatModel
+from spaces import SPACES
+
+
+class Subject:
+    """A run, reopened. Nothing here changes it: candidates live on the search's scratch copy."""
+
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        data_root: Path | None = None,
+        dataset: str | None = None,
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        """`dataset` names the data where the run's were given by path. Raises HarnessError for what is no run folder
+        with a checkpoint, and for other data than the run's."""
+        self.check(folder)
+        saved = read_object(folder / "spec.json", "spec", "environments")
+        self.folder, self.spec = folder, saved["spec"]
+        given = dataset or self.spec["dataset"]
+        if dataset is None and given not in data.DATASETS:
+            raise HarnessError(f"this run's data, {given!r}, were given by path; name them with --dataset.")
+        self.device = resolve_device(device)
+        deterministic()
+        loaded = RunFolder(folder, warn).load()
+        if loaded is None:
+            raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
+        self.parts = self.parts_of(self.spec["method"])
+        found = data.load(given, data_root, images=self.parts.data.images)
+        if found.fingerprint != saved["environments"][-1]["data"]:
+            raise HarnessError(f"{given} holds other images than {folder} was made from.")
+        space, self.epochs = SPACES[self.spec["space"]], self.parts.training.epochs
+        budget = Budget(epochs=self.spec["budget"]["epochs"])
+        self.search = Search(self.parts, space, found, self.spec["seed"], self.device, budget)
+        self.state = self.search.restore(loaded)
+        self.search.bind(self.state)
+        self.alpha = self.state.alpha
+        self.clock = self.parts.schedule.stage(min(self.state.epoch, self.epochs - 1), self.epochs).clock
+        self.lr = replace(self.parts.training, epochs=self.clock.epochs).lr_at(self.clock.epoch)
+        for model in (self.search.model, self.search.scratch):
+            clock = self.clock
+            self.parts.edge.adjust(model.module, self.state.stage, clock.epoch, clock.epochs, clock.warmup)
+
+    @staticmethod
+    def check(folder: Path) -> None:
+        """Raises HarnessError for what is no run folder."""
+        if not (folder / "spec.json").exists():
+            raise HarnessError(f"{folder} is no run folder: it has no spec.json.")
+
+    def parts_of(self, method: str) -> Parts:
+        """The parts of a method under this run's budget: its own with all its settings; of another what is trained on
+        what is the run's, and how alpha moves the method's. Raises HarnessError for one without a supernet."""
+        settings = self.spec["settings"]
+        chosen = settings if method == self.spec["method"] else ("training", "data", "arithmetic", "macro", "schedule")
+        layers = [settings[part] for part in chosen if part in settings]
+        budget = Budget(epochs=self.spec["budget"]["epochs"])
+        parts = METHODS[method].parts(SPACES[self.spec["space"]], budget, layers)
+        if not isinstance(parts, Parts):
+            raise HarnessError(f"{method} on {self.spec['space']} trains no supernet; there is nothing to analyse.")
+        return parts
+
+    def gates(self, alpha: Tensor, name: str) -> Tensor:
+        """What the run's relaxation draws is equal for equal names: all points see the same noise."""
+        return self.search.gates(alpha, self.clock, generator(self.search.seed, f"analysis/gates/{name}"))
+
+    def batches(self, stream: str, size: int) -> Batches:
+        """Batches of the half that trains the weights, in streams of their own."""
+        return Batches(self.search.train, self.search.seed, f"analysis/{stream}", size)
+
+    def valid_batch(self, number: int) -> Batch:
+        size = self.parts.data.valid_batch
+        return Batches(self.search.valid, self.search.seed, "analysis/valid", size).at(number)
+
+    def bench(self, update: int) -> Bench:
+        """What one update of alpha may look at, here, in train mode."""
+        self.search.model.module.train()
+        self.search.scratch.module.train()
+        return Bench(
+            model=self.search.model,
+            scratch=self.search.scratch,
+            momentum=self.state.momentum,
+            gates=self.gates,
+            training=self.parts.training,
+            lr=self.lr,
+            train=self.batches("train", self.parts.training.batch).at(update),
+            valid=self.valid_batch(update),
+            batches=self.batches,
+            update=update,
+            draw=self.noise,
+            cost=Cost(),
+        )
+
+    def noise(self, name: str) -> torch.Generator:
+        return generator(self.search.seed, f"analysis/noise/{name}", device=self.device)
+
+    def fine_tuned(self, alpha: Tensor, steps: int, lr: float) -> FlatModel:
+        """The scratch copy after so many SGD steps on the training half with this alpha, from the run's weights and
+        momentum. The batches are the same for every alpha; 0 steps are the weights as they are."""
+        bench = replace(self.bench(0), lr=lr)
+        scratch, momentum = bench.on_scratch(), bench.momentum.clone()
+        stream = self.batches("finetune", self.parts.training.batch)
+        for step in range(steps):
+            gradient = bench.weight_gradient(scratch, alpha, stream.at(step), f"finetune-{step}")
+            bench.training.step(scratch.weights, momentum, gradient, lr)
+        return scratch
+
+    def unrolled(self, alpha: Tensor, lr: float) -> FlatModel:
+        """The scratch copy after one plain step w - lr dL_train/dw (supplement, Eq. 1)."""
+        bench = self.bench(0)
+        scratch = bench.on_scratch()
+        batch = self.batches("finetune", self.parts.training.batch).at(0)
+        gradient = bench.weight_gradient(scratch, alpha, batch, "finetune-0")
+        scratch.weights.sub_(gradient, alpha=lr)
+        return scratch
+
+    @torch.no_grad()
+    def loss(self, model: FlatModel, alpha: Tensor) -> float:
+        """Mean loss over all of alpha's images, eval mode, without augmentation."""
+        model.module.eval()
+        total = 0.0
+        for number, chosen in enumerate(torch.arange(len(self.search.valid)).split(VALIDATION_BATCH)):
+            images, labels = self.search.valid.batch(chosen, None)
+            name = f"validation-{number}"
+            logits = model(images, self.gates(alpha, name), self.noise(name))
+            total += float(F.cross_entropy(logits, labels, reduction="sum").double())
+        return total / len(self.search.valid)

@@ -1,0 +1,288 @@
+"""`harness suite`: list, plan, run, status."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.suite.cells import Cell
+    from harness.suite.executors import Executor
+    from harness.suite.status import Standing
+
+FAILED = 1
+"""Exit code where cells have failed."""
+SECONDS = 2.0
+"""Between two looks of --watch."""
+
+
+@click.group()
+def suite() -> None:
+    """Run many searches, and what follows them, on every device there is.
+
+    \b
+    harness suite list              the suites that ship
+    harness suite plan table2       what is done, and what the rest will cost
+    harness suite run table2        do the rest; again, after any interruption
+    harness suite status table2     where every cell stands
+    """
+
+
+def _common(command: Any) -> Any:
+    """NAME and the options that decide which cells are meant."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else."),
+        click.option(
+            "--results",
+            type=click.Path(path_type=Path),
+            default=Path("results"),
+            show_default=True,
+            help="Where run folders are kept.",
+        ),
+        click.option("--protocol", help="In place of those that the suite names: a name or a TOML file."),
+        click.argument("name"),
+    ):
+        command = option(command)
+    return command
+
+
+@suite.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_(as_json: bool) -> None:
+    """The suites that ship with the harness; any other is named by the path of its TOML file."""
+    from harness.suite import definition
+    from harness.core.text import columns
+
+    found = definition.summaries()
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(columns(list(found.items()))))
+
+
+@suite.command()
+@_common
+@click.option("--watch", is_flag=True, help="Keep it on the screen until Ctrl-C.")
+def status(name: str, protocol: str | None, results: Path, as_json: bool, watch: bool) -> None:
+    """Where every cell of suite NAME stands: done, running, queued, waiting for its search, or failed."""
+    from harness.suite import display as showing
+    from harness.suite.status import standing, totals
+
+    cells = _cells(name, protocol)
+
+    def look() -> list[Standing]:
+        return [standing(cell, results) for cell in cells]
+
+    if as_json:
+        found = look()
+        content = {"suite": name, "totals": totals(found), "cells": [item.to_json() for item in found]}
+        click.echo(json.dumps(content, indent=2))
+    elif watch:
+        _watch(lambda: showing.standings(look(), results))
+    else:
+        click.echo(showing.standings(look(), results))
+
+
+def _device_options(command: Any) -> Any:
+    """Where cells run, and with which data."""
+    for option in (
+        click.option(
+            "--data",
+            type=click.Path(path_type=Path),
+            envvar="HARNESS_DATA",
+            show_envvar=True,
+            help="Where data sets are kept.",
+        ),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+        click.option(
+            "--workers", type=click.IntRange(1), help="Cells at a time; without it, one per GPU, or else per core."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@suite.command()
+@_common
+@_device_options
+@click.option("--no-calibration", is_flag=True, help="Use only what has been measured here before.")
+def plan(
+    name: str,
+    protocol: str | None,
+    results: Path,
+    as_json: bool,
+    workers: int | None,
+    device: str,
+    data: Path | None,
+    no_calibration: bool,
+) -> None:
+    """What of suite NAME is done, and what the rest will cost on this machine.
+
+    Times a few real steps of every kind of cell, once, and keeps what it measured.
+    """
+    from harness.suite import pricing, display as showing
+    from harness.suite.local import LocalExecutor, environments
+
+    cells = _cells(name, protocol)
+    check_protocols(cells, results)
+    places = environments(device, workers)
+    calibration = pricing.Calibration(places, _options(device, data))
+    kinds = list(dict.fromkeys(pricing.kind_of(cell.asked) for cell in cells))
+    failures: dict[Any, str] = {}
+    if not no_calibration:
+        failures = calibration.measure(kinds, LocalExecutor(places), lambda said: click.echo(said, err=True))
+    content = {"suite": name, **pricing.priced(cells, results, calibration, failures)}
+    click.echo(json.dumps(content, indent=2) if as_json else showing.plan(content))
+
+
+@suite.command()
+@_common
+@_device_options
+@click.option(
+    "--executor",
+    type=click.Choice(("local", "ray", "slurm")),
+    default="local",
+    show_default=True,
+    help="What runs them.",
+)
+@click.option("--address", help="Of the Ray cluster; without it, RAY_ADDRESS, or else a Ray on this machine alone.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For Slurm: a parameter of submitit, such as slurm_partition=gpu or timeout_min=600. May be given again.",
+)
+@click.option(
+    "--retries", type=click.IntRange(0), default=2, show_default=True, help="Attempts at a cell after one that failed."
+)
+def run(
+    name: str,
+    protocol: str | None,
+    results: Path,
+    as_json: bool,
+    executor: str,
+    workers: int | None,
+    device: str,
+    data: Path | None,
+    address: str | None,
+    options: tuple[str, ...],
+    retries: int,
+) -> None:
+    """Do every cell of suite NAME that is not done. Failed ones are tried again.
+
+    A cell that fails is retried from its checkpoint, then given up, while the others go on; its log lies beside its run
+    folder. Ends with exit code 1 where cells have failed.
+    """
+    from harness.suite import display as showing
+    from harness.suite.driver import Drive
+    from harness.suite.status import log_of, standing, totals
+
+    cells = _cells(name, protocol)
+    check_protocols(cells, results)
+    began = time.monotonic()
+
+    def tell(what: str, cell: Cell, reason: str) -> None:
+        if not as_json:
+            where = f", see {log_of(cell, results)}" if what in ("failed", "retried") else ""
+            click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{': ' if reason else ''}{reason}{where}")
+
+    if not all(cell.is_done(results) for cell in cells):
+        engine = _executor(executor, workers, device, address, options, retries, results)
+        Drive(cells, results, engine, _options(device, data), retries, tell).run()
+    found = [standing(cell, results) for cell in cells]
+    if as_json:
+        content = {
+            "suite": name,
+            "seconds": time.monotonic() - began,
+            "totals": totals(found),
+            "cells": [item.to_json() for item in found],
+        }
+        click.echo(json.dumps(content, indent=2))
+    else:
+        click.echo(showing.total_line(found))
+    if any(item.state != "done" for item in found):
+        click.get_current_context().exit(FAILED)
+
+
+@suite.command(hidden=True)
+@click.argument("cell")
+@click.option("--device", required=True)
+@click.option("--data", type=click.Path(path_type=Path))
+@click.option("--into", required=True, type=click.Path(path_type=Path))
+def calibrate(cell: str, device: str, data: Path | None, into: Path) -> None:
+    """Times a few steps of one cell, given as JSON: what a worker does for `plan`."""
+    from harness.core.files import write_json
+    from harness.suite.calibration import measure
+    from harness.suite.definition import EvaluationCell, from_json
+    from harness.suite.planning import Planner
+
+    planner, asked = Planner(device, data), from_json(json.loads(cell))
+    write_json(into, measure(planner.evaluation(asked) if isinstance(asked, EvaluationCell) else planner.search(asked)))
+
+
+def _options(device: str, data: Path | None) -> list[str]:
+    """What the command of every cell is given."""
+    return [f"--device={device}", *([f"--data={data}"] if data else [])]
+
+
+def check_protocols(cells: list[Cell], results: Path) -> None:
+    """Raises HarnessError where the results folder holds runs of another version of a protocol."""
+    from harness.runs import protocol as protocols
+    from harness.runs.folder import check_protocol
+
+    for name in sorted({cell.search.protocol for cell in cells}):
+        check_protocol(results, protocols.load(name))
+
+
+def _executor(
+    kind: str,
+    workers: int | None,
+    device: str,
+    address: str | None,
+    options: tuple[str, ...],
+    retries: int,
+    results: Path,
+) -> Executor:
+    """Raises HarnessError where it cannot work here."""
+    try:
+        if kind == "ray":
+            from harness.suite.ray import RayExecutor
+
+            return RayExecutor(address, workers, device, retries)
+        if kind == "slurm":
+            from harness.core.settings import parse_assignments
+            from harness.suite.slurm import SlurmExecutor
+
+            chosen = {name: _value(text) for name, text in parse_assignments(options).items()}
+            return SlurmExecutor(results / ".submitit", workers, device, chosen)
+    except ModuleNotFoundError as error:
+        raise HarnessError(f"{error.name} is not installed; pip install 'zarts-harness[{kind}]'.") from None
+    from harness.suite.local import LocalExecutor, environments
+
+    return LocalExecutor(environments(device, workers))
+
+
+def _value(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _cells(name: str, protocol: str | None) -> list[Cell]:
+    from harness.suite import cells, definition
+
+    return cells.resolve(definition.cells(name, protocol))
+
+
+def _watch(text: Callable[[], str]) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(), auto_refresh=False, screen=True) as live:
+        while True:
+            live.update(Text(text()), refresh=True)
+            time.sleep(SECONDS)

@@ -1,0 +1,79 @@
+"""Writing files so that a reader, or a crash, never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Writes beside the file, flushes to the disk, renames. Raises HarnessError, leaving what was there as it was."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with _reported(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _replace(temporary, path)
+        except OSError:
+            with suppress(OSError):  # the folder may be as unwritable as the file
+                temporary.unlink()
+            raise
+
+
+def rename(source: Path, target: Path) -> None:
+    """Puts source in the place of target; it is on the disk on return. Raises HarnessError."""
+    with _reported(target):
+        _replace(source, target)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Raises HarnessError for a file that is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path} cannot be read as JSON: {error}.") from None
+
+
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object with these keys. Raises HarnessError for anything else."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not set(keys) <= set(value):
+        raise HarnessError(f"{path} is damaged: it is no JSON object with {', '.join(keys)}. Delete it to go on.")
+    return value
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"the folder {path} cannot be made: {error.strerror}; choose another.") from None
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}. What was saved before is intact.") from None
+
+
+def _replace(source: Path, target: Path) -> None:
+    """A rename is on the disk once its folder is."""
+    os.replace(source, target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

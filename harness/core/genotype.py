@@ -1,0 +1,261 @@
+"""Genotypes: the discrete cells that a search returns, and the three notations in which papers write them.
+
+* JSON, for any space: `{"normal": {"inputs": 2, "nodes": [[["sep_conv_3x3", 1], ["skip_connect", 0]], ...],
+  "concat": [2, 3, 4, 5]}, "reduce": {...}}`
+* the literal of the DARTS code: `Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), ...)`
+* the string of NAS-Bench-201: `|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|...|`
+
+Each is read and written without loss; `parse` tells them apart.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.core.errors import HarnessError
+
+Edge = tuple[str, int]
+"""An operation and the state it reads: ("sep_conv_3x3", 0)."""
+
+FORMS = "JSON, a DARTS Genotype(...) literal or a NAS-Bench-201 string"
+NB201_NODES = 3
+NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""In the benchmark's order (AutoDL-Projects xautodl/models/cell_operations.py:95)."""
+INPUTS = {"normal": 2, "reduce": 2, "cell": 1}
+"""How many states a cell of each kind is given."""
+KINDS = (("normal", "reduce"), ("cell",))
+MOST_STATES = 100
+"""More than any cell has; an absurd `range` is refused before it fills the memory."""
+PARAMETERLESS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A directed acyclic graph. States 0..inputs-1 are the cell's inputs; `nodes[i]` lists the edges into state
+    inputs+i in the order of the notation; `concat` lists the states that form the output."""
+
+    inputs: int
+    nodes: tuple[tuple[Edge, ...], ...]
+    concat: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        states = self.inputs + len(self.nodes)
+        if not self.nodes:
+            raise HarnessError("genotype: a cell has no nodes.")
+        for state, edges in enumerate(self.nodes, start=self.inputs):
+            if not edges:
+                raise HarnessError(f"genotype: state {state} has no edge.")
+            for operation, source in edges:
+                if not re.fullmatch(r"\w+", operation):
+                    raise HarnessError(f"genotype: {operation!r} into state {state} is not the name of an operation.")
+                if not 0 <= source < state:
+                    raise HarnessError(
+                        f"genotype: {operation!r} into state {state} reads state {source}; "
+                        f"an edge comes from an earlier state, 0 to {state - 1}."
+                    )
+        nodes = range(self.inputs, states)
+        if not self.concat or len({*self.concat} & {*nodes}) < len(self.concat):
+            raise HarnessError(
+                f"genotype: concat {list(self.concat)} must name nodes, {nodes[0]} to {nodes[-1]}, each at most once."
+            )
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        return tuple(edge for node in self.nodes for edge in node)
+
+    def count(self, *operations: str) -> int:
+        """How many of the chosen edges carry one of these operations."""
+        return sum(operation in operations for operation, _ in self.edges)
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """The cells of a network by kind: ("normal", "reduce") in the DARTS family, ("cell",) in NAS-Bench-201."""
+
+    cells: tuple[tuple[str, Cell], ...]
+
+    def __post_init__(self) -> None:
+        if self.kinds not in KINDS:
+            raise HarnessError(
+                f"genotype: cells {list(self.kinds)} are of no known family; expected normal and reduce, or cell."
+            )
+        for kind, cell in self.cells:
+            if cell.inputs != INPUTS[kind]:
+                raise HarnessError(f"genotype: the {kind} cell has {cell.inputs} inputs; it must have {INPUTS[kind]}.")
+        if self.family == "nasbench201":
+            _check_nb201(self["cell"])
+
+    def __getitem__(self, kind: str) -> Cell:
+        return dict(self.cells)[kind]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(kind for kind, _ in self.cells)
+
+    @property
+    def family(self) -> str:
+        """ "nasbench201" for its single-input cell, else "darts"."""
+        return "nasbench201" if self.kinds == ("cell",) else "darts"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            kind: {
+                "inputs": cell.inputs,
+                "nodes": [[list(edge) for edge in node] for node in cell.nodes],
+                "concat": list(cell.concat),
+            }
+            for kind, cell in self.cells
+        }
+
+    def __str__(self) -> str:
+        """The notation in which papers print a cell of this family; JSON for a cell that it cannot write."""
+        if self.family == "nasbench201":
+            return to_nb201(self)
+        paired = all(len(node) == 2 for _, cell in self.cells for node in cell.nodes)
+        return to_darts(self) if paired else json.dumps(self.to_json())
+
+
+def parse(text: str) -> Genotype:
+    """Reads any of the three notations. Raises HarnessError for anything else."""
+    text = text.strip()
+    try:
+        if text.startswith("{"):
+            return from_json(json.loads(text))
+        if text.startswith("|"):
+            return from_nb201(text)
+        if text.startswith("Genotype"):
+            return from_darts(text)
+    except (RecursionError, MemoryError):
+        raise HarnessError(f"genotype {_short(text)} is nested too deeply. Give {FORMS}.") from None
+    except SyntaxError as error:
+        raise HarnessError(f"genotype {_short(text)} cannot be read: {error.msg}. Give {FORMS}.") from None
+    except ValueError as error:
+        raise HarnessError(f"genotype {_short(text)} cannot be read: {error}. Give {FORMS}.") from None
+    raise HarnessError(f"{_short(text)} is not a genotype. Give {FORMS}.")
+
+
+def looks_like(text: str) -> bool:
+    """Whether a command-line argument means a genotype rather than a name."""
+    return text.strip().startswith(("{", "|", "Genotype"))
+
+
+def from_json(data: Any) -> Genotype:
+    """The kinds may come in any order. Raises ValueError for another structure, HarnessError for an impossible cell."""
+    cells = [(kind, _cell_from_json(kind, cell)) for kind, cell in _keyed("a genotype", data).items()]
+    return Genotype(tuple(sorted(cells)))
+
+
+def _cell_from_json(kind: str, data: Any) -> Cell:
+    cell = _keyed(f"the {kind} cell", data, "inputs", "nodes", "concat")
+    nodes = [_edges(kind, node) for node in _list(f"{kind}'s nodes", cell["nodes"])]
+    return Cell(_whole(f"{kind}'s inputs", cell["inputs"]), tuple(nodes), _states(kind, cell["concat"]))
+
+
+def _keyed(what: str, data: Any, *keys: str) -> Mapping[str, Any]:
+    """The mapping with exactly these keys, or any where none are given."""
+    if not isinstance(data, Mapping) or (keys and set(data) != set(keys)):
+        raise ValueError(f"{what} must be an object" + (f" of {', '.join(keys)}" if keys else ""))
+    return data
+
+
+def _list(what: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{what} must be a list, not {value!r}")
+    return value
+
+
+def _whole(what: str, value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{what} must be a whole number, not {value!r}")
+    return value
+
+
+def _edges(kind: str, value: Any) -> tuple[Edge, ...]:
+    edges = []
+    for edge in _list(f"{kind}'s edges", value):
+        if not (isinstance(edge, list | tuple) and len(edge) == 2 and isinstance(edge[0], str)):
+            raise ValueError(f"{edge!r} in {kind} is not an edge, an operation's name and the state that it reads")
+        edges.append((edge[0], _whole(f"{edge[0]}'s state", edge[1])))
+    return tuple(edges)
+
+
+def _states(kind: str, value: Any) -> tuple[int, ...]:
+    return tuple(_whole(f"{kind}'s concat", state) for state in _list(f"{kind}'s concat", value))
+
+
+def to_darts(genotype: Genotype) -> str:
+    """`Genotype(normal=[...], normal_concat=[2, 3, 4, 5], reduce=[...], reduce_concat=[2, 3, 4, 5])`."""
+    parts = []
+    for kind, cell in genotype.cells:
+        if any(len(node) != 2 for node in cell.nodes):
+            raise HarnessError(f"the {kind} cell has nodes without exactly two edges; the DARTS literal cannot say so.")
+        parts.append(f"{kind}={list(cell.edges)}, {kind}_concat={list(cell.concat)}")
+    return f"Genotype({', '.join(parts)})"
+
+
+def from_darts(text: str) -> Genotype:
+    """Reads the text; runs none of it. Raises SyntaxError or ValueError for another text."""
+    call = ast.parse(text.strip(), mode="eval").body
+    wanted = [name for kind in ("normal", "reduce") for name in (kind, f"{kind}_concat")]
+    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"
+    if not isinstance(call, ast.Call) or not named or sorted(str(k.arg) for k in call.keywords) != wanted or call.args:
+        raise ValueError("expected Genotype(normal=..., normal_concat=..., reduce=..., reduce_concat=...)")
+    fields = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
+    cells = []
+    for kind in ("normal", "reduce"):
+        edges = _edges(kind, fields[kind])
+        if len(edges) % 2:
+            raise ValueError(f"{kind} lists {len(edges)} edges, and every node takes two")
+        nodes = tuple(zip(edges[::2], edges[1::2], strict=True))
+        cells.append((kind, Cell(INPUTS[kind], nodes, _states(kind, fields[f"{kind}_concat"]))))
+    return Genotype(tuple(cells))
+
+
+def _literal(node: ast.expr) -> Any:
+    """A Python literal, or `range(2, 6)`, which many published genotypes have for their concat."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        states = range(*(_whole("range", _literal(argument)) for argument in node.args))
+        if len(states[: MOST_STATES + 1]) > MOST_STATES:
+            raise ValueError("its range is longer than any cell")
+        return list(states)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"{_short(ast.unparse(node))} is not a literal") from None
+
+
+def to_nb201(genotype: Genotype) -> str:
+    nodes = genotype["cell"].nodes
+    return "+".join("|" + "".join(f"{op}~{source}|" for op, source in node) for node in nodes)
+
+
+def from_nb201(text: str) -> Genotype:
+    """Raises ValueError for another text."""
+    nodes = []
+    for number, group in enumerate(text.strip().split("+"), start=1):
+        if len(group) < 2 or not (group.startswith("|") and group.endswith("|")):
+            raise ValueError(f"node {number} must start and end with '|'")
+        edges = [re.fullmatch(r"(\w+)~(\d+)", item) for item in group[1:-1].split("|")]
+        if not all(edges):
+            raise ValueError(f"node {number} must be |operation~state|...|")
+        nodes.append(tuple((edge[1], int(edge[2])) for edge in edges if edge))
+    return Genotype((("cell", Cell(INPUTS["cell"], tuple(nodes), (len(nodes),))),))
+
+
+def _check_nb201(cell: Cell) -> None:
+    """Its notation names all edges in order and no output."""
+    sources = [[source for _, source in node] for node in cell.nodes]
+    if sources != [list(range(state)) for state in range(1, NB201_NODES + 1)] or cell.concat != (NB201_NODES,):
+        raise HarnessError(
+            f"genotype: a NAS-Bench-201 cell has {NB201_NODES} nodes, each reads all states before it in order, and "
+            f"the last is the output; these read {sources} and the output is {list(cell.concat)}."
+        )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,0 +1,86 @@
+"""TOML files that ship with the harness or that users bring: found by name or path, and read strictly."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError, unknown
+
+
+def shipped(kind: str) -> list[str]:
+    """The names of the files of a kind, "protocol" or "suite", that ship with the harness."""
+    return sorted(Path(item.name).stem for item in _folder(kind).iterdir() if item.name.endswith(".toml"))
+
+
+def read(kind: str, name: str) -> str:
+    """The text of a shipped file by name, or of any by the path to its .toml file. Raises HarnessError."""
+    if name in shipped(kind):
+        return (_folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
+    if not name.endswith(".toml"):
+        raise unknown(kind, name, shipped(kind))
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise HarnessError(f"{kind} file {name} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise HarnessError(f"{kind} file {name} cannot be read: it is not UTF-8 text.") from None
+
+
+def tables(kind: str, text: str, origin: str) -> dict[str, Any]:
+    """The parsed text. Raises HarnessError, naming the origin."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{kind} {origin} is not valid TOML: {error}.") from None
+
+
+def check_keys(table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
+    """Raises ValueError for a key that is not known, or that is missing."""
+    for key in table:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}; known: {', '.join(known)}")
+    for key in required:
+        if key not in table:
+            raise ValueError(f"{key!r} is missing")
+
+
+def expect(met: bool, key: str, value: Any, expected: str) -> None:
+    """Raises ValueError for a value that is not what was expected."""
+    if not met:
+        raise ValueError(f"{key} = {value!r} must be {expected}")
+
+
+def array(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The tables under [[key]], which may be none. Raises ValueError."""
+    found = table.get(key, [])
+    for item in found if isinstance(found, list) else [found]:
+        expect(isinstance(item, Mapping) and isinstance(found, list), key, item, f"an array of tables: [[{key}]]")
+    return found
+
+
+def settings(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The table of settings under this key, which may be absent. Raises ValueError."""
+    values = table.get(key, {})
+    expect(isinstance(values, Mapping), key, values, "a table of settings")
+    return values
+
+
+def strings(table: Mapping[str, Any], key: str, example: str) -> list[str]:
+    """The list of strings under this key. Raises ValueError."""
+    values = table[key]
+    met = isinstance(values, list) and all(isinstance(value, str) for value in values)
+    expect(met, key, values, f"a list of {example}")
+    return values
+
+
+def patterns(table: Mapping[str, Any], keys: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the keys that are there, each a list of patterns as in a shell. Raises ValueError."""
+    return {key: strings(table, key, 'patterns, such as ["zarts-*"]') for key in keys if key in table}
+
+
+def _folder(kind: str) -> Any:
+    return files("harness") / f"{kind}s"

@@ -1,0 +1,144 @@
+"""What the parts of a search hand to one another. Imports no torch: a reader of records needs none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.core.errors import HarnessError
+from harness.core.genotype import Genotype
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+class Part(Protocol):
+    """One half of a training set: what the weights, or the architecture, are trained on."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor, augment: Generator | None) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W), normalised floats, and labels (B,), int64, on the data's device. `augment` draws
+        the training augmentation; None gives the images as they are."""
+        ...
+
+
+class Dataset(Protocol):
+    """Labelled images, in memory."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def image_size(self) -> int: ...
+
+    def halves(self, portion: float, images: int, normalisation: str, split_file: str) -> tuple[Part, Part]:
+        """The first `portion` of the training set in file order, for the weights, and the rest, for alpha; or the two
+        lists of a split file, where one is named. `images` > 0 takes at most the first so many training images.
+        `normalisation` names a convention."""
+        ...
+
+    def to(self, device: str) -> Dataset: ...
+
+
+class Oracle(Protocol):
+    """The objective of a search as a rule sees it: L(alpha) = L_val(w*(alpha), alpha). It counts what it spends."""
+
+    def gradient(self, alpha: Tensor) -> Tensor:
+        """d L_val / d alpha at alpha (d,), first or second order."""
+        ...
+
+    def losses(self, alphas: Tensor) -> Tensor:
+        """L(alpha_i) for each row of alphas (n, d): (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may take: `epochs` overrides the setting of that name; `seconds` of search time, validation
+    not counted, ends the search early after the step that used them up."""
+
+    epochs: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise HarnessError(f"the budget is {self.epochs} epochs; give 1 or more.")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise HarnessError(f"the budget is {self.seconds} seconds; give a number above 0.")
+
+
+@dataclass
+class Cost:
+    """What a search has spent so far. A pass is one batch through a network; on a table, L(alpha) or its
+    gradient."""
+
+    weight_steps: int = 0
+    """SGD steps on the supernet itself."""
+    finetune_steps: int = 0
+    """SGD steps on candidates' private copies."""
+    alpha_steps: int = 0
+    evaluations: int = 0
+    """Architectures that were trained, or looked up, to be compared."""
+    simulated_seconds: float = 0.0
+    """What the evaluations would have taken by the table's own times."""
+    forwards: int = 0
+    backwards: int = 0
+    images: int = 0
+    """Images put through the supernet, forward passes without validation."""
+    seconds: float = 0.0
+    """Wall seconds of search, without validation, checkpoints and loading."""
+    validation_seconds: float = 0.0
+    saved_activations: int = 0
+    """Bytes that a step keeps for its backward passes, weights not counted; the most of the epochs' first steps.
+    Candidates that are scored side by side in threads of their own keep as much again, each."""
+    peak_memory: int = 0
+    """Bytes; what was measured is `memory_kind`."""
+    memory_kind: str = "peak RSS of the process"
+
+    @property
+    def steps(self) -> int:
+        """How far the search is: weight steps where there is a supernet, else updates of alpha or evaluations."""
+        return self.weight_steps or self.alpha_steps or self.evaluations
+
+    def spend(self, forwards: int, backwards: int, images: int) -> None:
+        self.forwards += forwards
+        self.backwards += backwards
+        self.images += images
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cost:
+        return cls(**{f.name: data[f.name] for f in fields(cls)})
+
+
+TIMINGS = ("seconds", "validation_seconds", "test_seconds", "peak_memory")
+"""The fields of a cost that differ between two identical runs."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found, what it cost, and how it got there."""
+
+    genotype: Genotype
+    cost: Cost
+    records: tuple[Mapping[str, Any], ...]
+    """One per epoch, as in records.jsonl."""
+    alpha: tuple[float, ...]
+    """The final architecture parameters, flat (d,)."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Every resolved setting, by part."""
+    stopped_by: str = "epochs"
+    """"epochs"; "seconds" where the budget's seconds ran out first; "eigenvalue" where the method ended it early."""
+
+
+def ending(stopped_by: str) -> str:
+    """How a search ended, in words."""
+    return "ended early, by the eigenvalue" if stopped_by == "eigenvalue" else f"{stopped_by} used up"

@@ -1,0 +1,128 @@
+"""Protocols: named, versioned bundles of settings in TOML files.
+
+    name = "proxy"
+    version = 1
+    summary = "..."
+    [settings]                  # for every search
+    epochs = 5
+    [[when]]                    # for those that match; patterns as in a shell; later tables win
+    method = ["zarts-*"]
+    space = ["s1", "s2"]
+    set = { warmup = 1 }
+    [evaluation]                # for training cells from scratch; a protocol without it evaluates none
+    [evaluation.settings]
+    epochs = 1
+    [[evaluation.when]]         # patterns of recipe, space, dataset
+    dataset = ["svhn"]
+    set = { size = "8x16" }
+
+A protocol may set a name that only some methods or recipes declare; the others pass it by. A name that none declares is
+an error. The protocol's name is that of a folder of results. Numbers of different protocols, or versions of one, are
+never compared: raise the version with every change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+from harness.core import toml
+from harness.core.errors import HarnessError
+
+BUNDLE = ("settings", "when")
+KEYS = ("name", "version", "summary", *BUNDLE, "evaluation")
+SEARCH, EVALUATION = ("method", "space", "dataset"), ("recipe", "space", "dataset")
+NAME = "letters, digits, '.', '_' and '-'"
+
+
+@dataclass(frozen=True)
+class When:
+    """Settings for those whose names match."""
+
+    patterns: Mapping[str, Sequence[str]]
+    settings: Mapping[str, Any]
+
+    def matches(self, names: Mapping[str, str]) -> bool:
+        return all(any(fnmatch(names[key], p) for p in patterns) for key, patterns in self.patterns.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Settings for all, and for some."""
+
+    settings: Mapping[str, Any]
+    when: tuple[When, ...]
+    matched: Sequence[str]
+    """What the patterns are held against."""
+
+    def layers(self, *names: str) -> list[Mapping[str, Any]]:
+        """What it sets for these names, in the order of `matched`; the later layer wins."""
+        named = dict(zip(self.matched, names, strict=True))
+        return [self.settings, *(when.settings for when in self.when if when.matches(named))]
+
+    def mentioned(self) -> set[str]:
+        """Every setting's name in it."""
+        return set(self.settings).union(*(when.settings for when in self.when))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(Bundle):
+    """A bundle for searches, by method, space and data set, and one for evaluations, by recipe, space and data set."""
+
+    name: str
+    version: int
+    summary: str
+    evaluation: Bundle | None
+    """None where it says nothing of evaluation."""
+    text: str
+    """The TOML file as it is."""
+
+
+def available() -> list[str]:
+    """The names of the protocols that ship with the harness."""
+    return toml.shipped("protocol")
+
+
+def load(name: str) -> Protocol:
+    """A shipped protocol by name, or any by the path of its TOML file. Raises HarnessError."""
+    return parse(toml.read("protocol", name), name)
+
+
+def parse(text: str, origin: str) -> Protocol:
+    """The protocol in this text; `origin` names it in errors. Raises HarnessError for all that a protocol is not."""
+    data = toml.tables("protocol", text, origin)
+    try:
+        toml.check_keys(data, KEYS, required=("name", "version", "summary"))
+        name, version = data["name"], data["version"]
+        toml.expect(isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name)), "name", name, NAME)
+        toml.expect(type(version) is int and version > 0, "version", version, "a whole number from 1 on")
+        toml.expect(isinstance(data["summary"], str), "summary", data["summary"], "a string")
+        evaluation = _evaluation(toml.settings(data, "evaluation")) if "evaluation" in data else None
+        return Protocol(
+            name=name,
+            version=version,
+            summary=data["summary"],
+            evaluation=evaluation,
+            text=text,
+            **_bundle(data, SEARCH),
+        )
+    except ValueError as error:
+        raise HarnessError(f"protocol {origin}: {error}.") from None
+
+
+def _evaluation(table: Mapping[str, Any]) -> Bundle:
+    toml.check_keys(table, BUNDLE, required=())
+    return Bundle(**_bundle(table, EVALUATION))
+
+
+def _bundle(table: Mapping[str, Any], matched: Sequence[str]) -> dict[str, Any]:
+    when = tuple(_when(entry, matched) for entry in toml.array(table, "when"))
+    return {"settings": toml.settings(table, "settings"), "when": when, "matched": matched}
+
+
+def _when(table: Mapping[str, Any], matched: Sequence[str]) -> When:
+    toml.check_keys(table, (*matched, "set"), required=("set",))
+    return When(toml.patterns(table, matched), toml.settings(table, "set"))

@@ -1,0 +1,117 @@
+"""The content of result.json: what a search found and cost, every figure with how it was got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, singledispatch
+from typing import Any
+
+from harness.core.genotype import Genotype
+from harness.core.types import SearchResult
+from methods.blackbox.search import BlackBoxSearch, TableTrials
+from methods.families import AnySearch
+from methods.search.records import operation_counts
+from methods.search.search import Search
+from methods.tabular.search import TableSearch
+from methods.tabular.data import FINAL_EPOCHS, TableData
+from spaces import SPACES, Space
+from spaces.counting import Count, count
+
+FINAL_IMAGE_SIZE = 32
+"""Side of the images that MACs are counted on."""
+TABLE = (
+    f"NAS-Bench-201's table by data set, percent: {FINAL_EPOCHS} epochs, mean over its seeds; CIFAR-10's valid is that "
+    "of training on half of the images"
+)
+
+
+def describe_result(
+    search: AnySearch, found: SearchResult, space: Space, spec: Mapping[str, Any], classes: int
+) -> dict[str, Any]:
+    """The result of a finished search on data of so many classes."""
+    final, counted = space.final, _count(space.name, found.genotype, classes)
+    figures, how = _figures(search, found)
+    return {
+        **{key: spec[key] for key in ("method", "space", "dataset", "seed", "protocol")},
+        "classes": classes,
+        "genotype": found.genotype.to_json(),
+        "notation": str(found.genotype),
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        **figures,
+        "operations": operation_counts(found.genotype),
+        "cost": found.cost.to_json(),
+        "stopped_by": found.stopped_by,
+        "how": {
+            "parameters": f"final network, {final.cells} cells"
+            f"{' per stage' if found.genotype.family == 'nasbench201' else ''}, {final.channels} channels, "
+            f"{classes} classes, CIFAR stem, without auxiliary head",
+            "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
+            "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
+            f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes; saved_activations: bytes "
+            "that a step keeps for its backward passes, weights not counted, the most of the epochs' first steps",
+            **how,
+        },
+    }
+
+
+@lru_cache(maxsize=1000)
+def _count(space_name: str, genotype: Genotype, classes: int) -> Count:
+    """Of the final network; many runs end with the same cell."""
+    space = SPACES[space_name]
+    return count(space.network(genotype, space.final.channels, space.final.cells, classes), FINAL_IMAGE_SIZE)
+
+
+@singledispatch
+def _figures(search: AnySearch, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
+    """What this family of searches reports of its cell, and how each figure was got."""
+    raise NotImplementedError(type(search))
+
+
+@_figures.register
+def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
+    last, early = found.records[-1], found.stopped_by == "eigenvalue"
+    figures = {
+        "valid_loss": last["valid_loss"],
+        "valid_accuracy": last["valid_accuracy"],
+        "images": {"weights": len(search.train_batches.part), "alpha": len(search.valid)},
+        "alpha": list(found.alpha),
+    }
+    return figures, {
+        "genotype": "that of the epoch before the Hessian's largest eigenvalue rose; alpha is that of the last epoch"
+        if early
+        else "derived from the alpha of the last epoch; no selection over epochs",
+        "valid_loss": "supernet on alpha's part of the training set, last epoch, eval mode, no augmentation",
+        "valid_accuracy": "as valid_loss; it is the supernet's, not the cell's",
+    }
+
+
+@_figures.register
+def _(search: TableSearch, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
+    figures = {
+        "valid_loss": found.records[-1]["valid_loss"],
+        "table": search.data.accuracies(found.genotype),
+        "alpha": list(found.alpha),
+    }
+    return figures, {
+        "genotype": "derived from the alpha of the last epoch; no selection over epochs",
+        "valid_loss": f"validation error (a fraction) by the table, after {search.parts.table.table_epochs} epochs, "
+        "expected under softmax(alpha)",
+        "table": TABLE,
+    }
+
+
+@_figures.register
+def _(search: BlackBoxSearch, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
+    trained = "by the table" if isinstance(search.parts, TableTrials) else "trained on the weights' part of the images"
+    figures: dict[str, Any] = {"trial_accuracy": found.records[-1]["best_accuracy"]}
+    how = {
+        "genotype": "the best of all trials; with several rungs, of those trained longest",
+        "trial_accuracy": f"validation accuracy of that trial, percent, {trained}",
+    }
+    if isinstance(search.dataset, TableData):
+        timed = search.dataset.times_validation(int(search.parts.settings()["evaluator"]["table_epochs"]))
+        charged = "training and one validation" if timed else "training, as the imported file does not time validation"
+        how |= {"simulated_seconds": f"by the table's times, {charged}", "table": TABLE}
+        return figures | {"table": search.dataset.accuracies(found.genotype)}, how
+    return figures, how

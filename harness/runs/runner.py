@@ -1,0 +1,175 @@
+"""One run: from what was asked to a finished run folder, through checkpoints.
+
+Run the same request again and it resumes what is unfinished and returns what is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import data
+from harness.runs.checkpoint import FORMAT
+from harness.runs.loop import Observer, drain
+from harness.core.errors import HarnessError, unknown
+from harness.core.files import read_object
+from harness.core.genotype import Genotype, parse
+from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
+from harness.runs.protocol import Protocol
+from harness.runs.result import describe_result
+from harness.core.settings import parse_assignments
+from harness.runs.folder import RunFolder, claim_protocol, locked, spec_hash
+from harness.core.types import Budget
+from methods import METHODS
+from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
+from methods.search.parts import Data
+from methods.tabular.data import TableData
+from methods.tabular.data import open_data as open_table
+from spaces import SPACES, Space
+from spaces.nasbench201.space import NasBench201Table
+
+if TYPE_CHECKING:
+    from harness.data import ImageDataset
+    from methods.method import Method
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for."""
+
+    method: str
+    space: str
+    dataset: str
+    protocol: Protocol
+    seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+    assignments: tuple[str, ...] = ()
+    """`name=value` each."""
+    device: str = "auto"
+    data_root: Path | None = None
+    results: Path = Path("results")
+    checkpoint_seconds: float = 60.0
+    """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run."""
+
+    folder: Path
+    result: Mapping[str, Any]
+    resumed_from: int | None
+    """The step of the search that a checkpoint was taken at; None where nothing was resumed."""
+    was_done: bool
+    """Whether the run had been finished before."""
+
+    @property
+    def genotype(self) -> Genotype:
+        return parse(json.dumps(self.result["genotype"]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request with everything resolved, before any data is read."""
+
+    request: Request
+    method: Method
+    space: Space
+    parts: AnyParts
+    device: str
+    spec: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        spec, request = self.spec, self.request
+        name = f"{spec['method']}-{spec['space']}-{spec['dataset']}-s{spec['seed']}-{spec_hash(spec)[:8]}"
+        return request.results / request.protocol.name / name
+
+
+def plan(request: Request) -> Plan:
+    """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
+    method = METHODS[request.method]
+    if request.space not in SPACES:
+        raise unknown("space", request.space, SPACES)
+    space = SPACES[request.space]
+    on_table = isinstance(space, NasBench201Table)
+    dataset = request.dataset if on_table else data.short_name(request.dataset)
+    known = all_settings()
+    for name in sorted(request.protocol.mentioned() - known):
+        raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
+    layers = request.protocol.layers(method.name, request.space, dataset)
+    parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
+    settings = {name: value for values in parts.settings().values() for name, value in values.items()}
+    spec = {
+        "format": FORMAT,
+        "protocol": {"name": request.protocol.name, "version": request.protocol.version},
+        "method": method.name,
+        "parts": method.composition.parts,
+        "space": request.space,
+        "dataset": dataset,
+        "dataset_files": None if on_table else data.file_digest(request.dataset),
+        "split": data.content_digest(settings["split_file"]) if settings.get("split_file") else None,
+        "seed": request.seed,
+        "budget": asdict(request.budget) | {"epochs": settings["epochs"]},
+        "settings": parts.settings(),
+    }
+    return Plan(request, method, space, parts, resolve_device(request.device), spec)
+
+
+def run(
+    plan: Plan,
+    warn: Callable[[str], None] = lambda message: None,
+    observe: Callable[[AnySearch], Observer[AnyState]] | None = None,
+) -> Outcome:
+    """Carries a planned search to its end, resuming what is there.
+
+    Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
+    the last good state kept.
+    """
+    done = finished(plan.folder)
+    if done is not None:
+        return done
+    with memory_reported(plan.device):
+        return _search(plan, warn, observe)
+
+
+def _search(
+    plan: Plan, warn: Callable[[str], None], observe: Callable[[AnySearch], Observer[AnyState]] | None
+) -> Outcome:
+    request = plan.request
+    deterministic()
+    retain_heap()
+    dataset = open_data(plan)
+    search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
+    claim_protocol(request.results, request.protocol)
+    with locked(plan.folder, wait=False) as lease:
+        done = finished(plan.folder)
+        if done is not None:
+            return done  # another process finished it while this one read the data
+        folder = RunFolder(plan.folder, warn, lease)
+        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
+        saved = folder.load()
+        state = search.start() if saved is None else search.restore(saved)
+        resumed_from = None if saved is None else state.cost.steps
+        state = drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
+        result = describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
+        folder.finish(result)
+        return Outcome(plan.folder, result, resumed_from, was_done=False)
+
+
+def open_data(plan: Plan, download: bool = True) -> ImageDataset | TableData:
+    """What the plan searches on: the table's data set of that name, or images."""
+    request = plan.request
+    if isinstance(plan.space, NasBench201Table):
+        return open_table(request.dataset)
+    images = next(part.images for part in plan.parts.by_name().values() if isinstance(part, Data))
+    return data.load(request.dataset, request.data_root, download, images)
+
+
+def finished(folder: Path) -> Outcome | None:
+    """The run in this folder, if it is done."""
+    path = folder / "result.json"
+    return Outcome(folder, read_object(path, "genotype", "cost", "how"), None, was_done=True) if path.exists() else None

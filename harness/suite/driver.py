@@ -1,0 +1,126 @@
+"""Drives a suite to its end: hands cells that may begin to an executor, and decides what follows each ending.
+
+The results folder is the only memory. What is there is done, whoever did it; a cell that another process works on is
+left to it, and looked at again later. So a driver may die at any time and be started again, or be one of several.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.runs.loop import stop_signals
+from harness.core.errors import Interrupted
+from harness.core.files import make_folder, write_json
+from harness.runs.folder import owner
+from harness.suite.cells import Cell
+from harness.suite.executors import Executor
+from harness.suite.status import failure_of, log_of
+from harness.suite.job import Ending, Job
+
+TICK = 0.5
+"""Seconds between two looks at signals and at the display, where nothing ends."""
+REST = 2.0
+"""Seconds until a cell that another process works on is looked at again."""
+
+
+@dataclass
+class Drive:
+    """One driver's view of a suite."""
+
+    cells: Sequence[Cell]
+    results: Path
+    executor: Executor
+    options: Sequence[str] = ()
+    """For the command of every cell."""
+    retries: int = 2
+    """Attempts at a cell after one that failed."""
+    tell: Callable[[str, Cell, str], None] = lambda what, cell, reason: None
+    """Is told what happened to a cell: "begun", "done", "failed", "retried", "stopped"."""
+    tick: Callable[[], None] = lambda: None
+    """Called every TICK seconds or more often."""
+    failed: list[Cell] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Returns when every cell is done, has failed, or waits for one that has. Raises Interrupted after SIGINT or
+        SIGTERM, when the cells at work have saved and ended."""
+        self._open = {cell.name: cell for cell in self.cells if not cell.is_done(self.results)}
+        self._at_work: dict[str, Cell] = {}
+        self._attempts: Counter[str] = Counter()
+        self._rests: dict[str, float] = {}
+        with stop_signals() as stopped:
+            try:
+                while (self._open or self._at_work) and not stopped:
+                    self._begin()
+                    if not self._at_work and self._is_stuck():
+                        break
+                    for name, ending in self.executor.wait(TICK):
+                        self._settle(self._at_work.pop(name), ending)
+                    self.tick()
+                self.executor.stop()
+            except BaseException:
+                self.executor.kill()
+                raise
+        if stopped:
+            raise Interrupted("stopped; every cell has saved its state.")
+
+    def _begin(self) -> None:
+        """Hands over as many cells as there is room for."""
+        jobs: list[tuple[str, Job]] = []
+        for cell in list(self._open.values()):
+            if len(jobs) == self.executor.room:
+                break
+            if self._is_free(cell):
+                failure_of(cell, self.results).unlink(missing_ok=True)
+                self._at_work[cell.name] = self._open.pop(cell.name)
+                command = (*cell.command(self.results), *self.options)
+                jobs.append((cell.name, Job(command, str(log_of(cell, self.results)), os.getcwd())))
+                self.tell("begun", cell, "")
+        if jobs:
+            self.executor.submit(jobs)
+
+    def _is_free(self, cell: Cell) -> bool:
+        """Whether it may begin now. One that somebody else has done is struck off."""
+        if self._rests.get(cell.name, 0.0) > time.monotonic() or not cell.may_begin(self.results):
+            return False
+        if cell.is_done(self.results):
+            self.tell("done", self._open.pop(cell.name), "by another process")
+            return False
+        if owner(cell.workplace(self.results)) is None:
+            return True
+        self._rests[cell.name] = time.monotonic() + REST
+        return False
+
+    def _settle(self, cell: Cell, ending: Ending) -> None:
+        if ending.how == "done" and cell.is_done(self.results):
+            self.tell("done", cell, "")
+            return
+        if ending.how == "busy":
+            self._rests[cell.name] = time.monotonic() + REST
+        elif ending.how == "stopped":
+            self.tell("stopped", cell, "")
+        else:
+            self._attempts[cell.name] += 1
+            reason = ending.reason or "it ended without a result"
+            if ending.how == "lost" or self._attempts[cell.name] > self.retries:
+                self._give_up(cell, reason)
+                return
+            self.tell("retried", cell, reason)
+        self._open[cell.name] = cell
+
+    def _give_up(self, cell: Cell, reason: str) -> None:
+        failure = {"reason": reason, "attempts": self._attempts[cell.name], "log": log_of(cell, self.results).name}
+        path = failure_of(cell, self.results)
+        make_folder(path.parent)
+        write_json(path, failure)
+        self.failed.append(cell)
+        self.tell("failed", cell, reason)
+
+    def _is_stuck(self) -> bool:
+        """Whether all that is left waits for cells that have failed."""
+        failed = {cell.folder for cell in self.failed}
+        return all(cell.folder in failed for cell in self._open.values())

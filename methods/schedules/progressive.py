@@ -1,0 +1,82 @@
+"""Progressive schedules: operations are dropped as the search goes on (P-DARTS, Chen et al., ICCV 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.core.genotype import Genotype
+from harness.core.settings import setting
+from methods.schedules.schedule import Alternating, Clock, Kept, Probabilities, Stage
+from spaces.space import Edge, Space
+
+SKIP, CAPPED = "skip_connect", "normal"
+"""The kind of cell whose skips are limited; a space without it, such as NAS-Bench-201, has no limit (choice)."""
+
+
+@dataclass(frozen=True)
+class Progressive(Alternating):
+    """P-ZARTS' schedule (ZARTS supplement 2.6): every edge loses the weaker half of its operations, three times.
+
+    Of 7 operations that drops 3, 2 and 1, at 40, 60 and 80 % of the epochs, as the paper does; rounding half of the
+    rest up is the same rule for spaces with other numbers of operations (choice). What stays keeps its weights,
+    momentum and batch-norm statistics, its logits, and what the rule remembers of them (choice: the paper does not
+    say). Once every edge has one operation left, alpha decides nothing and is not moved; the last operation of an edge
+    is one that can be derived. The cell is then derived from the last two of every edge, as they stood when one of them
+    was dropped: their probabilities are the edges' strengths, and the limit on skips may bring the other one back.
+    """
+
+    prune_from: int = setting(40, "percent of the epochs; ZARTS supplement 2.6: epoch 20 of 50", minimum=1, maximum=100)
+    prune_every: int = setting(20, "percent; ZARTS supplement 2.6: again at epochs 30 and 40", minimum=1, maximum=100)
+    skip_cap: int = setting(
+        2,
+        "ZARTS supplement 2.6, after P-DARTS: skips in the normal cell at most; 8 is no limit",
+        minimum=0,
+    )
+
+    def stage(self, epoch: int, epochs: int) -> Stage:
+        past = 100 * epoch - self.prune_from * epochs
+        return Stage(1 + past // (self.prune_every * epochs) if past >= 0 else 0, Clock(epoch, epochs, self.warmup))
+
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+        return [
+            strongest(space, edge, row, -(-len(row) // 2)) for edge, row in zip(space.edges, probabilities, strict=True)
+        ]
+
+    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
+        return derive_with_few_skips(space, probabilities, self.skip_cap)
+
+
+def strongest(space: Space, edge: Edge, row: Sequence[float], count: int) -> list[str]:
+    """The names of the `count` most probable operations of an edge, in its order; the first of equals. One that is left
+    alone can be derived."""
+    columns = [i for i, name in enumerate(edge.operations) if count > 1 or space.derivable(name)]
+    best = sorted(sorted(columns, key=lambda i: -row[i])[:count])
+    return [edge.operations[i] for i in best]
+
+
+def derive_with_few_skips(space: Space, probabilities: Probabilities, cap: int) -> Genotype:
+    """The genotype with at most `cap` skips in the normal cell (P-DARTS train_search.py): while there are more, the
+    weakest of them loses its probability, and the cell is derived again, from all operations of all edges. Skips that
+    nothing can replace stay."""
+    rows = [list(row) for row in probabilities]
+    of_kind = [(kind, edge) for kind, edges in space.cells.items() for edge in edges]
+    at = {(edge.source, edge.target): (row, edge) for row, (kind, edge) in enumerate(of_kind) if kind == CAPPED}
+    while True:
+        genotype = space.derive(rows)
+        skips = []
+        for target, node in _nodes(genotype):
+            for row, edge in (at[source, target] for name, source in node if name == SKIP):
+                column = edge.operations.index(SKIP)
+                skips.append((rows[row][column], row, column))
+        replaceable = [skip for skip in skips if skip[0] > 0]
+        if len(skips) <= cap or not replaceable:
+            return genotype
+        _, row, column = min(replaceable)
+        rows[row][column] = 0.0
+
+
+def _nodes(genotype: Genotype) -> list[tuple[int, tuple[tuple[str, int], ...]]]:
+    """(state, its edges) of the capped cell; empty where there is none."""
+    cells = dict(genotype.cells)
+    return list(enumerate(cells[CAPPED].nodes, start=cells[CAPPED].inputs)) if CAPPED in cells else []

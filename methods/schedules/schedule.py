@@ -1,0 +1,84 @@
+"""Schedules: what happens when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.core.genotype import Genotype
+from harness.core.settings import setting
+from spaces.space import Space
+
+Probabilities = Sequence[Sequence[float]]
+"""Of the operations of every edge, in alpha's row order."""
+Kept = list[list[str]]
+"""The operations of every edge that stay, in alpha's row order."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a search is: `epoch` of `epochs`, of which the first `warmup` left alpha alone."""
+
+    epoch: int
+    epochs: int
+    warmup: int
+
+    def cosine(self, lag: int = 0) -> float:
+        """From 1 at the first epoch after the warm-up towards 0 after the last; `lag` epochs late."""
+        elapsed = max(0, self.epoch - lag - self.warmup)
+        return (1 + math.cos(math.pi * elapsed / (self.epochs - self.warmup))) / 2
+
+    def linear(self) -> float:
+        """From 0 at the first epoch to 1 at the last."""
+        return self.epoch / max(1, self.epochs - 1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A span of epochs with one supernet, by its number from 0, and the clock of an epoch in it."""
+
+    number: int
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Alternating:
+    """alpha moves every `cadence` weight steps, from epoch `warmup` on, before or after the weight step; the supernet
+    stays what it is. Schedules that change it override what they do otherwise."""
+
+    inherits: ClassVar[bool] = True
+    """Whether a stage goes on with the weights and the alpha of the one before it, or begins anew."""
+
+    warmup: int = setting(0, "ZARTS: 10, train_search.py:337 (code only); DARTS: none", minimum=0)
+    cadence: int = setting(
+        1,
+        "DARTS: every step; ZARTS: 10, train_search.py:337,353, not tied to M (choice: published costs grow with M)",
+        minimum=1,
+    )
+    order: str = setting(
+        "alpha-first",
+        "alpha-first: DARTS, ZARTS; weights-first: DARTS-V1 on NAS-Bench-201 (DARTS-V1.py:52-73)",
+        choices=("alpha-first", "weights-first"),
+    )
+
+    def stage(self, epoch: int, epochs: int) -> Stage:
+        """The stage that an epoch of so many is in."""
+        return Stage(0, Clock(epoch, epochs, self.warmup))
+
+    def moves_alpha(self, clock: Clock, step: int) -> bool:
+        """Whether alpha moves at this weight step of an epoch."""
+        return clock.epoch >= clock.warmup and step % self.cadence == 0
+
+    def deeper(self, number: int) -> int:
+        """How many cells more than the macro's the supernet of a stage has."""
+        return 0
+
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+        """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
+        raise NotImplementedError
+
+    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
+        """The architecture that is found."""
+        return space.derive(probabilities)

@@ -1,0 +1,48 @@
+"""Which images are in which batch: a function of (seed, stream, step)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from harness.core.rng import generator
+from harness.core.types import Part
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Order:
+    """An endless, reshuffled pass over `count` rows. Batch k is batch k mod n of the pass k div n.
+
+    The last batch of a pass may be smaller, nothing is dropped; but rows left over that are fewer than `least` join the
+    batch before them, because batch norm cannot train on one value per channel.
+    """
+
+    def __init__(self, count: int, seed: int, stream: str, size: int, least: int = 2) -> None:
+        self.count, self.seed, self.stream, self.size = count, seed, stream, size
+        self.per_pass = max(1, -(-(count - least + 1) // size))
+        self._order = lru_cache(maxsize=2)(self._shuffle)
+
+    def _shuffle(self, number: int) -> Tensor:
+        return torch.randperm(self.count, generator=generator(self.seed, f"{self.stream}/order", number))
+
+    def at(self, step: int) -> Tensor:
+        """The row numbers of batch number `step`."""
+        number, index = divmod(step, self.per_pass)
+        end = (index + 1) * self.size if index + 1 < self.per_pass else self.count
+        return self._order(number)[index * self.size : end]
+
+
+class Batches:
+    """The batches of one part of the data, in this order, augmented."""
+
+    def __init__(self, part: Part, seed: int, stream: str, size: int) -> None:
+        self.part, self.seed, self.stream = part, seed, stream
+        self.order = Order(len(part), seed, stream, size)
+        self.per_pass = self.order.per_pass
+
+    def at(self, step: int) -> Batch:
+        """Batch number `step`, augmented."""
+        return self.part.batch(self.order.at(step), generator(self.seed, f"{self.stream}/augment", step))

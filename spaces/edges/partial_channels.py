@@ -1,0 +1,84 @@
+"""Partial channels: a share of a state's channels goes through the operations (PC-DARTS, Xu et al., ICLR 2020).
+
+Of C channels the first C/K do; the others bypass them, through a 2x2 maximum pool where the edge has stride 2. Then the
+K groups of C/K channels are shuffled, so that the next edges see others,
+
+    edge(x) = shuffle(sum_o gate_o o(x_1), (sum_o gate_o) x_2),
+
+PC-DARTS model_search.py:25-53. What bypasses the operations weighs as much as all of them together: 1 under a softmax,
+and the edge's own weight where edges are normalised. The operations, and what they save, are K times smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from harness.core.errors import HarnessError
+from harness.core.settings import setting
+from spaces.edges.sum import SumOfOperations
+from spaces.space import Edge
+from spaces.supernet import Build, EdgePart, Outgoing
+
+FEWEST = 2
+"""Channels that are left to an operation: a skip of stride 2 makes one half of them from either kind of pixels."""
+
+
+class PartialSum(nn.Module):
+    """What leaves one state of a cell, of whose channels one in `shares` goes through the operations."""
+
+    repeats = True
+
+    def __init__(
+        self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build, shares: int
+    ) -> None:
+        super().__init__()
+        self.rows = {edge.target: row for row, edge in edges}
+        self.sizes, self.stride = [channels // shares, channels - channels // shares], stride
+        self.operations = SumOfOperations(edges, channels // shares, stride, build)
+
+    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
+        through, past = x.split(self.sizes, dim=1)
+        sums: dict[int, Tensor] = {}
+        for target, y in self.operations(through.contiguous(memory_format=torch.channels_last), gates, draw):
+            sums[target] = sums[target] + y if target in sums else y
+        past = F.max_pool2d(past, 2) if self.stride == 2 else past
+        width = self.sizes[0]
+        # Channel i of group k becomes channel K i + k: the groups side by side in a last dimension.
+        groups = past.permute(0, 2, 3, 1).unflatten(3, (-1, width)).transpose(3, 4)
+        weights = gates.sum(dim=1)
+        for target, y in sums.items():
+            shuffled = torch.cat([y.permute(0, 2, 3, 1)[..., None], groups * weights[self.rows[target]]], dim=4)
+            yield target, shuffled.flatten(3).permute(0, 3, 1, 2)
+
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        return self.operations.pieces()
+
+
+@dataclass(frozen=True)
+class PartialChannelsEdge(EdgePart):
+    """A mixed edge is the gated sum of its operations on a share of the channels, and the others as they are."""
+
+    shares: int = setting(4, "PC-DARTS model_search.py, K: one channel in so many; 2 on ImageNet", minimum=2)
+
+    @staticmethod
+    def prepare(gates: Tensor) -> Tensor:
+        return gates
+
+    def __call__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> nn.Module:
+        return PartialSum(edges, channels, stride, build, self.shares)
+
+    @property
+    def outgoing(self) -> Outgoing:
+        return self
+
+    def check_width(self, channels: int) -> None:
+        if channels % self.shares or channels // self.shares < FEWEST:
+            raise HarnessError(
+                f"channels={channels} cannot be shared out {self.shares} ways with {FEWEST} or more in each; set "
+                f"channels to a multiple of {self.shares} from {FEWEST * self.shares} on."
+            )

@@ -1,0 +1,97 @@
+"""NAS-Bench-201: one cell of four states and six edges, five operations, 15,625 cells.
+
+Source: Dong & Yang, NAS-Bench-201 (ICLR 2020); AutoDL-Projects search_cells.py:31-46, search_model_darts.py:22-105.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+from harness.core.genotype import NB201_OPERATIONS, Cell, Genotype
+from harness.core.settings import setting
+from spaces.space import Edge, Final, Space, argmax
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from spaces.supernet import Outgoing, Supernet
+
+STATES = 4
+EDGES = tuple(Edge(source, target, NB201_OPERATIONS) for target in range(1, STATES) for source in range(target))
+
+
+@dataclass(frozen=True)
+class NasBench201Macro:
+    """The size of the supernet: three stages of `cells` cells each."""
+
+    channels: int = setting(16, "NAS-Bench-201, section 2.1", minimum=1)
+    cells: int = setting(5, "NAS-Bench-201, section 2.1", minimum=1)
+
+
+@dataclass(frozen=True)
+class NasBench201Space(Space):
+    @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """Per node, the operation on each of its edges."""
+        return tuple((len(NB201_OPERATIONS),) * target for target in range(1, STATES))
+
+    def decode(self, code: Sequence[int]) -> Genotype:
+        return Genotype((("cell", _cell(EDGES, code)),))
+
+    def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
+        """Every edge stays, each with its most probable operation, `none` included."""
+        return _cell(edges, [argmax(row, range(len(row))) for row in probabilities])
+
+    def macro(self) -> NasBench201Macro:
+        return NasBench201Macro()
+
+    def divisor(self, macro: NasBench201Macro) -> int:
+        return 4
+
+    def supernet(self, macro: NasBench201Macro, classes: int, outgoing: Outgoing) -> Supernet:
+        from spaces.supernet import NasBench201Supernet
+
+        return NasBench201Supernet(self, macro, classes, outgoing)
+
+    def network(
+        self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False
+    ) -> nn.Module:
+        from spaces.network import NasBench201Network
+
+        if genotype.family != "nasbench201":
+            raise HarnessError(f"the genotype {genotype} is not a NAS-Bench-201 cell.")
+        if stem != "cifar" or auxiliary:
+            raise HarnessError("NAS-Bench-201's final network has no ImageNet stem and no auxiliary head.")
+        return NasBench201Network(genotype, channels, cells, classes)
+
+
+class NasBench201Table(NasBench201Space):
+    """The same cells, with the benchmark's table as the objective of a search in place of a supernet's loss."""
+
+
+def _cell(edges: Sequence[Edge], code: Sequence[int]) -> Cell:
+    """The cell with these operations on its edges, by their numbers."""
+    chosen = {(e.source, e.target): e.operations[option] for e, option in zip(edges, code, strict=True)}
+    nodes = tuple(tuple((chosen[source, target], source) for source in range(target)) for target in range(1, STATES))
+    return Cell(1, nodes, (STATES - 1,))
+
+
+NASBENCH201 = NasBench201Space(
+    "nasbench201",
+    "one cell, 6 edges, 5 operations, `none` derivable",
+    "NAS-Bench-201, section 2.1",
+    {"cell": EDGES},
+    Final(channels=16, cells=5),
+    # AutoDL-Projects configs/nas-benchmark/algos/DARTS.config, and its own normalisation constants.
+    {"nesterov": True, "weight_decay": 5e-4, "normalisation": "nasbench201"},
+)
+NASBENCH201_TABLE = NasBench201Table(
+    "nasbench201-table",
+    "the same cells; the loss is the benchmark's table, exactly",
+    "NAS-Bench-201, section 2.1; the expectation over cells is this project's",
+    {"cell": EDGES},
+    NASBENCH201.final,
+)

@@ -1,0 +1,218 @@
+"""What follows each ending of a cell, with an executor that ends them as the test says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from drills import write_suite
+from processes import Child
+
+from harness.core.errors import Interrupted
+from harness.runs.folder import locked
+from harness.suite import definition, driver as drive
+from harness.suite.cells import Cell, resolve
+from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.driver import Drive
+from harness.suite.status import standing
+from harness.suite.job import Ending, work
+
+GENOTYPE = {"cell": "any"}
+DONE, FAILED, BUSY, STOPPED = Ending("done"), Ending("failed", "why"), Ending("busy"), Ending("stopped")
+
+
+def search(seed):
+    return Cell(SearchCell("m", "s", "d", seed, "p", ()), f"p/m-s-d-s{seed}")
+
+
+def evaluation(of: Cell):
+    return Cell(EvaluationCell(of.search, None, "p", None, ()), of.folder, {"name": "evaluation", "spec": {}})
+
+
+class Scripted:
+    """An executor with room for two, which ends each job as its script says; what is done leaves its file."""
+
+    def __init__(self, results, cells, script):
+        self.results, self.cells = results, {cell.name: cell for cell in cells}
+        self.script = {name: iter(endings) for name, endings in script.items()}
+        self.begun, self.running, self.most, self.ended = [], [], 0, ""
+
+    @property
+    def room(self):
+        return 2 - len(self.running)
+
+    def submit(self, jobs):
+        names = [name for name, _ in jobs]
+        self.begun += names
+        self.running += names
+        self.most = max(self.most, len(self.running))
+
+    def wait(self, seconds):
+        if not self.running:
+            return []
+        name = self.running.pop(0)
+        ending = next(self.script.get(name, iter([DONE])))
+        if ending is DONE:
+            output = self.cells[name].output(self.results)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(json.dumps({"genotype": GENOTYPE}))
+        return [(name, ending)]
+
+    def stop(self):
+        self.ended = "stopped"
+
+    def kill(self):
+        self.ended = "killed"
+
+
+@pytest.fixture
+def driven(tmp_path, monkeypatch):
+    """Drives cells to their end by a script: the executor, the drive and what was told."""
+    monkeypatch.setattr(drive, "REST", 0.05)
+    monkeypatch.setattr(drive, "TICK", 0.01)
+
+    def run(cells, **script):
+        executor, told = Scripted(tmp_path, cells, {f"p/m-s-d-{key}": value for key, value in script.items()}), []
+        driving = Drive(cells, tmp_path, executor, tell=lambda *told_of: told.append(told_of))
+        driving.run()
+        return executor, driving, told
+
+    return run
+
+
+def states(cells, results):
+    return [standing(cell, results).state for cell in cells]
+
+
+def test_all_cells_are_done_two_at_a_time_and_an_evaluation_after_its_search(driven, tmp_path):
+    cells = [cell for seed in range(3) for cell in (search(seed), evaluation(search(seed)))]
+    executor, driving, _ = driven(cells)
+    assert states(cells, tmp_path) == ["done"] * 6
+    assert executor.most == 2
+    assert executor.ended == "stopped"
+    assert not driving.failed
+    for seed in range(3):
+        found = [name for name in executor.begun if f"-s{seed}" in name]
+        assert found == [search(seed).name, evaluation(search(seed)).name]
+
+
+def test_what_is_done_is_not_begun_again(driven):
+    cells = [search(0), search(1)]
+    driven(cells)
+    executor, _, _ = driven(cells)
+    assert executor.begun == []
+
+
+def test_a_failure_is_retried_twice_then_recorded_and_the_others_go_on(driven, tmp_path):
+    cells = [search(0), evaluation(search(0)), search(1)]
+    executor, driving, told = driven(cells, s0=[FAILED] * 3)
+    assert executor.begun.count(search(0).name) == 3
+    assert states(cells, tmp_path) == ["failed", "waiting", "done"]
+    assert [cell.name for cell in driving.failed] == [search(0).name]
+    assert [what for what, cell, _ in told if cell.name == search(0).name] == [
+        *("begun", "retried", "begun", "retried", "begun", "failed"),
+    ]
+    record = json.loads((tmp_path / "p" / "m-s-d-s0.failed.json").read_text())
+    assert record == {"reason": "why", "attempts": 3, "log": "m-s-d-s0.log"}
+
+
+def test_a_second_attempt_may_succeed_and_the_record_of_failure_goes(driven, tmp_path):
+    driven([search(0)], s0=[FAILED] * 3)
+    driven([search(0)], s0=[FAILED, DONE])
+    assert states([search(0)], tmp_path) == ["done"]
+    assert not list(tmp_path.rglob("*.failed.json"))
+
+
+def test_a_stopped_cell_is_begun_again_and_counts_as_no_failure(driven):
+    executor, driving, _ = driven([search(0)], s0=[STOPPED] * 5 + [DONE])
+    assert len(executor.begun) == 6
+    assert not driving.failed
+
+
+def test_a_cell_that_another_process_has_is_left_to_it_then_looked_at_again(driven, tmp_path):
+    executor, _, _ = driven([search(0), search(1)], s0=[BUSY, BUSY, DONE])
+    assert executor.begun[:2] == [search(0).name, search(1).name]
+    assert executor.begun.count(search(0).name) == 3
+
+
+def test_a_cell_whose_owner_lives_is_not_begun(driven, tmp_path):
+    cells, seen = [search(0), search(1)], []
+    with locked(cells[0].workplace(tmp_path), wait=False):
+        executor = Scripted(tmp_path, cells, {})
+
+        def finish_elsewhere():
+            seen.append(list(executor.begun))
+            if len(seen) == 5:
+                cells[0].output(tmp_path).write_text(json.dumps({"genotype": GENOTYPE}))
+
+        Drive(cells, tmp_path, executor, tick=finish_elsewhere).run()
+    assert executor.begun == [cells[1].name]
+
+
+def test_done_without_its_file_is_a_failure(driven, tmp_path):
+    _, driving, _ = driven([search(0)], s0=[Ending("done")] * 3)
+    assert [cell.name for cell in driving.failed] == [search(0).name]
+    assert "without a result" in standing(search(0), tmp_path).reason
+
+
+def test_a_signal_stops_the_executor(driven, tmp_path):
+    executor = Scripted(tmp_path, [search(0)], {search(0).name: [STOPPED] * 100})
+    with pytest.raises(Interrupted):
+        Drive([search(0)], tmp_path, executor, tick=lambda: os.kill(os.getpid(), signal.SIGTERM)).run()
+    assert executor.ended == "stopped"
+
+
+class Forks:
+    """An executor that does one job at a time in a fork of this process; its ending is what the fork prints last."""
+
+    def __init__(self):
+        self.child = None
+
+    @property
+    def room(self):
+        return self.child is None
+
+    def submit(self, jobs):
+        for self.name, job in jobs:
+            self.child = Child(lambda job=job: print("\n" + json.dumps(vars(work(job)))))
+
+    def wait(self, seconds):
+        ended, self.child = self.child.wait(), None
+        assert ended.code == 0, ended.err
+        return [(self.name, Ending(**json.loads(ended.out.splitlines()[-1])))]
+
+    def stop(self):
+        pass
+
+    def kill(self):
+        pass
+
+
+FAILS = """
+[[search]]
+method = ["darts-1st"]
+space = ["nasbench201"]
+dataset = ["digits"]
+seed = [0]
+set = { images = 64, epochs = 2, lr = 1e4, clip = 1e30 }
+[[evaluate]]
+method = ["darts-1st"]
+"""
+
+
+def test_real_cells_and_one_that_explodes(tmp_path):
+    suite = write_suite(tmp_path, ["s1"], 1, epochs=2)
+    suite.write_text(suite.read_text() + FAILS)
+    cells, results = resolve(definition.cells(str(suite))), tmp_path / "results"
+    driving = Drive(cells, results, Forks(), ["--device=cpu"], retries=1)
+    driving.run()
+    (bad,) = driving.failed
+    assert bad.search.space == "nasbench201"
+    assert states(cells, results) == ["done", "done", "done", "failed", "waiting"]
+    failure = json.loads((results / f"{bad.name}.failed.json").read_text())
+    assert failure["attempts"] == 2
+    assert failure["reason"].startswith("the search is not finite from epoch 1")
+    log = (results / f"{bad.name}.log").read_text()
+    assert log.count("harness run --method=darts-1st") == log.count("Traceback") == 2
