@@ -1,3 +1,5 @@
 """Benchmarking harness for neural architecture search."""
 
-__version__ = "0.1.0"
+from harness.core.version import __version__
+
+__all__ = ["__version__"]

@@ -15,16 +15,19 @@ from harness.core.errors import HarnessError
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.blackbox.evaluators import ShortTraining, TableLookup
+from methods.blackbox.evolution import Evolution
 from methods.blackbox.hyperband import BOHB, Hyperband
+from methods.blackbox.random import Random
+from methods.blackbox.reinforce import Reinforce
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
-from methods.blackbox.strategies import Evolution, Random, Reinforce
 from methods.blackbox.strategy import Strategy
 from methods.catalogue import CATALOGUE, BlackBox, Composition
-from methods.search.parts import EDGES, RULES, Data, Parts, compose
 from methods.resolving import layered
+from methods.search.parts import EDGES, RULES, Parts, compose
 from methods.search.search import Search
-from methods.tabular.search import TableLoss, TableParts, TableSearch
 from methods.tabular.data import TableData
+from methods.tabular.search import TableLoss, TableParts, TableSearch
+from methods.training.data import Data
 from spaces import SPACES, Space
 from spaces.nasbench201.space import NasBench201Table
 

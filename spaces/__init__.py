@@ -1,6 +1,6 @@
 """The search spaces by name. Importing this package needs no torch; a space builds its networks on demand."""
 
-from spaces.darts.space import DARTS, DARTS_NONE, S1, S2, S3, S4
+from spaces.darts.members import DARTS, DARTS_NONE, S1, S2, S3, S4
 from spaces.nasbench201.space import NASBENCH201, NASBENCH201_TABLE
 from spaces.space import Space
 

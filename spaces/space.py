@@ -11,20 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.core.genotype import Genotype
+from spaces.cells import Edge
 
 if TYPE_CHECKING:
     from torch import nn
 
     from spaces.supernet import Outgoing, Supernet
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A mixed edge: `operations` in the order of alpha's columns, applied to state `source`, summed in `target`."""
-
-    source: int
-    target: int
-    operations: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,12 @@ model_search.py, ZARTS model_search.py:86-263, AutoDL-Projects search_model_dart
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Protocol, cast
 
-import torch
 from torch import Generator, Tensor, nn
 
-from spaces.darts.space import INPUTS, NODES, DartsMacro, DartsSpace, reductions
-from spaces.nasbench201.space import STATES, NasBench201Macro, NasBench201Space
-from spaces.operations import OPERATIONS, Drawing, FactorizedReduce, Rectified, ResidualBlock, apply, norm, relu_conv_bn
-from spaces.space import Edge, Space
-from spaces.stems import STEM_MULTIPLIER, STEMS, image_stem
+from spaces.cells import Edge
+from spaces.operations import Drawing, Rectified, apply
 
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
@@ -45,29 +40,6 @@ class Outgoing(Protocol):
     def __call__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> nn.Module:
         """`edges` with their rows, all leaving one state."""
         ...
-
-
-class EdgePart:
-    """What a mixed edge computes, with its hyper-parameters: the base of the frozen dataclasses that say so."""
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """Builds what leaves one state of a cell."""
-        raise NotImplementedError
-
-    def all_gates(self, gates: Tensor, epoch: int, epochs: int) -> Tensor:
-        """What `outgoing` is given at an epoch of so many: the gates (rows, widest) of alpha's operations, and in
-        further columns those that alpha has no say in."""
-        return gates
-
-    def check(self, space: Space) -> None:
-        """Raises HarnessError for a space that this edge does not apply to."""
-
-    def check_width(self, channels: int) -> None:
-        """Raises HarnessError for a supernet whose first cell has a number of channels that this edge cannot have."""
-
-    def adjust(self, net: nn.Module, stage: int, epoch: int, epochs: int, warmup: int) -> None:
-        """Sets what depends on the epoch, an epoch of a stage of so many."""
 
 
 class Supernet(nn.Module):
@@ -140,116 +112,3 @@ class MixedGraph(nn.Module):
             if source + 1 >= self.inputs:
                 states.append(sums.pop(source + 1))
         return states
-
-
-def darts_candidate(name: str, channels: int, stride: int) -> nn.Module:
-    """A pool is followed by a batch norm in search."""
-    operation = OPERATIONS[name](channels, stride, False)
-    return nn.Sequential(operation, norm(channels, False)) if name in POOLS else operation
-
-
-def nasbench201_candidate(name: str, channels: int, stride: int) -> nn.Module:
-    return OPERATIONS[name](channels, stride, False)
-
-
-class DartsCell(nn.Module):
-    def __init__(
-        self,
-        edges: Sequence[Edge],
-        c_before: int,
-        c_previous: int,
-        channels: int,
-        after_reduction: bool,
-        reduction: bool,
-        outgoing: Outgoing,
-    ) -> None:
-        super().__init__()
-        self.preprocess0 = (
-            FactorizedReduce(c_before, channels, False) if after_reduction else relu_conv_bn(c_before, channels, False)
-        )
-        self.preprocess1 = relu_conv_bn(c_previous, channels, False)
-        strides = [2 if reduction and source < INPUTS else 1 for source in range(INPUTS + NODES - 1)]
-        self.graph = MixedGraph(edges, INPUTS, channels, strides, darts_candidate, outgoing)
-
-    def forward(self, s0: Tensor, s1: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
-        states = self.graph([self.preprocess0(s0), self.preprocess1(s1)], gates, draw)
-        return cast(Tensor, _Joined.apply(*states[INPUTS:]))
-
-
-class _Joined(torch.autograd.Function):
-    """Images side by side in their channels. Each gets a gradient of its own memory: what reads it, the batch norms of
-    all edges to a state, is several times slower on a slice."""
-
-    @staticmethod
-    def forward(ctx: Any, *images: Tensor) -> Tensor:
-        ctx.channels = [image.shape[1] for image in images]
-        return torch.cat(images, dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.contiguous(memory_format=torch.channels_last) for part in gradient.split(ctx.channels, dim=1))
-
-
-class DartsSupernet(Supernet):
-    """Stem, `cells` cells of which those at cells//3 and 2*cells//3 halve the map and double the channels, head."""
-
-    def __init__(self, space: DartsSpace, macro: DartsMacro, classes: int, outgoing: Outgoing) -> None:
-        super().__init__()
-        self.normal_rows, self.prepare = len(space.cells["normal"]), outgoing.prepare
-        channels, stem = macro.channels, STEM_MULTIPLIER * macro.channels
-        self.stem = STEMS[macro.stem](stem)
-        c_before, c_previous, after_reduction = stem, stem, macro.stem == "imagenet"
-        self.reductions = reductions(macro.cells)
-        self.cells = nn.ModuleList()
-        for index in range(macro.cells):
-            reduction = index in self.reductions
-            channels *= 2 if reduction else 1
-            edges = space.cells["reduce" if reduction else "normal"]
-            self.cells.append(DartsCell(edges, c_before, c_previous, channels, after_reduction, reduction, outgoing))
-            c_before, c_previous, after_reduction = c_previous, NODES * channels, reduction
-        self.classifier = nn.Linear(c_previous, classes)
-
-    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
-        rows = self.prepare(gates)
-        normal, reduce = rows[: self.normal_rows], rows[self.normal_rows :]
-        s0, s1 = self.stem(x)
-        for index, cell in enumerate(self.cells):
-            s0, s1 = s1, cell(s0, s1, reduce if index in self.reductions else normal, draw)
-        return self.classifier(s1.mean((2, 3)))
-
-
-class NasBench201Cell(nn.Module):
-    def __init__(self, edges: Sequence[Edge], channels: int, outgoing: Outgoing) -> None:
-        super().__init__()
-        strides = [1] * (STATES - 1)
-        self.graph = MixedGraph(edges, 1, channels, strides, nasbench201_candidate, outgoing)
-
-    def forward(self, x: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
-        return self.graph([x], gates, draw)[-1]
-
-
-class NasBench201Supernet(Supernet):
-    """Stem, three stages of cells with a residual block of stride 2 before the second and the third, head."""
-
-    def __init__(self, space: NasBench201Space, macro: NasBench201Macro, classes: int, outgoing: Outgoing) -> None:
-        super().__init__()
-        self.prepare = outgoing.prepare
-        widths = [macro.channels, 2 * macro.channels, 4 * macro.channels]
-        self.stem = image_stem(widths[0])
-        self.stages = nn.ModuleList(
-            nn.ModuleList(NasBench201Cell(space.cells["cell"], width, outgoing) for _ in range(macro.cells))
-            for width in widths
-        )
-        self.reductions = nn.ModuleList(ResidualBlock(c_in, c_out) for c_in, c_out in pairwise(widths))
-        self.norm = norm(widths[-1], affine=True)
-        self.classifier = nn.Linear(widths[-1], classes)
-
-    def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:
-        rows = self.prepare(gates)
-        x = self.stem(x)
-        for index, stage in enumerate(self.stages):
-            if index > 0:
-                x = self.reductions[index - 1](x)
-            for cell in cast(nn.ModuleList, stage):
-                x = cell(x, rows, draw)
-        return self.classifier(torch.relu(self.norm(x)).mean((2, 3)))

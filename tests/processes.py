@@ -29,6 +29,8 @@ from harness.core.types import TIMINGS
 
 PRELOADED = (
     "harness.cli",
+    "harness.commands.evaluate",
+    "harness.commands.run",
     "harness.evaluation.evaluate",
     "harness.runs.runner",
     "harness.runs.progress",

@@ -13,20 +13,20 @@ import torch.nn.functional as F
 from toy import ToyDataset, drain, same
 from toy_table import toy_table
 
-from harness.runs import protocol
 from harness.core.errors import HarnessError
 from harness.core.genotype import from_darts, from_json, from_nb201, parse, to_darts, to_nb201
 from harness.core.settings import declared
 from harness.core.types import Budget, SearchResult
+from harness.runs import protocol
 from methods import CATALOGUE, METHODS
 from methods.blackbox.search import BlackBoxSearch
 from methods.catalogue import BlackBox, Composition, crosses
 from methods.families import AnySearch, AnyState, applies, make_search
-from methods.relaxations.relaxation import Softmax
-from methods.schedules.schedule import Clock
+from methods.relaxations.softmax import Softmax
+from methods.schedules.clock import Clock
 from methods.search.search import Search
-from methods.tabular.search import TableSearch
 from methods.tabular.data import TableData
+from methods.tabular.search import TableSearch
 from spaces import SPACES
 from spaces.edges.sum import SumOfOperations
 

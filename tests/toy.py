@@ -9,7 +9,7 @@ import torch
 from harness.core.types import TIMINGS
 from methods import METHODS
 from spaces import SPACES
-from spaces.space import Edge
+from spaces.cells import Edge
 
 CLASSES = 4
 SIZE = 8

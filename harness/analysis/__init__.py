@@ -43,9 +43,9 @@ def analyse(
     """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
     saved, and HarnessError for a folder or a setting that will not do."""
     from harness.analysis.reopened import Subject
-    from harness.runs.machine import memory_reported
     from harness.core.settings import override, parse_assignments
     from harness.runs.folder import locked
+    from harness.runs.machine import memory_reported
 
     module = import_module(f"harness.analysis.{asked.kind}")
     default = getattr(module, _SETTINGS[asked.kind])()

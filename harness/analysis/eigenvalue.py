@@ -18,8 +18,8 @@ from harness.analysis.file import begin, save
 from harness.analysis.reopened import Subject
 from harness.core.rng import generator
 from harness.core.settings import setting
-from methods.search.curvature import extreme, hessian_product
 from methods.rules.rule import normal
+from methods.search.curvature import extreme, hessian_product
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from harness.analysis.file import begin, save
 from harness.analysis.reopened import Subject
-from harness.runs.loop import stop_signals
 from harness.core.errors import Interrupted
 from harness.core.rng import generator
 from harness.core.settings import declared, setting
 from harness.core.types import Oracle
+from harness.runs.loop import stop_signals
 from methods.rules.mgs import MGS
 
 

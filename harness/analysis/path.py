@@ -17,10 +17,10 @@ from torch import Tensor
 from harness.analysis.file import begin, save
 from harness.analysis.landscape import plane
 from harness.analysis.reopened import Subject
-from harness.runs.loop import stop_signals
 from harness.core.errors import Interrupted
 from harness.core.rng import generator
 from harness.core.settings import setting
+from harness.runs.loop import stop_signals
 from methods.search.parts import Parts
 
 

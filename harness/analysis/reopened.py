@@ -13,15 +13,15 @@ from torch import Tensor
 from harness import data
 from harness.core.errors import HarnessError
 from harness.core.files import read_object
-from harness.runs.machine import deterministic, resolve_device
 from harness.core.rng import generator
-from harness.runs.folder import RunFolder
 from harness.core.types import Budget, Cost
+from harness.runs.folder import RunFolder
+from harness.runs.machine import deterministic, resolve_device
 from methods import METHODS
-from methods.training.batches import Batch, Batches
 from methods.lookaheads.lookahead import Bench
 from methods.search.parts import Parts
 from methods.search.search import VALIDATION_BATCH, Search
+from methods.training.batches import Batch, Batches
 from methods.training.weights import FlatModel
 from spaces import SPACES
 

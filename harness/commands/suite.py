@@ -57,8 +57,8 @@ def _common(command: Any) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(as_json: bool) -> None:
     """The suites that ship with the harness; any other is named by the path of its TOML file."""
-    from harness.suite import definition
     from harness.core.text import columns
+    from harness.suite import definition
 
     found = definition.summaries()
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(columns(list(found.items()))))
@@ -124,7 +124,8 @@ def plan(
 
     Times a few real steps of every kind of cell, once, and keeps what it measured.
     """
-    from harness.suite import pricing, display as showing
+    from harness.suite import display as showing
+    from harness.suite import pricing
     from harness.suite.local import LocalExecutor, environments
 
     cells = _cells(name, protocol)

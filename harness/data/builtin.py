@@ -14,8 +14,8 @@ import torch
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, extract_archive
 
-from harness.data.source import Source, Split, in_memory
 from harness.core.errors import HarnessError
+from harness.data.source import Source, Split, in_memory
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
 from harness.data.decode import Encoded, decode
 from harness.data.source import Source, Split, unseen_classes
-from harness.core.errors import HarnessError
 
 
 def is_image_folder(folder: Path) -> bool:

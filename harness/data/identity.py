@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from harness.data.catalogue import DATASETS
 from harness.core.errors import HarnessError
+from harness.data.catalogue import DATASETS
 
 
 def default_root() -> Path:

@@ -10,10 +10,10 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from harness.core.errors import HarnessError, unknown
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
 from harness.data.splits import read_split
-from harness.core.errors import HarnessError, unknown
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError, unknown
+from harness.core.rng import generator
 from harness.data.catalogue import DATASETS
 from harness.data.folders import is_image_folder, read_folder
 from harness.data.identity import default_root, short_name
@@ -20,8 +22,6 @@ from harness.data.images import ImageDataset, Images
 from harness.data.normalisation import PUBLISHED
 from harness.data.parquet import is_parquet_folder, read_parquet
 from harness.data.source import Source, Split, unseen_classes
-from harness.core.errors import HarnessError, unknown
-from harness.core.rng import generator
 
 
 def load(

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
 from harness.data.decode import Encoded, decode
 from harness.data.source import Source, Split
-from harness.core.errors import HarnessError
 
 LABELS = ("label", "fine_label", "labels")
 """Which integer column is the label, in order of preference, where there are several."""

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from harness.core.errors import HarnessError
 from harness.data.decode import rgb
 from harness.data.folders import Listing, is_image_folder, list_folder
-from harness.core.errors import HarnessError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's (ZARTS utils.py:67-108)."""
@@ -92,7 +92,9 @@ def read(files: Files, batches: Iterable[list[Item]], workers: int) -> Iterator[
     try:
         yield from loader
     except HarnessError as error:  # one of a worker comes with its traceback
-        raise HarnessError(str(error).strip().splitlines()[-1].removeprefix("harness.core.errors.HarnessError: ")) from None
+        raise HarnessError(
+            str(error).strip().splitlines()[-1].removeprefix(f"{HarnessError.__module__}.HarnessError: ")
+        ) from None
 
 
 class Stream:

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.runs import protocol as protocols
+from harness.core.errors import HarnessError, unknown
+from harness.core.files import read_object
+from harness.core.genotype import Genotype, looks_like, parse
+from harness.core.settings import Declared, declared
+from harness.core.text import cell_rows, columns
 from harness.data.catalogue import DATASETS
 from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
-from harness.core.errors import HarnessError, unknown
 from harness.evaluation import recipes
 from harness.evaluation.recipes import RECIPES
-from harness.core.files import read_object
-from harness.core.genotype import Genotype, looks_like, parse
+from harness.runs import protocol as protocols
 from harness.tables.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
-from harness.core.settings import Declared, declared
-from harness.core.text import cell_rows, columns
 from methods import CATALOGUE, METHODS
 from methods.catalogue import BlackBox, Composition
 from methods.families import all_settings, applies, resolve

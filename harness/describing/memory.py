@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core.errors import HarnessError
-from harness.runs.machine import resolve_device
 from harness.core.memory import peak_memory
 from harness.core.text import columns
 from harness.core.types import Budget
+from harness.runs.machine import resolve_device
 from methods import METHODS
 from methods.search.parts import Parts
 from methods.search.search import Search

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from harness import data
-from harness.runs import protocol as protocols
-from harness.runs.checkpoint import FORMAT
-from harness.runs.loop import Observer, drain
 from harness.core.errors import HarnessError, unknown
-from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
-from harness.evaluation.images import Source, open_source
-from harness.evaluation.distributed import Share, local_device, processes, shared
-from harness.evaluation.training import State, Trainer, final_network
 from harness.core.files import read_object, write_json
 from harness.core.genotype import Genotype, looks_like, parse
+from harness.core.settings import parse_assignments
+from harness.evaluation.distributed import Share, local_device, processes, shared
+from harness.evaluation.images import Source, open_source
+from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
+from harness.evaluation.training import State, Trainer, final_network
+from harness.runs import protocol as protocols
+from harness.runs.checkpoint import FORMAT
+from harness.runs.folder import RunFolder, cell_of, claim_protocol, locked, spec_hash
+from harness.runs.loop import Observer, drain
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device
 from harness.runs.protocol import Protocol
-from harness.core.settings import parse_assignments
-from harness.runs.folder import RunFolder, cell_of, claim_protocol, locked, spec_hash
 from spaces.counting import count
 from spaces.published import PUBLISHED
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from harness import data
+from harness.core.errors import HarnessError
+from harness.core.rng import generator, seed_of
 from harness.data.folders import Listing
 from harness.data.images import ImagePart
-from harness.core.errors import HarnessError
-from harness.evaluation.recipes import InMemory, Streamed
 from harness.evaluation.distributed import Share
-from harness.core.rng import generator, seed_of
+from harness.evaluation.recipes import InMemory, Streamed
 from methods.training.batches import Batch, Order
 
 TEST_BATCH = 250

@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.core.errors import HarnessError
-from harness.evaluation.recipes import Parts, Recipe
-from harness.evaluation.images import Source, training_order
-from harness.evaluation.distributed import Share
 from harness.core.genotype import Genotype
 from harness.core.memory import peak_memory
 from harness.core.rng import generator, seed_of
+from harness.evaluation.distributed import Share
+from harness.evaluation.images import Source, training_order
+from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
 from spaces import SPACES
 

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import harness
 from harness import data
 from harness.core.errors import HarnessError
 from harness.core.settings import applicable
 from harness.core.types import Budget, SearchResult
+from harness.core.version import __version__
 from methods import METHODS
 from methods.families import resolve
 from methods.tabular.data import TableData, open_data
@@ -219,7 +219,7 @@ def to_baseline(
     import torch
 
     return {
-        "made": {"command": command, "harness": harness.__version__, "torch": torch.__version__},
+        "made": {"command": command, "harness": __version__, "torch": torch.__version__},
         "parts": {
             part.name: {
                 **part.to_json(),

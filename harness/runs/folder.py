@@ -19,10 +19,10 @@ from typing import Any
 
 from filelock import FileLock, SoftFileLease, Timeout
 
-from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.core.errors import HarnessError
 from harness.core.files import make_folder, read_object, rename, write_atomic, write_json
 from harness.core.genotype import parse
+from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.runs.protocol import Protocol
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-import harness
 from harness.core.errors import HarnessError
+from harness.core.version import __version__
 
 
 def resolve_device(name: str) -> str:
@@ -76,7 +76,7 @@ def environment(device: str, fingerprint: str) -> dict[str, Any]:
     on_gpu = device.startswith("cuda")
     name = torch.cuda.get_device_name(device) if on_gpu else platform.processor() or platform.machine()
     return {
-        "harness": harness.__version__,
+        "harness": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -90,7 +90,7 @@ def environment(device: str, fingerprint: str) -> dict[str, Any]:
 @cache
 def _commit() -> str | None:
     """The commit of the source tree this runs from, if it is one."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:

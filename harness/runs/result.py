@@ -12,8 +12,8 @@ from methods.blackbox.search import BlackBoxSearch, TableTrials
 from methods.families import AnySearch
 from methods.search.records import operation_counts
 from methods.search.search import Search
-from methods.tabular.search import TableSearch
 from methods.tabular.data import FINAL_EPOCHS, TableData
+from methods.tabular.search import TableSearch
 from spaces import SPACES, Space
 from spaces.counting import Count, count
 

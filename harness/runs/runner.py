@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import data
-from harness.runs.checkpoint import FORMAT
-from harness.runs.loop import Observer, drain
 from harness.core.errors import HarnessError, unknown
 from harness.core.files import read_object
 from harness.core.genotype import Genotype, parse
+from harness.core.settings import parse_assignments
+from harness.core.types import Budget
+from harness.runs.checkpoint import FORMAT
+from harness.runs.folder import RunFolder, claim_protocol, locked, spec_hash
+from harness.runs.loop import Observer, drain
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
 from harness.runs.protocol import Protocol
 from harness.runs.result import describe_result
-from harness.core.settings import parse_assignments
-from harness.runs.folder import RunFolder, claim_protocol, locked, spec_hash
-from harness.core.types import Budget
 from methods import METHODS
 from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
-from methods.search.parts import Data
 from methods.tabular.data import TableData
 from methods.tabular.data import open_data as open_table
+from methods.training.data import Data
 from spaces import SPACES, Space
 from spaces.nasbench201.space import NasBench201Table
 

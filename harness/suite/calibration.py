@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from harness.runs import runner
-from harness.evaluation import evaluate
-from harness.evaluation.images import open_source
-from harness.evaluation.distributed import Share
-from harness.evaluation.training import Trainer
-from harness.runs.machine import deterministic, memory_reported
 from harness.core.memory import peak_memory
-from harness.tables.nasbench201 import open_table
+from harness.evaluation import evaluate
+from harness.evaluation.distributed import Share
+from harness.evaluation.images import open_source
+from harness.evaluation.training import Trainer
+from harness.runs import runner
+from harness.runs.machine import deterministic, memory_reported
 from harness.runs.progress import steps_left
 from harness.runs.result import describe_result
+from harness.tables.nasbench201 import open_table
 from methods.families import AnySearch, make_search
 from methods.search.search import Search
 from methods.search.state import State

@@ -16,12 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness import data
 from harness.core import toml
-from harness.data import DATASETS
 from harness.core.errors import HarnessError
 from harness.core.files import make_folder, write_json
+from harness.data import DATASETS
 from harness.runs.folder import cell_of, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
 
@@ -152,7 +151,7 @@ def _named_files(written: Sequence[str]) -> set[str]:
 @cache
 def code_digest() -> str:
     """Of this program's own source."""
-    root = Path(harness.__file__).parents[1]
+    root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256()
     for package in ("harness", "methods", "spaces"):
         for path in sorted((root / package).rglob("*.py")):

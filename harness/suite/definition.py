@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import toml
-from harness.data import DATASETS, short_name
 from harness.core.errors import HarnessError
+from harness.data import DATASETS, short_name
 
 KEYS = ("summary", "protocol", "include", "search", "evaluate")
 MATCHED = ("method", "space", "dataset")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.text import columns
 from harness.runs.progress import duration
 from harness.suite.status import Standing, log_of, totals
-from harness.core.text import columns
 
 
 def standings(found: Sequence[Standing], results: Path) -> str:

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.runs.loop import stop_signals
 from harness.core.errors import Interrupted
 from harness.core.files import make_folder, write_json
 from harness.runs.folder import owner
+from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell
 from harness.suite.executors import Executor
-from harness.suite.status import failure_of, log_of
 from harness.suite.job import Ending, Job
+from harness.suite.status import failure_of, log_of
 
 TICK = 0.5
 """Seconds between two looks at signals and at the display, where nothing ends."""

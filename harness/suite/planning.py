@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.runs import protocol as protocols
-from harness.runs import runner
 from harness.core.errors import HarnessError
+from harness.core.genotype import parse
 from harness.evaluation import evaluate
 from harness.evaluation.recipes import LOOKUP, recipe_for
-from harness.core.genotype import parse
+from harness.runs import protocol as protocols
+from harness.runs import runner
 from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell
 from spaces import SPACES
 from spaces.published import PUBLISHED

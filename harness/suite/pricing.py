@@ -13,15 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.runs.loop import stop_signals
 from harness.core.errors import HarnessError, Interrupted
 from harness.core.files import make_folder, read_object
+from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell, cache_root, code_digest
 from harness.suite.definition import SearchCell, SuiteCell
 from harness.suite.executors import Executor
+from harness.suite.job import Job
 from harness.suite.local import THREADS
 from harness.suite.status import Standing, standing
-from harness.suite.job import Job
 
 PRICE = ("seconds", "memory", "memory_kind", "steps_timed")
 """The keys of what `harness.suite.calibration` measures."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.suite.local import THREADS, environments
 from harness.suite.job import Ending, Job, work
+from harness.suite.local import THREADS, environments
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
 import ray

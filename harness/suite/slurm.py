@@ -21,8 +21,8 @@ from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import DelayedSubmission
 
 from harness.core.errors import HarnessError
-from harness.suite.local import THREADS, environments
 from harness.suite.job import Ending, Job, work
+from harness.suite.local import THREADS, environments
 
 POLL = 0.2
 """Seconds between two looks at the jobs."""

@@ -20,6 +20,8 @@ from harness.suite.job import Ending, Job, work
 
 PRELOADED = (
     "harness.cli",
+    "harness.commands.evaluate",
+    "harness.commands.run",
     "harness.runs.runner",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",

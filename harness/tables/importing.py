@@ -1,4 +1,4 @@
-"""Importing NAS-Bench-201: from its own files, NATS-Bench's or a CSV to the one small file of `harness.tables.nasbench201`.
+"""Importing NAS-Bench-201: from its own files, NATS-Bench's or a CSV to the one file of `harness.tables.nasbench201`.
 
 The layout of the official files is that of the packages nas-bench-201 2.1 (nas_201_api/api_utils.py) and nats-bench 1.8
 (nats_bench/api_utils.py): for every cell and number of epochs the state of an `ArchResults`, which has the state of one
@@ -23,10 +23,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness import __version__
-from harness.core.unpickling import unpickle
 from harness.core.errors import HarnessError
 from harness.core.files import make_folder
+from harness.core.unpickling import unpickle
+from harness.core.version import __version__
 from harness.tables.nasbench201 import CELLS, MEAN, Column, Table, all_cells, default_path
 from harness.tables.nasbench201 import EPOCHS as EVALUATED_AFTER
 from harness.tables.nasbench201 import SPLITS as EVALUATED

@@ -13,10 +13,10 @@ from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.types import Cost, Dataset
-from methods.training.batches import Batches
 from methods.blackbox.strategy import Code
-from methods.search.parts import Data
 from methods.tabular.data import TableData
+from methods.training.batches import Batches
+from methods.training.data import Data
 from methods.training.weights import FlatModel, Training
 from spaces import Space
 

@@ -29,11 +29,11 @@ from methods.blackbox.evaluators import (
     Trial,
 )
 from methods.blackbox.strategy import History, Strategy, flat
-from methods.search.parts import Data
-from methods.search.records import operation_counts
 from methods.resolving import Resolved
+from methods.search.records import operation_counts
 from methods.search.state import Saved
 from methods.tabular.data import TableData
+from methods.training.data import Data
 from spaces import Space
 
 

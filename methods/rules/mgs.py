@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from harness.core.settings import setting
 from harness.core.types import Oracle
 from methods.rules.rule import Memory, Move, normal
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core.types import Oracle
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
 
 Memory = dict[str, Tensor]
 """What a rule carries from one update to the next."""

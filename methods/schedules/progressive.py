@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
-from methods.schedules.schedule import Alternating, Clock, Kept, Probabilities, Stage
-from spaces.space import Edge, Space
+from methods.schedules.alternating import Alternating, Kept, Probabilities
+from methods.schedules.clock import Clock, Stage
+from spaces.cells import Edge
+from spaces.space import Space
 
 SKIP, CAPPED = "skip_connect", "normal"
 """The kind of cell whose skips are limited; a space without it, such as NAS-Bench-201, has no limit (choice)."""

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
+from methods.schedules.alternating import Alternating, Kept, Probabilities
+from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import derive_with_few_skips, strongest
-from methods.schedules.schedule import Alternating, Clock, Kept, Probabilities, Stage
 from spaces.space import Space
 
 STAGES = 3

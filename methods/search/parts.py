@@ -7,31 +7,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.settings import setting
-from methods.training.arithmetic import Arithmetic
 from methods.catalogue import Composition
-from methods.lookaheads.lookahead import FineTuned, FirstOrder, Lookahead, Unrolled
-from methods.perturbations.perturbation import Adversarial, Perturbation, UniformNoise, Unperturbed
-from methods.schedules.progressive import Progressive
-from methods.relaxations.relaxation import EdgeNormalised, Gumbel, Relaxation, Softmax
+from methods.lookaheads.fine_tuned import FineTuned
+from methods.lookaheads.first_order import FirstOrder
+from methods.lookaheads.lookahead import Lookahead
+from methods.lookaheads.unrolled import Unrolled
+from methods.perturbations.adversarial import Adversarial
+from methods.perturbations.perturbation import Perturbation, Unperturbed
+from methods.perturbations.uniform import UniformNoise
+from methods.relaxations.edge_normalised import EdgeNormalised
+from methods.relaxations.gumbel import Gumbel
+from methods.relaxations.relaxation import Relaxation
+from methods.relaxations.softmax import Softmax
 from methods.resolving import Resolved, layered
 from methods.rules.adam import Adam
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Rule
-from methods.schedules.schedule import Alternating, Clock
+from methods.schedules.alternating import Alternating
+from methods.schedules.clock import Clock
+from methods.schedules.progressive import Progressive
 from methods.schedules.staged import Staged
-from methods.stopping.stopping import Never, RisingCurvature, Stopping
+from methods.stopping.rising_curvature import RisingCurvature
+from methods.stopping.stopping import Never, Stopping
+from methods.training.arithmetic import Arithmetic
+from methods.training.data import Data
 from methods.training.weights import Training
 from spaces import Space
 from spaces.edges.auxiliary_skip import AuxiliarySkipEdge
 from spaces.edges.dropped_skips import DroppedSkipsEdge
-from spaces.edges.sum import SumEdge
+from spaces.edges.edge import EdgePart
 from spaces.edges.merged import MergedEdge
 from spaces.edges.partial_channels import PartialChannelsEdge
 from spaces.edges.single_path import SinglePathEdge
-from spaces.supernet import EdgePart
+from spaces.edges.sum import SumEdge
 
 RULES: dict[str, Rule] = {"adam": Adam(), "random-search": RandomSearch(), "mgs": MGS(), "gld": GLD()}
 LOOKAHEADS: dict[str, Lookahead] = {"first-order": FirstOrder(), "unrolled": Unrolled(), "fine-tuned": FineTuned()}
@@ -57,30 +67,6 @@ EDGES: dict[str, EdgePart] = {
     "single-path": SinglePathEdge(),
     "merged": MergedEdge(),
 }
-
-
-@dataclass(frozen=True)
-class Data:
-    """What of the training set a search sees."""
-
-    portion: float = setting(
-        0.5,
-        "ZARTS train_search.py:143-166: the first half in file order trains the weights, the second alpha",
-        minimum=0.01,
-        maximum=0.99,
-    )
-    split_file: str = setting(
-        "",
-        "JSON lists train and valid in place of the portion, as NAS-Bench-201's configs/nas-benchmark/cifar-split.txt",
-    )
-    images: int = setting(0, "0: the whole training set; else its first so many images", minimum=0)
-    valid_batch: int = setting(64, "ZARTS train_search.py:36; the batch that alpha's losses are taken on", minimum=2)
-    normalisation: str = setting(
-        "darts",
-        "the constants of the DARTS or the NAS-Bench-201 code, which differ in the third digit; "
-        "for data given by path there are none, and the images used are measured",
-        choices=("darts", "nasbench201"),
-    )
 
 
 @dataclass(frozen=True)

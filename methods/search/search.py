@@ -28,17 +28,18 @@ from harness.core.genotype import Genotype, parse
 from harness.core.memory import peak_memory
 from harness.core.rng import generator, seed_of
 from harness.core.types import Budget, Cost, Dataset, SearchResult
-from methods.training import graphs
-from methods.training.batches import Batch, Batches
-from methods.search.curvature import extreme, hessian_product
-from methods.training.saved_activations import SavedActivations
-from methods.training.graphs import Recordings
 from methods.lookaheads.lookahead import Bench
+from methods.rules.rule import normal
+from methods.schedules.alternating import Kept
+from methods.schedules.clock import Clock, Stage
+from methods.search.curvature import extreme, hessian_product
 from methods.search.parts import Parts
 from methods.search.records import finite, operation_counts
-from methods.rules.rule import normal
-from methods.schedules.schedule import Clock, Kept, Stage
 from methods.search.state import State
+from methods.training import graphs
+from methods.training.batches import Batch, Batches
+from methods.training.graphs import Recordings
+from methods.training.saved_activations import SavedActivations
 from methods.training.weights import FlatModel, Passed, inherit
 from spaces import Space
 

@@ -23,10 +23,10 @@ from harness.core.memory import peak_memory
 from harness.core.rng import generator
 from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
-from methods.search.records import finite, operation_counts
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
+from methods.search.records import finite, operation_counts
 from methods.search.state import Saved
 from methods.tabular.data import TableData
 from spaces import Space

@@ -14,10 +14,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from harness.core.settings import setting
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
 from spaces.edges.sum import SumOfOperations
 from spaces.operations import Drawing
-from spaces.space import Edge
-from spaces.supernet import Build, EdgePart, Outgoing
+from spaces.supernet import Build, Outgoing
 
 
 class DroppedSkip(Drawing):

@@ -22,9 +22,11 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from harness.core.errors import HarnessError
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
 from spaces.operations import norm
-from spaces.space import Edge, Space
-from spaces.supernet import POOLS, Build, EdgePart, Outgoing, evaluate, named_tensors
+from spaces.space import Space
+from spaces.supernet import POOLS, Build, Outgoing, evaluate, named_tensors
 
 SIDE = 9
 MERGED = {"sep_conv_3x3": (3, 1), "sep_conv_5x5": (5, 1), "dil_conv_3x3": (3, 2), "dil_conv_5x5": (5, 2)}

@@ -20,9 +20,10 @@ from torch import Generator, Tensor, nn
 
 from harness.core.errors import HarnessError
 from harness.core.settings import setting
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
 from spaces.edges.sum import SumOfOperations
-from spaces.space import Edge
-from spaces.supernet import Build, EdgePart, Outgoing
+from spaces.supernet import Build, Outgoing
 
 FEWEST = 2
 """Channels that are left to an operation: a skip of stride 2 makes one half of them from either kind of pixels."""

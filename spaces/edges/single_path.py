@@ -17,9 +17,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from harness.core.settings import setting
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
 from spaces.operations import Rectified
-from spaces.space import Edge
-from spaces.supernet import Build, EdgePart, Outgoing, evaluate, named_tensors
+from spaces.supernet import Build, Outgoing, evaluate, named_tensors
 
 
 class Choice(NamedTuple):

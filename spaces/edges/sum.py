@@ -42,9 +42,10 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from spaces.batch_norm import few_channels, normalised
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
 from spaces.operations import FactorizedReduce, Rectified, apply, every_other
-from spaces.space import Edge
-from spaces.supernet import POOLS, Build, EdgePart, Outgoing, named_tensors
+from spaces.supernet import POOLS, Build, Outgoing, named_tensors
 
 TOGETHER = 3 << 19
 """Bytes of a state up to which its edges run together on a CPU (measured: 1 MiB gains by it, 2 MiB loses)."""

@@ -11,24 +11,14 @@ from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import NB201_OPERATIONS, Cell, Genotype
-from harness.core.settings import setting
-from spaces.space import Edge, Final, Space, argmax
+from spaces.cells import Edge
+from spaces.nasbench201.topology import EDGES, STATES, NasBench201Macro
+from spaces.space import Final, Space, argmax
 
 if TYPE_CHECKING:
     from torch import nn
 
     from spaces.supernet import Outgoing, Supernet
-
-STATES = 4
-EDGES = tuple(Edge(source, target, NB201_OPERATIONS) for target in range(1, STATES) for source in range(target))
-
-
-@dataclass(frozen=True)
-class NasBench201Macro:
-    """The size of the supernet: three stages of `cells` cells each."""
-
-    channels: int = setting(16, "NAS-Bench-201, section 2.1", minimum=1)
-    cells: int = setting(5, "NAS-Bench-201, section 2.1", minimum=1)
 
 
 @dataclass(frozen=True)
@@ -52,14 +42,14 @@ class NasBench201Space(Space):
         return 4
 
     def supernet(self, macro: NasBench201Macro, classes: int, outgoing: Outgoing) -> Supernet:
-        from spaces.supernet import NasBench201Supernet
+        from spaces.nasbench201.supernet import NasBench201Supernet
 
-        return NasBench201Supernet(self, macro, classes, outgoing)
+        return NasBench201Supernet(self.cells["cell"], macro, classes, outgoing)
 
     def network(
         self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False
     ) -> nn.Module:
-        from spaces.network import NasBench201Network
+        from spaces.nasbench201.network import NasBench201Network
 
         if genotype.family != "nasbench201":
             raise HarnessError(f"the genotype {genotype} is not a NAS-Bench-201 cell.")

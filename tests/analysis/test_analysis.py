@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from click.testing import CliRunner
 
-from harness.runs import protocol as protocols
-from harness.runs import runner
 from harness.analysis import Asked, analyse, eigenvalue, ess, landscape, path
 from harness.analysis.reopened import Subject
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
+from harness.runs import protocol as protocols
+from harness.runs import runner
 from methods.training.weights import FlatModel
 from reports import analyses, figures
 from reports.records import read

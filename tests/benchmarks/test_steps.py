@@ -15,13 +15,16 @@ from counting import dispatched
 from plain_supernets import plain_supernet
 from published import Published
 
-from harness.runs.machine import retain_heap
 from harness.core.types import Cost
+from harness.runs.machine import retain_heap
+from methods.lookaheads.fine_tuned import FineTuned
+from methods.lookaheads.first_order import FirstOrder
+from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.unrolled import Unrolled
 from methods.training import graphs
 from methods.training.arithmetic import Arithmetic
 from methods.training.graphs import Recordings
-from methods.lookaheads.lookahead import Bench, FineTuned, FirstOrder, Unrolled
-from methods.search.parallel import kept_for_backward
+from methods.training.parallel import kept_for_backward
 from methods.training.weights import EXACT, FlatModel, Training
 from spaces import SPACES
 from spaces.edges.sum import SumOfOperations

@@ -21,10 +21,11 @@ from processes import timed
 from toy_table import toy_table
 
 from harness import __version__
-from harness.runs import runner
-from harness.cli import KINDS, main
-from harness.data.catalogue import DATASETS
+from harness.cli import main
+from harness.commands.list import KINDS
 from harness.core.errors import HarnessError
+from harness.data.catalogue import DATASETS
+from harness.runs import runner
 from methods import CATALOGUE
 from spaces import SPACES
 

@@ -19,8 +19,8 @@ import torch
 from torchvision import datasets
 from torchvision.datasets.utils import extract_archive
 
-from harness.data import DATASETS, load, prepare
 from harness.core.errors import HarnessError
+from harness.data import DATASETS, load, prepare
 
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
 PER_BATCH = 4

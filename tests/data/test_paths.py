@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
+from harness.core.errors import HarnessError
 from harness.data import check, file_digest, load, short_name
 from harness.data import decode as decoding
-from harness.core.errors import HarnessError
 
 Write = Callable[..., Path]
 LABELS = [2, 0, 1, 1, 0, 2, 0, 1, 2, 0]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.data.streaming import MEAN, STD, Files, Stream, open_image_folder, read
 from harness.core.errors import HarnessError
-from harness.evaluation.recipes import Streamed
-from harness.evaluation.images import FolderSource
+from harness.data.streaming import MEAN, STD, Files, Stream, open_image_folder, read
 from harness.evaluation.distributed import Share
+from harness.evaluation.images import FolderSource
+from harness.evaluation.recipes import Streamed
 from methods.training.batches import Order
 
 COUNT = 12

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from harness.runs import protocol
+from harness.core.errors import HarnessError
 from harness.data.catalogue import DATASETS
 from harness.describing import describe
-from harness.core.errors import HarnessError
+from harness.runs import protocol
 from methods import CATALOGUE
 from spaces import SPACES
 from spaces.published import PUBLISHED

@@ -21,14 +21,14 @@ from processes import TINY, Child, contents, forked, harness, run_arguments, run
 from toy_table import write_toy_table
 
 from harness.core.errors import HarnessError
+from harness.core.genotype import parse
+from harness.core.types import TIMINGS
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.evaluation.training import Cost, State, Trainer
-from harness.core.genotype import parse
 from harness.runs.machine import environment
-from harness.core.types import TIMINGS
 from spaces.counting import count
-from spaces.darts.space import DARTS
+from spaces.darts.members import DARTS
 from spaces.published import PUBLISHED
 
 CIFAR10 = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cifar10"

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from harness.runs import protocol
 from harness.core.errors import HarnessError
-from harness.evaluation.recipes import RECIPES, Schooling, all_settings, recipe_for
 from harness.core.genotype import from_nb201
+from harness.evaluation.recipes import RECIPES, Schooling, all_settings, recipe_for
+from harness.runs import protocol
 from spaces.published import PUBLISHED
 
 DARTS_V2 = PUBLISHED["DARTS_V2"].genotype

@@ -14,13 +14,13 @@ from torch import nn
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.evaluation.recipes import RECIPES
-from harness.evaluation.images import MemorySource, open_source
-from harness.evaluation.distributed import Share
-from harness.evaluation.training import State, Trainer, final_network
 from harness.core.genotype import from_nb201
-from harness.runs.progress import TrainingDisplay
 from harness.core.rng import generator, seed_of
+from harness.evaluation.distributed import Share
+from harness.evaluation.images import MemorySource, open_source
+from harness.evaluation.progress import TrainingDisplay
+from harness.evaluation.recipes import RECIPES
+from harness.evaluation.training import State, Trainer, final_network
 from spaces.published import PUBLISHED
 
 DARTS_V2 = PUBLISHED["DARTS_V2"].genotype
@@ -175,7 +175,7 @@ def test_images_that_the_auxiliary_head_cannot_read_are_refused_before_training(
 
 
 def test_a_terminal_shows_where_the_training_is(monkeypatch):
-    monkeypatch.setattr("harness.runs.progress.REFRESH", 0.0)
+    monkeypatch.setattr("harness.evaluation.progress.REFRESH", 0.0)
     terminal = io.StringIO()
     trainer = trainer_of()
     with Live(console=Console(file=terminal, width=200, force_terminal=True), auto_refresh=False) as live:

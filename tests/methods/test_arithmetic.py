@@ -9,8 +9,8 @@ from toy import ToyDataset, drain, small_settings
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import METHODS
-from methods.training.arithmetic import Arithmetic
 from methods.search.search import Search
+from methods.training.arithmetic import Arithmetic
 from methods.training.weights import FlatModel
 from spaces import SPACES
 from spaces.edges.sum import SumOfOperations

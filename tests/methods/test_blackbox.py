@@ -16,8 +16,10 @@ from harness.core.errors import HarnessError
 from harness.core.rng import generator
 from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
+from methods.blackbox.evolution import Evolution
 from methods.blackbox.hyperband import BOHB, Density, Hyperband
-from methods.blackbox.strategies import Evolution, Random, Reinforce
+from methods.blackbox.random import Random
+from methods.blackbox.reinforce import Reinforce
 from methods.blackbox.strategy import History, flat, mutate, uniform
 from methods.catalogue import BlackBox
 from methods.families import make_search

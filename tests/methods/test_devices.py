@@ -16,8 +16,8 @@ from toy import ToyDataset, ToyPart, small_settings
 from harness.core import rng
 from harness.core.types import Budget
 from methods import METHODS
-from methods.training import graphs
 from methods.search.search import Search
+from methods.training import graphs
 from spaces import SPACES
 
 CASES = [
@@ -87,7 +87,9 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
     monkeypatch.setattr(nn.Module, "to", moved)
     monkeypatch.setattr(torch.autograd, "grad", zeros)
     monkeypatch.setattr(graphs, "wanted", lambda device: False)
-    monkeypatch.setattr("methods.search.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name))
+    monkeypatch.setattr(
+        "methods.search.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name)
+    )
     more = {"warmup": 0} if method == "p-darts" else {}
     dataset = OnGpu()
     parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space, **more))

@@ -11,19 +11,19 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.runs.machine import deterministic
 from harness.core.types import Budget
+from harness.runs.machine import deterministic
 from methods import METHODS
-from methods.training import graphs
 from methods.search.search import Search
+from methods.training import graphs
 from methods.training.weights import FlatModel
 from spaces import SPACES
 from spaces.edges.auxiliary_skip import SumWithAuxiliarySkip
 from spaces.edges.dropped_skips import SumWithDroppedSkips
-from spaces.edges.sum import SumOfOperations
 from spaces.edges.merged import MergedOperations
 from spaces.edges.partial_channels import PartialChannelsEdge
 from spaces.edges.single_path import SinglePath
+from spaces.edges.sum import SumOfOperations
 
 CASES = [
     ("darts-1st", "s1"),
@@ -80,7 +80,7 @@ def make_search(method, space, device="cpu"):
 
 @pytest.mark.parametrize(("method", "space"), CASES)
 def test_a_search_has_the_same_bits_with_recordings(method, space, recorder, monkeypatch):
-    monkeypatch.setattr("methods.lookaheads.lookahead.in_parallel", one_after_the_other)
+    monkeypatch.setattr("methods.lookaheads.fine_tuned.in_parallel", one_after_the_other)
     straight = drain(make_search(method, space))
     used = recorder(Recorder())
     state = drain(make_search(method, space))

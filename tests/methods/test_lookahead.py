@@ -13,12 +13,15 @@ from toy import ToyPart
 
 from harness.core.memory import available_memory
 from harness.core.types import Cost
-from methods.search import parallel
+from methods.lookaheads.fine_tuned import FineTuned
+from methods.lookaheads.first_order import FirstOrder
+from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.unrolled import Unrolled
+from methods.relaxations.softmax import Softmax
+from methods.schedules.clock import Clock
+from methods.training import parallel
 from methods.training.batches import Batches
-from methods.lookaheads.lookahead import Bench, FineTuned, FirstOrder, Unrolled
-from methods.search.parallel import in_parallel, kept_for_backward
-from methods.relaxations.relaxation import Softmax
-from methods.schedules.schedule import Clock
+from methods.training.parallel import in_parallel, kept_for_backward
 from methods.training.weights import FlatModel, Training
 from spaces import SPACES
 from spaces.edges.sum import SumOfOperations

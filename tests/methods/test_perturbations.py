@@ -10,9 +10,10 @@ from toy import ToyDataset, drain, same, small_settings, space_of
 
 from harness.core.types import Budget
 from methods import METHODS
-from methods.perturbations.perturbation import Adversarial, UniformNoise, on_simplex
-from methods.relaxations.relaxation import Softmax
-from methods.schedules.schedule import Clock
+from methods.perturbations.adversarial import Adversarial
+from methods.perturbations.uniform import UniformNoise, on_simplex
+from methods.relaxations.softmax import Softmax
+from methods.schedules.clock import Clock
 from methods.search.search import Search
 from methods.training.weights import Passed
 from spaces import SPACES

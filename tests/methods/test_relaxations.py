@@ -13,9 +13,11 @@ from toy import ToyDataset, small_settings, space_of
 
 from harness.core.types import Budget
 from methods import METHODS
-from methods.relaxations.relaxation import EdgeNormalised, Gumbel, Softmax
+from methods.relaxations.edge_normalised import EdgeNormalised
+from methods.relaxations.gumbel import Gumbel
+from methods.relaxations.softmax import Softmax
 from methods.rules.rule import Move
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
 from methods.search.search import Search
 from spaces import SPACES
 

@@ -13,7 +13,7 @@ from methods.rules.adam import Adam
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
 
 CLOCK = Clock(epoch=10, epochs=50, warmup=10)
 

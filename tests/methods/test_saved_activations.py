@@ -9,12 +9,12 @@ import torch
 from click.testing import CliRunner
 from toy import ToyDataset, drain, same, small_settings
 
-from harness.describing import memory as footprint
 from harness.cli import main
 from harness.core.types import Budget
+from harness.describing import memory as footprint
 from methods import METHODS
-from methods.training.saved_activations import SavedActivations
 from methods.search.search import Search
+from methods.training.saved_activations import SavedActivations
 from spaces import SPACES
 
 

@@ -12,12 +12,12 @@ from toy import ToyDataset, drain, same, small_settings
 from harness.core.types import Budget
 from methods import METHODS
 from methods.rules.adam import Adam
-from methods.schedules.schedule import Clock
+from methods.schedules.clock import Clock
 from methods.search.search import Search
 from methods.search.state import State
 from spaces import SPACES
+from spaces.darts.supernet import darts_candidate
 from spaces.edges.dropped_skips import DroppedSkip, DroppedSkipsEdge, SumWithDroppedSkips
-from spaces.supernet import darts_candidate
 
 
 def paper():

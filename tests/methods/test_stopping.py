@@ -18,7 +18,8 @@ from harness.core.types import Budget
 from methods import METHODS
 from methods.search.records import operation_counts
 from methods.search.search import Search
-from methods.stopping.stopping import Never, RisingCurvature
+from methods.stopping.rising_curvature import RisingCurvature
+from methods.stopping.stopping import Never
 from spaces import SPACES
 
 AT_ONCE = {"es_every": 1, "es_window": 1, "es_distance": 1, "es_start": 0, "es_rise": 0.0, "es_decay": 1e3}

@@ -14,8 +14,8 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget, Cost
 from methods import METHODS
 from methods.families import make_search
-from methods.tabular.search import TableOracle
 from methods.tabular.data import TableData, open_data
+from methods.tabular.search import TableOracle
 from spaces import SPACES
 
 SPACE = SPACES["nasbench201-table"]

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import ToyPart, space_of
 
+from methods.relaxations.relaxation import rows_of
+from methods.relaxations.softmax import Softmax
+from methods.schedules.clock import Clock
 from methods.training.batches import Batches
-from methods.relaxations.relaxation import Softmax, rows_of
-from methods.schedules.schedule import Clock
 from methods.training.weights import FlatModel, Training
 from spaces import SPACES
 from spaces.edges.sum import SumOfOperations

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from toy_table import toy_table, write_toy_table
 
 from harness import data
-from harness.regress import checks as regress
 from harness.cli import main
 from harness.core.errors import HarnessError
-from methods.lookaheads.lookahead import FineTunedOracle
+from harness.regress import checks as regress
+from methods.lookaheads.fine_tuned import FineTunedOracle
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.tabular.data import TableData

@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner
 from run_folders import notation, write_lookup, write_run, write_training
 
-from harness.runs import protocol as protocols
-from harness.runs import runner
 from harness.cli import main
 from harness.core.genotype import parse
-from harness.runs.folder import spec_hash
 from harness.core.types import Budget
+from harness.runs import protocol as protocols
+from harness.runs import runner
+from harness.runs.folder import spec_hash
 from reports.commands import run_command
 from reports.page import _small
 from reports.parameters import parameters

@@ -15,10 +15,11 @@ import pytest
 import torch
 from processes import Child, Disk, die, forked
 
-from harness.runs import checkpoint, folder as store
-from harness.runs.checkpoint import FORMAT
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
+from harness.runs import checkpoint
+from harness.runs import folder as store
+from harness.runs.checkpoint import FORMAT
 from harness.runs.folder import RunFolder, locked, owner, spec_hash
 
 SPEC = {"method": "darts-1st", "seed": 0, "settings": {"training": {"lr": 0.025, "batch": 64}}}

@@ -10,10 +10,10 @@ from processes import TINY, forked, harness, run_arguments
 from rich.console import Console
 from toy import ToyDataset, small_settings
 
-from harness.runs.progress import Display, Pace, duration, live_display, steps_left
 from harness.core.types import Budget
+from harness.runs.progress import Display, Pace, duration, live_display, steps_left
 from methods import METHODS
-from methods.schedules.schedule import Alternating
+from methods.schedules.alternating import Alternating
 from methods.search.search import Search
 from spaces import SPACES
 

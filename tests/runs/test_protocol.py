@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.runs import protocol
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
+from harness.runs import protocol
 from methods import CATALOGUE, METHODS
 from methods.families import all_settings, applies
 from spaces import SPACES

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from processes import TINY, contents, forked, harness, run_arguments, run_folder
 
-from harness.runs import protocol, runner
 from harness.core.errors import HarnessError, Interrupted
+from harness.runs import protocol, runner
 from harness.runs.folder import RunFolder, claim_protocol
 
 EXPLODES = ("--set", "lr=1e4", "--set", "clip=1e30")

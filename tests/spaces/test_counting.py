@@ -10,7 +10,8 @@ from torch import nn
 
 from harness.core.genotype import parse
 from spaces.counting import Count, count, parameters
-from spaces.network import DartsNetwork, NasBench201Network
+from spaces.darts.network import DartsNetwork
+from spaces.nasbench201.network import NasBench201Network
 from spaces.operations import OPERATIONS
 from spaces.published import PUBLISHED
 

@@ -8,7 +8,8 @@ import pytest
 
 from harness.core.genotype import parse
 from spaces import SPACES
-from spaces.darts.space import PAIRS, S1_NORMAL, S1_REDUCE
+from spaces.darts.members import S1_NORMAL, S1_REDUCE
+from spaces.darts.topology import PAIRS
 
 DARTS_FAMILY = [name for name, space in SPACES.items() if "nasbench201" not in name]
 

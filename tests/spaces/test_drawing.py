@@ -11,7 +11,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Cell, parse
-from spaces.darts.space import SEVEN
+from spaces.darts.members import SEVEN
 from spaces.drawing import CLEARANCE, _crossings, _lay_out, draw
 from spaces.published import PUBLISHED
 

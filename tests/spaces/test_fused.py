@@ -12,16 +12,16 @@ from counting import dispatched
 from plain_supernets import plain_supernet
 from torch import nn
 
-from methods.search.parallel import kept_for_backward
+from methods.training.parallel import kept_for_backward
 from methods.training.weights import FlatModel, Training
 from spaces import SPACES
+from spaces.cells import Edge
+from spaces.darts.supernet import darts_candidate
 from spaces.edges import sum as fused
-from spaces.edges.sum import SumOfOperations
 from spaces.edges.merged import MergedOperations
-from spaces.operations import OPERATIONS, Rectified, apply
 from spaces.edges.single_path import SinglePath
-from spaces.space import Edge
-from spaces.supernet import darts_candidate
+from spaces.edges.sum import SumOfOperations
+from spaces.operations import OPERATIONS, Rectified, apply
 
 CHANNELS = 4
 

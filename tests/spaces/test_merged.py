@@ -11,9 +11,9 @@ from plain_supernets import operation
 
 from harness.core.errors import HarnessError
 from spaces import SPACES
+from spaces.cells import Edge
+from spaces.darts.supernet import darts_candidate
 from spaces.edges.merged import MERGED, MergedConvolution, MergedEdge, MergedOperations, mask
-from spaces.space import Edge
-from spaces.supernet import darts_candidate
 
 CHANNELS, SIZE = 3, 12
 TAPS = {

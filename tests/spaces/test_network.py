@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype, parse
-from spaces.network import DartsNetwork, NasBench201Network
+from spaces.darts.network import DartsNetwork
+from spaces.nasbench201.network import NasBench201Network
 from spaces.operations import Noise, ResidualBlock
 from spaces.published import PUBLISHED
 

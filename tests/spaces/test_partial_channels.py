@@ -11,7 +11,7 @@ from plain_supernets import PartialEdge, hold_to_plain, plain_supernet
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import METHODS
-from methods.relaxations.relaxation import EdgeNormalised
+from methods.relaxations.edge_normalised import EdgeNormalised
 from spaces import SPACES
 from spaces.edges.partial_channels import PartialChannelsEdge
 

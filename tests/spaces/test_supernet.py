@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from plain_supernets import matching_tensors, plain_supernet
 
 from spaces import SPACES
+from spaces.darts.topology import DartsMacro
 from spaces.edges import sum as fused
-from spaces.darts.space import DartsMacro
 from spaces.edges.sum import SumOfOperations
 
 SMALL = {name: {"channels": 2, "cells": 1 if "cell" in space.cells else 3} for name, space in SPACES.items()}

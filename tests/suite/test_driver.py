@@ -12,12 +12,13 @@ from processes import Child
 
 from harness.core.errors import Interrupted
 from harness.runs.folder import locked
-from harness.suite import definition, driver as drive
+from harness.suite import definition
+from harness.suite import driver as drive
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.driver import Drive
-from harness.suite.status import standing
 from harness.suite.job import Ending, work
+from harness.suite.status import standing
 
 GENOTYPE = {"cell": "any"}
 DONE, FAILED, BUSY, STOPPED = Ending("done"), Ending("failed", "why"), Ending("busy"), Ending("stopped")

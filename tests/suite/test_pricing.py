@@ -7,14 +7,14 @@ import json
 import pytest
 import torch
 
-from harness.runs import protocol, runner
 from harness.core.errors import HarnessError
+from harness.core.types import Budget
+from harness.runs import protocol, runner
 from harness.suite import calibration
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
 from harness.suite.status import Standing
-from harness.core.types import Budget
 from methods.search.search import Search
 
 

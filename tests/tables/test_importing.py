@@ -21,10 +21,10 @@ import torch
 from official_nasbench201 import CSV_MEANS, SPLITS, content, csv, info
 from toy_table import toy_table
 
+from harness.core.errors import HarnessError
+from harness.core.unpickling import unpickle
 from harness.tables import importing as importer
 from harness.tables.importing import import_table, size, summary
-from harness.core.unpickling import unpickle
-from harness.core.errors import HarnessError
 from harness.tables.nasbench201 import CELLS, MEAN, Table, all_cells, open_table
 
 SEEDS = (777, 999)

@@ -1,46 +1,20 @@
-"""Schedules: what happens when."""
+"""Schedules: what happens when. The plain one alternates steps of the weights and of alpha."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
+from methods.schedules.clock import Clock, Stage
 from spaces.space import Space
 
 Probabilities = Sequence[Sequence[float]]
 """Of the operations of every edge, in alpha's row order."""
 Kept = list[list[str]]
 """The operations of every edge that stay, in alpha's row order."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Where a search is: `epoch` of `epochs`, of which the first `warmup` left alpha alone."""
-
-    epoch: int
-    epochs: int
-    warmup: int
-
-    def cosine(self, lag: int = 0) -> float:
-        """From 1 at the first epoch after the warm-up towards 0 after the last; `lag` epochs late."""
-        elapsed = max(0, self.epoch - lag - self.warmup)
-        return (1 + math.cos(math.pi * elapsed / (self.epochs - self.warmup))) / 2
-
-    def linear(self) -> float:
-        """From 0 at the first epoch to 1 at the last."""
-        return self.epoch / max(1, self.epochs - 1)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A span of epochs with one supernet, by its number from 0, and the clock of an epoch in it."""
-
-    number: int
-    clock: Clock
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""`harness data`: fetch, import and verify data sets and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group()
+def data() -> None:
+    """Fetch, import and verify data sets and tables."""
+
+
+NASBENCH201 = "nasbench201"
+"""Beside the data sets, a table of what training every cell of that space gave."""
+
+
+def _data_options(command: Any) -> Any:
+    command = click.option(
+        "--data",
+        "root",
+        type=click.Path(path_type=Path),
+        envvar="HARNESS_DATA",
+        show_envvar=True,
+        help="Where data sets are kept.",
+    )(command)
+    return click.argument("dataset")(command)
+
+
+@data.command()
+@_data_options
+def prepare(dataset: str, root: Path | None) -> None:
+    """Fetch a data set if it is absent, and read every image once."""
+    from harness import data as datasets
+
+    click.echo(str(datasets.prepare(dataset, root)))
+
+
+@data.command()
+@_data_options
+def check(dataset: str, root: Path | None) -> None:
+    """Read every image of a data set that is here, or the table of nasbench201, and say what it holds."""
+    if dataset == NASBENCH201:
+        click.echo(_table_summary())
+    else:
+        from harness import data as datasets
+
+        click.echo(str(datasets.check(dataset, root)))
+
+
+@data.command(name="import")
+@click.argument("table", type=click.Choice([NASBENCH201]))
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(table: str, file: Path) -> None:
+    """Make the TABLE that later commands look cells up in.
+
+    FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a CSV file. None of
+    them is trusted: what would run code is refused.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from harness.tables.importing import import_table, size
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"reading {file.name}", total=2 * size(file))
+        import_table(file, advance=lambda count: progress.advance(task, count))
+    click.echo(_table_summary())
+
+
+def _table_summary() -> str:
+    from harness.tables.importing import summary
+    from harness.tables.nasbench201 import default_path, open_table
+
+    return summary(open_table(), default_path())

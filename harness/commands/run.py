@@ -1,0 +1,240 @@
+"""`harness run`: search for a cell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.commands.options import warn
+from harness.core.errors import HarnessError
+from harness.core.rng import MOST_SEED
+
+if TYPE_CHECKING:
+    from harness.runs.runner import Outcome
+
+
+@click.command()
+@click.option("--method", required=True, help="What searches; see `harness list methods`.")
+@click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
+@click.option("--dataset", required=True, help="A name (`harness list datasets`), an image folder or Parquet files.")
+@click.option(
+    "--seed", "seeds", default="0", show_default=True, metavar="N[-M]", help="One seed, or from N to M, one run each."
+)
+@click.option(
+    "--protocol", default="proxy", show_default=True, help="A name (`harness list protocols`) or a TOML file."
+)
+@click.option("--epochs", type=int, help="Search epochs, in place of the protocol's.")
+@click.option("--seconds", type=float, help="End the search after so many seconds of search time.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A hyper-parameter; see `harness describe METHOD`. May be given again.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), envvar="HARNESS_DATA", show_envvar=True, help="Where data sets are kept."
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where run folders are kept.",
+)
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Save within an epoch, too, when the last checkpoint is so old.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
+def run(
+    method: str,
+    space: str,
+    dataset: str,
+    seeds: str,
+    protocol: str,
+    epochs: int | None,
+    seconds: float | None,
+    assignments: tuple[str, ...],
+    device: str,
+    data: Path | None,
+    results: Path,
+    checkpoint_seconds: float,
+    as_json: bool,
+) -> None:
+    """Search for a cell. The same command resumes what is unfinished and skips what is done."""
+    from rich.console import Console
+
+    from harness.core.types import Budget
+    from harness.runs import protocol as protocols
+    from harness.runs import runner
+    from harness.runs.progress import display, live_display
+
+    first = runner.Request(
+        method,
+        space,
+        dataset,
+        protocols.load(protocol),
+        0,
+        Budget(epochs, seconds),
+        assignments,
+        device,
+        data,
+        results,
+        checkpoint_seconds,
+    )
+    plans = [runner.plan(replace(first, seed=seed)) for seed in seed_range(seeds)]
+    if not as_json:
+        click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seeds}, {plans[0].device}")
+    outcomes = []
+    with live_display(Console(stderr=True)) as live:
+        for plan in plans:
+            if not as_json and len(plans) == 1:
+                click.echo(f"run folder: {plan.folder}")
+            observe = None if live is None or as_json else partial(display, live=live)
+            outcomes.append(runner.run(plan, warn=warn, observe=observe))
+    if len(plans) > 1:
+        click.echo(
+            json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2)
+            if as_json
+            else _summary_of_seeds(outcomes)
+        )
+        return
+    (outcome,) = outcomes
+    drawing = _draw(outcome)
+    if as_json:
+        click.echo(json.dumps({"drawing": str(drawing), **_as_json(outcome)}, indent=2))
+    else:
+        click.echo(_summary(outcome, drawing))
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "folder": str(outcome.folder),
+        "was_done": outcome.was_done,
+        "resumed_from": outcome.resumed_from,
+        **outcome.result,
+    }
+
+
+def _draw(outcome: Outcome) -> Path:
+    """The cell's drawing in the run folder, made if it is not there."""
+    from spaces.drawing import draw
+
+    path = outcome.folder / "cell.svg"
+    if not path.exists():
+        draw(outcome.genotype, path)
+    return path
+
+
+def seed_range(text: str) -> range:
+    """`7` or `0-499`. Raises HarnessError."""
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if not found or max(map(int, filter(None, found.groups()))) > MOST_SEED:
+        raise HarnessError(
+            f"--seed {text[:40]!r} is not in the range: give a number from 0 to {MOST_SEED}, or two such as 0-499."
+        )
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise HarnessError(f"--seed {text!r} is empty; the first number is the smaller one.")
+    return range(first, last + 1)
+
+
+def _summary(outcome: Outcome, drawing: Path) -> str:
+    from harness.core.text import cell_rows, columns
+    from harness.core.types import ending
+
+    result = outcome.result
+    state = "was done before" if outcome.was_done else f"done, {ending(result['stopped_by'])}"
+    if outcome.resumed_from is not None:
+        state += f", resumed from step {outcome.resumed_from:,}"
+    rows = [
+        ("search", state),
+        *cell_rows(outcome.genotype),
+        ("genotype", result["notation"]),
+        ("parameters", f"{result['parameters']:,} ({result['how']['parameters']})"),
+        *_accuracies(result),
+        *_costs(result["cost"]),
+        ("drawing", str(drawing)),
+        ("run folder", str(outcome.folder)),
+    ]
+    return "\n".join(columns(rows))
+
+
+def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of the cell, by what its search was on."""
+    rows = []
+    if "valid_accuracy" in result:
+        rows.append(("validation", f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"))
+    if "trial_accuracy" in result:
+        rows.append(("best trial", f"{result['trial_accuracy']:.2f} % of the validation images"))
+    for dataset, accuracies in result.get("table", {}).items():
+        shown = ", ".join(f"{split} {percent:.2f} %" for split, percent in accuracies.items())
+        rows.append(("" if dataset != next(iter(result["table"])) else "by the table", f"{dataset}: {shown}"))
+    return rows
+
+
+def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was spent, without what this family of searches does not spend."""
+    from harness.runs.progress import duration
+
+    seconds = [f"{duration(cost['seconds'])} of search"]
+    if cost["validation_seconds"]:
+        seconds.append(f"{duration(cost['validation_seconds'])} of validation")
+    if cost["simulated_seconds"]:
+        seconds.append(f"{duration(cost['simulated_seconds'])} by the table's times")
+    names = {
+        "weight_steps": "weight steps",
+        "alpha_steps": "alpha updates",
+        "finetune_steps": "fine-tuning steps",
+        "evaluations": "evaluations",
+        "forwards": "forward passes",
+        "backwards": "backward passes",
+        "images": "images",
+    }
+    counts = [f"{cost[key]:,} {name}" for key, name in names.items() if cost[key]]
+    saved = cost["saved_activations"]
+    return [
+        ("cost", ", ".join(seconds)),
+        ("", ", ".join(counts)),
+        *([("", f"saved activations {saved / 2**20:,.1f} MiB at a step")] if saved else []),
+        ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
+    ]
+
+
+def _summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
+    """Mean and standard deviation of what all runs report."""
+    from statistics import fmean, median, pstdev
+
+    from harness.core.text import columns
+
+    results = [outcome.result for outcome in outcomes]
+    done = sum(outcome.was_done for outcome in outcomes)
+    rows = [
+        ("runs", f"{len(results)}, of which {done} were done before"),
+        ("run folders", str(outcomes[0].folder.parent)),
+    ]
+    for name in ("valid_accuracy", "trial_accuracy"):
+        if name in results[0]:
+            values = [result[name] for result in results]
+            rows.append((name, f"{fmean(values):.4f} ± {pstdev(values):.4f}"))
+    for dataset, accuracies in results[0].get("table", {}).items():
+        for split in accuracies:
+            values = [result["table"][dataset][split] for result in results]
+            rows.append(
+                (f"{dataset} {split}", f"{fmean(values):.2f} ± {pstdev(values):.2f} %, median {median(values):.2f} %")
+            )
+    seconds = fmean(result["cost"]["seconds"] for result in results)
+    rows.append(("cost", f"{seconds:.2f} s of search per run"))
+    return "\n".join(columns(rows))

@@ -1,0 +1,1 @@
+"""Has a code change made a method find worse cells? Methods x seeds against a stored baseline."""

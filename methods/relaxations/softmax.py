@@ -1,0 +1,19 @@
+"""One softmax over each edge's operations, the relaxation of DARTS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from methods.relaxations.relaxation import Relaxation
+from methods.schedules.clock import Clock
+from spaces.space import Space
+
+
+@dataclass(frozen=True)
+class Softmax(Relaxation):
+    """One softmax over each edge's operations (DARTS, Eq. 2)."""
+
+    def gates(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+        return self.strengths(alpha, space)

@@ -1,0 +1,1 @@
+"""The DARTS family: its topology, its spaces, their supernets and final networks."""
