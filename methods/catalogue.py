@@ -6,69 +6,10 @@ Needs no torch, so that `harness list methods` answers at once. `methods.familie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-PARTS = ("rule", "lookahead", "relaxation", "edge", "schedule", "perturbation", "stopping")
-"""What the parts of a method decide."""
-
-
-@dataclass(frozen=True)
-class Composition:
-    """A method: the names of its parts, and the settings in which it differs from the parts' own defaults."""
-
-    summary: str
-    source: str
-    rule: str
-    lookahead: str
-    relaxation: str = "softmax"
-    edge: str = "sum"
-    schedule: str = "alternating"
-    perturbation: str = "none"
-    stopping: str = "never"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Further settings, by the name of the space."""
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The name of each part, by what it decides."""
-        return {key: getattr(self, key) for key in PARTS}
-
-
-@dataclass(frozen=True)
-class Variant:
-    """Other parts, under which every base method can run; `prefix` goes before its name."""
-
-    prefix: str
-    summary: str
-    source: str
-    parts: Mapping[str, Any]
-    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def of(self, base: Composition) -> Composition:
-        """The base method with these parts."""
-        on = {name: {**base.on.get(name, {}), **self.on.get(name, {})} for name in {**base.on, **self.on}}
-        return replace(base, source=f"{base.source}; {self.source}", on=on, **self.parts)
-
-
-@dataclass(frozen=True)
-class BlackBox:
-    """A method that proposes whole genotypes and sees how well each does: the name of its strategy, and the settings in
-    which it differs from the strategy's own defaults."""
-
-    summary: str
-    source: str
-    strategy: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Further settings, by the name of the space."""
-
-    @property
-    def parts(self) -> dict[str, str]:
-        return {"strategy": self.strategy}
-
+from harness.core.registry import Registry
+from methods.composition import BlackBox, Composition, Variant
 
 _NASBENCH201_RUNGS = {"min_epochs": 12, "max_epochs": 200}
 """AutoDL-Projects BOHB.py."""
@@ -289,14 +230,19 @@ def _sdarts(name: str, perturbation: str) -> Composition:
     )
 
 
-CATALOGUE: dict[str, Composition | BlackBox] = {
-    **_METHODS,
-    "p-darts": P_DARTS,
-    "gdas": _gdas(),
-    "darts-es": DARTS_ES,
-    "pc-darts": PC_DARTS,
-    "sdarts-rs": _sdarts("are moved at random", "uniform"),
-    "sdarts-adv": _sdarts("are moved to where the loss is high", "adversarial"),
-    **crosses(),
-    **_BLACK_BOX,
-}
+CATALOGUE: Registry[Composition | BlackBox] = Registry(
+    "methods",
+    "method",
+    {
+        **_METHODS,
+        "p-darts": P_DARTS,
+        "gdas": _gdas(),
+        "darts-es": DARTS_ES,
+        "pc-darts": PC_DARTS,
+        "sdarts-rs": _sdarts("are moved at random", "uniform"),
+        "sdarts-adv": _sdarts("are moved to where the loss is high", "adversarial"),
+        **crosses(),
+        **_BLACK_BOX,
+    },
+    interface="methods.composition:AnyMethod",
+)

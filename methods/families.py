@@ -14,30 +14,21 @@ from typing import Any, Protocol
 from harness.core.errors import HarnessError
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
+from methods.blackbox import STRATEGIES
 from methods.blackbox.evaluators import ShortTraining, TableLookup
-from methods.blackbox.evolution import Evolution
-from methods.blackbox.hyperband import BOHB, Hyperband
-from methods.blackbox.random import Random
-from methods.blackbox.reinforce import Reinforce
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
-from methods.blackbox.strategy import Strategy
-from methods.catalogue import CATALOGUE, BlackBox, Composition
-from methods.resolving import layered
-from methods.search.parts import EDGES, RULES, Parts, compose
+from methods.catalogue import CATALOGUE
+from methods.composition import BlackBox, Composition
+from methods.resolving import resolve_settings
+from methods.rules import RULES
+from methods.search.parts import Parts, compose
 from methods.search.search import Search
 from methods.tabular.data import TableData
 from methods.tabular.search import TableLoss, TableParts, TableSearch
 from methods.training.data import Data
 from spaces import SPACES, Space
+from spaces.edges import EDGES
 from spaces.nasbench201.space import NasBench201Table
-
-STRATEGIES: dict[str, Strategy] = {
-    "random": Random(),
-    "evolution": Evolution(),
-    "reinforce": Reinforce(),
-    "hyperband": Hyperband(),
-    "bohb": BOHB(),
-}
 
 ON_TABLE = {
     "relaxation": "softmax",
@@ -96,7 +87,7 @@ def check(method: Composition | BlackBox, space: Space) -> None:
     """Raises HarnessError for a space that the method does not apply to."""
     if isinstance(method, BlackBox):
         return
-    EDGES[method.edge].check(space)
+    EDGES.find(method.edge).check(space)
     others = [f"{name} {part}" for part, name in method.parts.items() if name != ON_TABLE.get(part, name)]
     if isinstance(space, NasBench201Table) and others:
         raise HarnessError(
@@ -120,17 +111,21 @@ def resolve(
     layers: Sequence[Mapping[str, Any]] = (),
     user: Mapping[str, Any] | None = None,
 ) -> AnyParts:
-    """The parts of a method on a space, with their settings; see `methods.resolving.layered`. Raises HarnessError."""
+    """The parts of a method on a space, with their settings; see `resolve_settings`. Raises HarnessError."""
     check(method, space)
     on_table = isinstance(space, NasBench201Table)
     if isinstance(method, BlackBox):
-        strategy = {"strategy": STRATEGIES[method.strategy]}
+        strategy = {"strategy": STRATEGIES.find(method.strategy)}
         if on_table:
-            return TableTrials(**layered({**strategy, "evaluator": TableLookup()}, method, space, layers, user))
+            return TableTrials(
+                **resolve_settings({**strategy, "evaluator": TableLookup()}, method, space, layers, user)
+            )
         trained = {**strategy, "evaluator": ShortTraining(), "data": Data()}
-        return TrainedTrials(**layered(trained, method, space, layers, user))
+        return TrainedTrials(**resolve_settings(trained, method, space, layers, user))
     if on_table:
-        return TableParts(**layered({"rule": RULES[method.rule], "table": TableLoss()}, method, space, layers, user))
+        return TableParts(
+            **resolve_settings({"rule": RULES.find(method.rule), "table": TableLoss()}, method, space, layers, user)
+        )
     return compose(method, space, layers, user)
 
 
@@ -156,8 +151,8 @@ def all_settings() -> frozenset[str]:
     """The names of every hyper-parameter of every registered method on every space."""
     return frozenset(
         name
-        for method in CATALOGUE.values()
-        for space in SPACES.values()
+        for method in CATALOGUE.working()[0].values()
+        for space in SPACES.working()[0].values()
         if applies(method, space)
         for part in resolve(method, space).by_name().values()
         for name in declared(part)

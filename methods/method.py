@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core.types import Budget, Dataset, SearchResult
-from methods.catalogue import BlackBox, Composition
+from methods.composition import BlackBox, Composition
 from methods.families import AnyParts, make_search, resolve
 from methods.tabular.data import TableData
 from spaces import Space

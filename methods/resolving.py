@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from harness.core.settings import applicable, override, specified
-from methods.catalogue import BlackBox, Composition
+from methods.composition import BlackBox, Composition
 from spaces import Space
 
 
@@ -22,7 +22,7 @@ class Resolved:
         return {key: specified(part) for key, part in self.by_name().items()}
 
 
-def layered(
+def resolve_settings(
     parts: Mapping[str, Any],
     method: Composition | BlackBox,
     space: Space,

@@ -1,11 +1,15 @@
 """The search spaces by name. Importing this package needs no torch; a space builds its networks on demand."""
 
+from harness.core.registry import Registry
 from spaces.darts.members import DARTS, DARTS_NONE, S1, S2, S3, S4
 from spaces.nasbench201.space import NASBENCH201, NASBENCH201_TABLE
 from spaces.space import Space
 
-SPACES: dict[str, Space] = {
-    space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE)
-}
+SPACES: Registry[Space] = Registry(
+    "spaces",
+    "space",
+    {space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE)},
+    interface="spaces.space:Space",
+)
 
 __all__ = ["SPACES", "Space"]

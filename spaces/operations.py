@@ -8,12 +8,13 @@ ZARTS code (model_search.py:26-27: a pool is followed by a batch norm in search 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from harness.core.registry import Registry
 from spaces.batch_norm import BatchNorm2d
 
 
@@ -138,20 +139,31 @@ def nor_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified
     return Rectified(convolution, norm(channels, affine))
 
 
-OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {
-    "none": lambda c, stride, affine: Zero(stride),
-    "noise": lambda c, stride, affine: Noise(stride),
-    "max_pool_3x3": lambda c, stride, affine: pool("max_pool_3x3", stride),
-    "avg_pool_3x3": lambda c, stride, affine: pool("avg_pool_3x3", stride),
-    "skip_connect": skip,
-    "sep_conv_3x3": lambda c, stride, affine: sep_conv(c, stride, affine, 3),
-    "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
-    "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
-    "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
-    "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, stride, affine, 1),
-    "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, stride, affine, 3),
-}
-"""name -> build(channels, stride, affine)."""
+class Build(Protocol):
+    """Builds an operation on (B, channels, H, W)."""
+
+    def __call__(self, channels: int, stride: int, affine: bool) -> nn.Module: ...
+
+
+OPERATIONS: Registry[Build] = Registry(
+    "operations",
+    "operation",
+    {
+        "none": lambda c, stride, affine: Zero(stride),
+        "noise": lambda c, stride, affine: Noise(stride),
+        "max_pool_3x3": lambda c, stride, affine: pool("max_pool_3x3", stride),
+        "avg_pool_3x3": lambda c, stride, affine: pool("avg_pool_3x3", stride),
+        "skip_connect": skip,
+        "sep_conv_3x3": lambda c, stride, affine: sep_conv(c, stride, affine, 3),
+        "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
+        "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
+        "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
+        "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, stride, affine, 1),
+        "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, stride, affine, 3),
+    },
+    interface="spaces.operations:Build",
+    make=lambda build: build,
+)
 
 
 def apply(operation: nn.Module, x: Tensor, draw: Generator | None) -> Tensor:

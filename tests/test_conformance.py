@@ -10,7 +10,7 @@ import random
 import pytest
 import torch
 import torch.nn.functional as F
-from toy import ToyDataset, drain, same
+from toy import ToyDataset, run_to_end, same
 from toy_table import toy_table
 
 from harness.core.errors import HarnessError
@@ -20,7 +20,8 @@ from harness.core.types import Budget, SearchResult
 from harness.runs import protocol
 from methods import CATALOGUE, METHODS
 from methods.blackbox.search import BlackBoxSearch
-from methods.catalogue import BlackBox, Composition, crosses
+from methods.catalogue import crosses
+from methods.composition import BlackBox, Composition
 from methods.families import AnySearch, AnyState, applies, make_search
 from methods.relaxations.softmax import Softmax
 from methods.schedules.clock import Clock
@@ -84,7 +85,7 @@ class Finished:
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
 def finished(request: pytest.FixtureRequest) -> Finished:
     search = search_of(*request.param)
-    return Finished(*request.param, search, drain(search))
+    return Finished(*request.param, search, run_to_end(search))
 
 
 def test_the_result_is_a_cell_of_the_space(finished: Finished) -> None:
@@ -163,7 +164,7 @@ def test_a_search_that_is_saved_and_loaded_twice_ends_with_the_same_bits(finishe
         state = search_of(finished.method, finished.space).restore(torch.load(tmp_path / "state.pt", weights_only=True))
         if state.stopped_by:
             break
-    assert same(drain(search_of(finished.method, finished.space), state), finished.state)
+    assert same(run_to_end(search_of(finished.method, finished.space), state), finished.state)
 
 
 @pytest.mark.parametrize("method", CATALOGUE)

@@ -74,7 +74,7 @@ def small_settings(method: str, space: str, **more):
     return settings | more
 
 
-def drain(search, state=None):
+def run_to_end(search, state=None):
     """The state at the end of the search, from this state or from the start."""
     state = state or search.start()
     while not state.stopped_by:

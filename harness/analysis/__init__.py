@@ -42,7 +42,7 @@ def analyse(
 ) -> Mapping[str, Any]:
     """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
     saved, and HarnessError for a folder or a setting that will not do."""
-    from harness.analysis.reopened import Subject
+    from harness.analysis.reopened import ReopenedRun
     from harness.core.settings import override, parse_assignments
     from harness.runs.folder import locked
     from harness.runs.machine import memory_reported
@@ -50,7 +50,7 @@ def analyse(
     module = import_module(f"harness.analysis.{asked.kind}")
     default = getattr(module, _SETTINGS[asked.kind])()
     settings = override({asked.kind: default}, parse_assignments(asked.assignments))[asked.kind]
-    Subject.check(asked.folder)
+    ReopenedRun.check(asked.folder)
     with locked(asked.folder, wait=False), memory_reported(asked.device):
-        subject = Subject(asked.folder, asked.device, asked.data_root, asked.dataset, warn)
-        return module.analyse(subject, settings, advance)
+        run = ReopenedRun(asked.folder, asked.device, asked.data_root, asked.dataset, warn)
+        return module.analyse(run, settings, advance)

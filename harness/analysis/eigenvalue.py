@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.analysis.file import begin, save
-from harness.analysis.reopened import Subject
+from harness.analysis.reopened import ReopenedRun
 from harness.core.rng import generator
 from harness.core.settings import setting
 from methods.rules.rule import normal
@@ -32,42 +32,42 @@ class Eigenvalue:
     )
 
 
-def product(subject: Subject, vector: Tensor, settings: Eigenvalue) -> Tensor:
+def product(run: ReopenedRun, vector: Tensor, settings: Eigenvalue) -> Tensor:
     """The Hessian at the run's alpha times a vector (d,), mean over the batches. The supernet is left as it was."""
-    model = subject.search.scratch
+    model = run.search.scratch
 
     def loss(alpha: Tensor, number: int) -> Tensor:
-        model.copy_from(subject.search.model)
+        model.copy_from(run.search.model)
         model.module.train()
-        images, labels = subject.valid_batch(number)
+        images, labels = run.valid_batch(number)
         name = f"hessian-{number}"
-        return F.cross_entropy(model(images, subject.gates(alpha, name), subject.noise(name)), labels)
+        return F.cross_entropy(model(images, run.gates(alpha, name), run.noise(name)), labels)
 
     total = settings.decay * vector
     for number in range(settings.batches):
-        total = total + hessian_product(partial(loss, number=number), subject.alpha, vector) / settings.batches
+        total = total + hessian_product(partial(loss, number=number), run.alpha, vector) / settings.batches
     return total
 
 
 def analyse(
-    subject: Subject, settings: Eigenvalue, advance: Callable[[int, int], None] = lambda done, of: None
+    run: ReopenedRun, settings: Eigenvalue, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any]:
     """Adds the eigenvalues at the run's epoch to analysis-eigenvalue.json, if they are not there, and returns it.
 
     "epochs" has one entry per epoch that was analysed: {"epoch", "largest", "smallest", "dominant"}; stop a search and
     go on with it to analyse several.
     """
-    found = begin(subject.folder, "eigenvalue", asdict(settings))
+    found = begin(run.folder, "eigenvalue", asdict(settings))
     known = found.setdefault("epochs", [])
-    if all(entry["epoch"] != subject.state.epoch for entry in known):
-        start = normal(generator(subject.search.seed, "analysis/lanczos"), 1, subject.alpha)[0]
+    if all(entry["epoch"] != run.state.epoch for entry in known):
+        start = normal(generator(run.search.seed, "analysis/lanczos"), 1, run.alpha)[0]
         smallest, largest = (
-            extreme(lambda vector: product(subject, vector, settings), start, end) for end in (False, True)
+            extreme(lambda vector: product(run, vector, settings), start, end) for end in (False, True)
         )
         dominant = max(smallest, largest, key=abs)
-        entry = {"epoch": subject.state.epoch, "largest": largest, "smallest": smallest, "dominant": dominant}
+        entry = {"epoch": run.state.epoch, "largest": largest, "smallest": smallest, "dominant": dominant}
         known.append(entry)
     advance(1, 1)
     found["done"] = True
-    save(subject.folder, found)
+    save(run.folder, found)
     return found

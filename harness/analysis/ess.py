@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.analysis.file import begin, save
-from harness.analysis.reopened import Subject
+from harness.analysis.reopened import ReopenedRun
 from harness.core.errors import Interrupted
 from harness.core.rng import generator
 from harness.core.settings import declared, setting
@@ -50,11 +50,11 @@ class Remembering:
 
 
 def analyse(
-    subject: Subject, settings: ESS, advance: Callable[[int, int], None] = lambda done, of: None
+    run: ReopenedRun, settings: ESS, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any]:
     """Fills analysis-ess.json number by number, and returns it: "rows" of {"samples", "weight_mode", "ess", "esr"},
     means over the updates. sigma is the rule's at the run's epoch."""
-    found = begin(subject.folder, "ess", {**asdict(settings), "epoch": subject.state.epoch})
+    found = begin(run.folder, "ess", {**asdict(settings), "epoch": run.state.epoch})
     rows = found.setdefault("rows", [])
     numbers = [int(word) for word in settings.samples.split()]
     with stop_signals() as stopped:
@@ -62,29 +62,29 @@ def analyse(
             if stopped:
                 raise Interrupted(f"stopped after {done} of {len(numbers)} numbers of samples, which are saved.")
             if all(row["samples"] != samples for row in rows):
-                rows += measure(subject, samples, settings)
-                save(subject.folder, found)
+                rows += measure(run, samples, settings)
+                save(run.folder, found)
             advance(done + 1, len(numbers))
     found["done"] = True
-    save(subject.folder, found)
+    save(run.folder, found)
     return found
 
 
-def measure(subject: Subject, samples: int, settings: ESS) -> list[dict[str, Any]]:
+def measure(run: ReopenedRun, samples: int, settings: ESS) -> list[dict[str, Any]]:
     """One row for each way to weigh."""
-    own = isinstance(subject.parts.rule, MGS)
-    parts = subject.parts if own else subject.parts_of("zarts-mgs")
-    parts = replace(parts, lookahead=_lookahead(subject, settings))
+    own = isinstance(run.parts.rule, MGS)
+    parts = run.parts if own else run.parts_of("zarts-mgs")
+    parts = replace(parts, lookahead=_lookahead(run, settings))
     rule = parts.rule
     assert isinstance(rule, MGS)
     modes = declared(rule)["weight_mode"].choices or ()
     sums = dict.fromkeys(modes, 0.0)
     for update in range(settings.updates):
-        oracle = Remembering(parts.lookahead.oracle(subject.bench(update)))
+        oracle = Remembering(parts.lookahead.oracle(run.context(update)))
         for mode in modes:
-            draw = generator(subject.search.seed, "analysis/ess", update)
+            draw = generator(run.search.seed, "analysis/ess", update)
             weighed = replace(rule, samples=samples, weight_mode=mode)
-            move = weighed.step(subject.alpha, oracle, {}, subject.clock, draw)
+            move = weighed.step(run.alpha, oracle, {}, run.clock, draw)
             sums[mode] += float(torch.as_tensor(move.diagnostics["ess"]))
     means = {mode: total / settings.updates for mode, total in sums.items()}
     return [
@@ -92,9 +92,9 @@ def measure(subject: Subject, samples: int, settings: ESS) -> list[dict[str, Any
     ]
 
 
-def _lookahead(subject: Subject, settings: ESS) -> Any:
+def _lookahead(run: ReopenedRun, settings: ESS) -> Any:
     """Fine-tuning with M steps and the run's other settings of it, where it has any."""
-    chosen = subject.parts_of("zarts-mgs").lookahead
-    own = subject.parts.lookahead
+    chosen = run.parts_of("zarts-mgs").lookahead
+    own = run.parts.lookahead
     base = own if type(own) is type(chosen) else chosen
     return replace(base, finetune_steps=settings.finetune_steps)  # type: ignore[type-var]

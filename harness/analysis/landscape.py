@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.analysis.file import begin, save
-from harness.analysis.reopened import Subject
+from harness.analysis.reopened import ReopenedRun
 from harness.core.errors import Interrupted
 from harness.core.rng import generator
 from harness.core.settings import setting
@@ -36,41 +36,41 @@ class Landscape:
     radius: float = setting(0.01, "compute_condition_number.py:211-239; length of its directions", minimum=1e-12)
 
 
-def plane(subject: Subject) -> tuple[Tensor, Tensor]:
+def plane(run: ReopenedRun) -> tuple[Tensor, Tensor]:
     """Two orthonormal directions (d,) for this run: Gaussians, orthogonalised (Gram-Schmidt)."""
-    first, second = normal(generator(subject.search.seed, "analysis/plane"), 2, subject.alpha.double())
+    first, second = normal(generator(run.search.seed, "analysis/plane"), 2, run.alpha.double())
     first = first / first.norm()
     second = second - (second @ first) * first
     return first, second / second.norm()
 
 
-def losses(subject: Subject, alpha: Tensor, settings: Landscape) -> dict[str, float]:
+def losses(run: ReopenedRun, alpha: Tensor, settings: Landscape) -> dict[str, float]:
     """The loss of an alpha under each panel's weights."""
     models: dict[str, Callable[[], Any]] = {
-        "fixed": lambda: subject.search.model,
-        "unrolled": lambda: subject.unrolled(alpha, settings.lr),
-        "fine-tuned": lambda: subject.fine_tuned(alpha, settings.steps, settings.lr),
+        "fixed": lambda: run.search.model,
+        "unrolled": lambda: run.unrolled(alpha, settings.lr),
+        "fine-tuned": lambda: run.fine_tuned(alpha, settings.steps, settings.lr),
     }
-    return {panel: subject.loss(models[panel](), alpha) for panel in PANELS}
+    return {panel: run.loss(models[panel](), alpha) for panel in PANELS}
 
 
 def analyse(
-    subject: Subject, settings: Landscape, advance: Callable[[int, int], None] = lambda done, of: None
+    run: ReopenedRun, settings: Landscape, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any]:
     """Fills analysis-landscape.json row by row, and returns it. Raises Interrupted with the finished rows saved.
 
     It holds "x" (points,), "directions" (2, d), "centre" (d,), a grid of losses [y][x] for each panel, and "condition",
     the condition number of each panel (Eq. 9).
     """
-    first, second = plane(subject)
-    found = begin(subject.folder, "landscape", {**asdict(settings), "epoch": subject.state.epoch})
+    first, second = plane(run)
+    found = begin(run.folder, "landscape", {**asdict(settings), "epoch": run.state.epoch})
     if found["done"]:
         return found
     x = torch.linspace(-settings.extent, settings.extent, settings.points, dtype=torch.float64).tolist()
     found |= {
         "x": x,
         "directions": [first.tolist(), second.tolist()],
-        "centre": subject.alpha.tolist(),
+        "centre": run.alpha.tolist(),
         "panels": found.get("panels", {panel: [] for panel in PANELS}),
     }
     rows = found["panels"]
@@ -78,26 +78,26 @@ def analyse(
         for number in range(len(rows["fixed"]), settings.points):
             if stopped:
                 raise Interrupted(f"stopped after {number} of {settings.points} rows, which are saved.")
-            row = [losses(subject, _at(subject, first, second, u, x[number]), settings) for u in x]
+            row = [losses(run, _at(run, first, second, u, x[number]), settings) for u in x]
             for panel in PANELS:
                 rows[panel].append([point[panel] for point in row])
-            save(subject.folder, found)
+            save(run.folder, found)
             advance(number + 1, settings.points)
-    found |= {"condition": condition(subject, settings) if settings.directions else None, "done": True}
-    save(subject.folder, found)
+    found |= {"condition": condition(run, settings) if settings.directions else None, "done": True}
+    save(run.folder, found)
     return found
 
 
-def _at(subject: Subject, first: Tensor, second: Tensor, u: float, v: float) -> Tensor:
-    return (subject.alpha.double() + u * first + v * second).to(subject.alpha)
+def _at(run: ReopenedRun, first: Tensor, second: Tensor, u: float, v: float) -> Tensor:
+    return (run.alpha.double() + u * first + v * second).to(run.alpha)
 
 
-def condition(subject: Subject, settings: Landscape) -> dict[str, float]:
+def condition(run: ReopenedRun, settings: Landscape) -> dict[str, float]:
     """Q = max |L(alpha + D) - L(alpha)| |alpha| / (|D| |L(alpha)|) over K directions D (paper, Eq. 9); both losses are
     under the panel's weights."""
-    draw = generator(subject.search.seed, "analysis/condition")
-    shifts = settings.radius * sphere(draw, settings.directions, subject.alpha)
-    base = losses(subject, subject.alpha, settings)
-    found = [losses(subject, subject.alpha + shift, settings) for shift in shifts]
-    length = float(subject.alpha.norm()) / settings.radius
+    draw = generator(run.search.seed, "analysis/condition")
+    shifts = settings.radius * sphere(draw, settings.directions, run.alpha)
+    base = losses(run, run.alpha, settings)
+    found = [losses(run, run.alpha + shift, settings) for shift in shifts]
+    length = float(run.alpha.norm()) / settings.radius
     return {p: max(abs(at[p] - base[p]) for at in found) * length / abs(base[p]) for p in PANELS}

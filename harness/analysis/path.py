@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.analysis.file import begin, save
 from harness.analysis.landscape import plane
-from harness.analysis.reopened import Subject
+from harness.analysis.reopened import ReopenedRun
 from harness.core.errors import Interrupted
 from harness.core.rng import generator
 from harness.core.settings import setting
@@ -39,43 +39,43 @@ class Walk:
 
 
 def analyse(
-    subject: Subject, settings: Walk, advance: Callable[[int, int], None] = lambda done, of: None
+    run: ReopenedRun, settings: Walk, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any]:
     """Fills analysis-path.json method by method, and returns it: "paths" by method, a list of (x, y) from the start."""
-    found = begin(subject.folder, "path", {**asdict(settings), "epoch": subject.state.epoch})
+    found = begin(run.folder, "path", {**asdict(settings), "epoch": run.state.epoch})
     paths = found.setdefault("paths", {})
     names = settings.methods.split()
-    chosen = {name: subject.parts_of(name) for name in names}
+    chosen = {name: run.parts_of(name) for name in names}
     with stop_signals() as stopped:
         for number, name in enumerate(names):
             if stopped:
                 raise Interrupted(f"stopped after {number} of {len(names)} methods, which are saved.")
             if name not in paths:
-                paths[name] = walk(subject, chosen[name], settings)
-                save(subject.folder, found)
+                paths[name] = walk(run, chosen[name], settings)
+                save(run.folder, found)
             advance(number + 1, len(names))
     found["done"] = True
-    save(subject.folder, found)
+    save(run.folder, found)
     return found
 
 
-def walk(subject: Subject, parts: Parts, settings: Walk) -> list[tuple[float, float]]:
+def walk(run: ReopenedRun, parts: Parts, settings: Walk) -> list[tuple[float, float]]:
     """The places of one method on the plane, the start first. The run's weights are as they were on return."""
-    directions = torch.stack(plane(subject))
-    state, model = subject.state, subject.search.model
+    directions = torch.stack(plane(run))
+    state, model = run.state, run.search.model
     kept = [tensor.clone() for tensor in (model.weights, model.statistics, state.momentum)]
     at = torch.tensor([settings.start_x, settings.start_y], dtype=torch.float64)
     places = [(settings.start_x, settings.start_y)]
-    memory = parts.rule.start(subject.alpha)
+    memory = parts.rule.start(run.alpha)
     for update in range(settings.updates):
-        alpha = (subject.alpha.double() + (at.to(directions) @ directions)).to(subject.alpha)
-        oracle = parts.lookahead.oracle(subject.bench(update))
-        draw = generator(subject.search.seed, "analysis/rule", update)
-        moved = parts.rule.step(alpha, oracle, memory, subject.clock, draw)
+        alpha = (run.alpha.double() + (at.to(directions) @ directions)).to(run.alpha)
+        oracle = parts.lookahead.oracle(run.context(update))
+        draw = generator(run.search.seed, "analysis/rule", update)
+        moved = parts.rule.step(alpha, oracle, memory, run.clock, draw)
         memory = moved.memory
         at = at + _scaled((directions @ (moved.alpha - alpha).double()).cpu(), settings.length)
         places.append((float(at[0]), float(at[1])))
-        _train(subject, alpha, update, settings.weight_steps)
+        _train(run, alpha, update, settings.weight_steps)
     for tensor, saved in zip((model.weights, model.statistics, state.momentum), kept, strict=True):
         tensor.copy_(saved)
     return places
@@ -86,10 +86,10 @@ def _scaled(move: Tensor, length: float) -> Tensor:
     return move * (length / norm) if length and norm > 0 else move
 
 
-def _train(subject: Subject, alpha: Tensor, update: int, steps: int) -> None:
+def _train(run: ReopenedRun, alpha: Tensor, update: int, steps: int) -> None:
     """Weight steps of the supernet itself at this alpha."""
-    model, bench = subject.search.model, subject.bench(update)
-    stream = subject.batches("path", bench.training.batch)
+    model, context = run.search.model, run.context(update)
+    stream = run.batches("path", context.training.batch)
     for step in range(update * steps, (update + 1) * steps):
-        gradient = bench.weight_gradient(model, alpha, stream.at(step), f"path-{step}")
-        bench.training.step(model.weights, subject.state.momentum, gradient, subject.lr)
+        gradient = context.weight_gradient(model, alpha, stream.at(step), f"path-{step}")
+        context.training.step(model.weights, run.state.momentum, gradient, run.lr)

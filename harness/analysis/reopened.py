@@ -18,7 +18,7 @@ from harness.core.types import Budget, Cost
 from harness.runs.folder import RunFolder
 from harness.runs.machine import deterministic, resolve_device
 from methods import METHODS
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.search.parts import Parts
 from methods.search.search import VALIDATION_BATCH, Search
 from methods.training.batches import Batch, Batches
@@ -26,7 +26,7 @@ from methods.training.weights import FlatModel
 from spaces import SPACES
 
 
-class Subject:
+class ReopenedRun:
     """A run, reopened. Nothing here changes it: candidates live on the search's scratch copy."""
 
     def __init__(
@@ -96,11 +96,11 @@ class Subject:
         size = self.parts.data.valid_batch
         return Batches(self.search.valid, self.search.seed, "analysis/valid", size).at(number)
 
-    def bench(self, update: int) -> Bench:
+    def context(self, update: int) -> UpdateContext:
         """What one update of alpha may look at, here, in train mode."""
         self.search.model.module.train()
         self.search.scratch.module.train()
-        return Bench(
+        return UpdateContext(
             model=self.search.model,
             scratch=self.search.scratch,
             momentum=self.state.momentum,
@@ -121,20 +121,20 @@ class Subject:
     def fine_tuned(self, alpha: Tensor, steps: int, lr: float) -> FlatModel:
         """The scratch copy after so many SGD steps on the training half with this alpha, from the run's weights and
         momentum. The batches are the same for every alpha; 0 steps are the weights as they are."""
-        bench = replace(self.bench(0), lr=lr)
-        scratch, momentum = bench.on_scratch(), bench.momentum.clone()
+        context = replace(self.context(0), lr=lr)
+        scratch, momentum = context.on_scratch(), context.momentum.clone()
         stream = self.batches("finetune", self.parts.training.batch)
         for step in range(steps):
-            gradient = bench.weight_gradient(scratch, alpha, stream.at(step), f"finetune-{step}")
-            bench.training.step(scratch.weights, momentum, gradient, lr)
+            gradient = context.weight_gradient(scratch, alpha, stream.at(step), f"finetune-{step}")
+            context.training.step(scratch.weights, momentum, gradient, lr)
         return scratch
 
     def unrolled(self, alpha: Tensor, lr: float) -> FlatModel:
         """The scratch copy after one plain step w - lr dL_train/dw (supplement, Eq. 1)."""
-        bench = self.bench(0)
-        scratch = bench.on_scratch()
+        context = self.context(0)
+        scratch = context.on_scratch()
         batch = self.batches("finetune", self.parts.training.batch).at(0)
-        gradient = bench.weight_gradient(scratch, alpha, batch, "finetune-0")
+        gradient = context.weight_gradient(scratch, alpha, batch, "finetune-0")
         scratch.weights.sub_(gradient, alpha=lr)
         return scratch
 

@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 if TYPE_CHECKING:
     from harness.suite.cells import Cell
     from harness.suite.executors import Executor
-    from harness.suite.status import Standing
+    from harness.suite.status import Status
 
 FAILED = 1
 """Exit code where cells have failed."""
@@ -69,22 +69,22 @@ def list_(as_json: bool) -> None:
 @click.option("--watch", is_flag=True, help="Keep it on the screen until Ctrl-C.")
 def status(name: str, protocol: str | None, results: Path, as_json: bool, watch: bool) -> None:
     """Where every cell of suite NAME stands: done, running, queued, waiting for its search, or failed."""
-    from harness.suite import display as showing
-    from harness.suite.status import standing, totals
+    from harness.suite import display as display
+    from harness.suite.status import status_of, totals
 
     cells = _cells(name, protocol)
 
-    def look() -> list[Standing]:
-        return [standing(cell, results) for cell in cells]
+    def look() -> list[Status]:
+        return [status_of(cell, results) for cell in cells]
 
     if as_json:
         found = look()
         content = {"suite": name, "totals": totals(found), "cells": [item.to_json() for item in found]}
         click.echo(json.dumps(content, indent=2))
     elif watch:
-        _watch(lambda: showing.standings(look(), results))
+        _watch(lambda: display.standings(look(), results))
     else:
-        click.echo(showing.standings(look(), results))
+        click.echo(display.standings(look(), results))
 
 
 def _device_options(command: Any) -> Any:
@@ -124,7 +124,7 @@ def plan(
 
     Times a few real steps of every kind of cell, once, and keeps what it measured.
     """
-    from harness.suite import display as showing
+    from harness.suite import display as display
     from harness.suite import pricing
     from harness.suite.local import LocalExecutor, environments
 
@@ -137,7 +137,7 @@ def plan(
     if not no_calibration:
         failures = calibration.measure(kinds, LocalExecutor(places), lambda said: click.echo(said, err=True))
     content = {"suite": name, **pricing.priced(cells, results, calibration, failures)}
-    click.echo(json.dumps(content, indent=2) if as_json else showing.plan(content))
+    click.echo(json.dumps(content, indent=2) if as_json else display.plan(content))
 
 
 @suite.command()
@@ -179,9 +179,9 @@ def run(
     A cell that fails is retried from its checkpoint, then given up, while the others go on; its log lies beside its run
     folder. Ends with exit code 1 where cells have failed.
     """
-    from harness.suite import display as showing
-    from harness.suite.driver import Drive
-    from harness.suite.status import log_of, standing, totals
+    from harness.suite import display as display
+    from harness.suite.driver import Driver
+    from harness.suite.status import log_of, status_of, totals
 
     cells = _cells(name, protocol)
     check_protocols(cells, results)
@@ -194,8 +194,8 @@ def run(
 
     if not all(cell.is_done(results) for cell in cells):
         engine = _executor(executor, workers, device, address, options, retries, results)
-        Drive(cells, results, engine, _options(device, data), retries, tell).run()
-    found = [standing(cell, results) for cell in cells]
+        Driver(cells, results, engine, _options(device, data), retries, tell).run()
+    found = [status_of(cell, results) for cell in cells]
     if as_json:
         content = {
             "suite": name,
@@ -205,7 +205,7 @@ def run(
         }
         click.echo(json.dumps(content, indent=2))
     else:
-        click.echo(showing.total_line(found))
+        click.echo(display.total_line(found))
     if any(item.state != "done" for item in found):
         click.get_current_context().exit(FAILED)
 

@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Share:
+class ProcessGroup:
     """Which process of how many this is. Each method must be called by all of them, at the same point."""
 
     rank: int = 0
@@ -35,7 +35,7 @@ class Share:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def of(self, rows: Tensor) -> Tensor:
+    def part_of(self, rows: Tensor) -> Tensor:
         """This process's part of some rows: every `world`-th."""
         return rows[self.rank :: self.world]
 
@@ -49,7 +49,7 @@ class Share:
         """Whether it is true in any process; it travels on the CPU, so that nobody waits for a GPU."""
         return bool(self.sum_(torch.tensor(int(flag)))) if self.world > 1 else flag
 
-    def spread(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The leading process's value, in all of them."""
         if self.world == 1:
             return value
@@ -78,15 +78,15 @@ def local_device(device: str) -> str:
 
 
 @contextmanager
-def shared(device: str) -> Iterator[Share]:
+def shared(device: str) -> Iterator[ProcessGroup]:
     """Joins the other processes that torchrun has started, if it has, and leaves them at the end."""
     if processes() == 1:
-        yield Share()
+        yield ProcessGroup()
         return
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
     try:
-        yield Share(dist.get_rank(), dist.get_world_size())
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()

@@ -17,14 +17,14 @@ from harness.core.errors import HarnessError, unknown
 from harness.core.files import read_object, write_json
 from harness.core.genotype import Genotype, looks_like, parse
 from harness.core.settings import parse_assignments
-from harness.evaluation.distributed import Share, local_device, processes, shared
+from harness.evaluation.distributed import ProcessGroup, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
 from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
 from harness.evaluation.training import State, Trainer, final_network
 from harness.runs import protocol as protocols
 from harness.runs.checkpoint import FORMAT
 from harness.runs.folder import RunFolder, cell_of, claim_protocol, locked, spec_hash
-from harness.runs.loop import Observer, drain
+from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device
 from harness.runs.protocol import Protocol
 from spaces.counting import count
@@ -237,8 +237,8 @@ def run(
     """
     if plan.training is None:
         return finished(plan.file) or _look_up(plan, warn)
-    with memory_reported(plan.device), shared(plan.device) as share:
-        return share.spread(finished(plan.file)) or _train(plan, plan.training, share, warn, observe)
+    with memory_reported(plan.device), shared(plan.device) as group:
+        return group.broadcast(finished(plan.file)) or _train(plan, plan.training, group, warn, observe)
 
 
 def finished(file: Path) -> Outcome | None:
@@ -287,46 +287,46 @@ class _Bystander(RunFolder):
 def _train(
     plan: Plan,
     training: Training,
-    share: Share,
+    group: ProcessGroup,
     warn: Callable[[str], None],
     observe: Callable[[Trainer], Observer[State]] | None,
 ) -> Outcome:
     deterministic()
-    source = _open(plan, training, share)
+    source = _open(plan, training, group)
     request, genotype = plan.request, plan.subject.genotype
-    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, share)
-    if share.leads and plan.subject.folder is None:
+    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, group)
+    if group.leads and plan.subject.folder is None:
         claim_protocol(request.results / ELSEWHERE, training.protocol)
     machine = environment(plan.device, source.fingerprint)
-    with locked(plan.folder, wait=False) if share.leads else nullcontext() as lease:
-        done: Outcome | None = share.spread(finished(plan.file))
+    with locked(plan.folder, wait=False) if group.leads else nullcontext() as lease:
+        done: Outcome | None = group.broadcast(finished(plan.file))
         if done is not None:
             return done  # another process finished it while this one read the data
-        folder = RunFolder(plan.folder, warn, lease) if share.leads else _Bystander(plan.folder, warn)
+        folder = RunFolder(plan.folder, warn, lease) if group.leads else _Bystander(plan.folder, warn)
         saved = None
-        if share.leads:
+        if group.leads:
             folder.open_spec(plan.spec, machine)
             saved = folder.load()
-        saved = share.spread(saved)
+        saved = group.broadcast(saved)
         state = trainer.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.steps
-        observer = observe(trainer) if observe and share.leads else None
-        state = drain(trainer, state, folder, request.checkpoint_seconds, observer, share.any)
+        observer = observe(trainer) if observe and group.leads else None
+        state = run_to_end(trainer, state, folder, request.checkpoint_seconds, observer, group.any)
         evaluation = describe_training(plan, training, source, state, machine["device"])
-        if share.leads:
+        if group.leads:
             write_json(plan.file, evaluation)
         return Outcome(plan.file, evaluation, resumed_from, was_done=False)
 
 
-def _open(plan: Plan, training: Training, share: Share) -> Source:
+def _open(plan: Plan, training: Training, group: ProcessGroup) -> Source:
     """The images; the leading process goes first, and fetches what is absent."""
 
     def opened() -> Source:
         request = plan.request
         return open_source(training.parts.data, training.dataset, request.data_root, plan.device, request.workers)
 
-    first = opened() if share.leads else None
-    share.spread(None)
+    first = opened() if group.leads else None
+    group.broadcast(None)
     return first or opened()
 
 

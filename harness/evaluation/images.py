@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from harness.data.folders import Listing
 from harness.data.images import ImagePart
-from harness.evaluation.distributed import Share
+from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.recipes import InMemory, Streamed
 from methods.training.batches import Batch, Order
 
@@ -43,11 +43,11 @@ class Source(Protocol):
         """How many images there are to train and to test on."""
         ...
 
-    def train(self, order: Order, share: Share, step: int) -> Batch:
+    def train(self, order: Order, group: ProcessGroup, step: int) -> Batch:
         """This process's share of the training batch with this number, augmented."""
         ...
 
-    def test(self, share: Share) -> Iterator[Batch]:
+    def test(self, group: ProcessGroup) -> Iterator[Batch]:
         """This process's share of the test images, as they are."""
         ...
 
@@ -66,12 +66,12 @@ class MemorySource:
     def counts(self) -> tuple[int, int]:
         return len(self.training), len(self.testing)
 
-    def train(self, order: Order, share: Share, step: int) -> Batch:
-        draw = generator(order.seed, f"{order.stream}/augment/{share.rank}", step)
-        return self.training.batch(share.of(order.at(step)), draw)
+    def train(self, order: Order, group: ProcessGroup, step: int) -> Batch:
+        draw = generator(order.seed, f"{order.stream}/augment/{group.rank}", step)
+        return self.training.batch(group.part_of(order.at(step)), draw)
 
-    def test(self, share: Share) -> Iterator[Batch]:
-        rows = share.of(torch.arange(len(self.testing)))
+    def test(self, group: ProcessGroup) -> Iterator[Batch]:
+        rows = group.part_of(torch.arange(len(self.testing)))
         return (self.testing.batch(chosen, None) for chosen in rows.split(TEST_BATCH))
 
 
@@ -92,22 +92,24 @@ class FolderSource:
         self._test_files = Files(folder.test, settings.crop, settings.resize)
         self._stream: Stream | None = None
 
-    def train(self, order: Order, share: Share, step: int) -> Batch:
+    def train(self, order: Order, group: ProcessGroup, step: int) -> Batch:
         from harness.data.streaming import Item, Stream
 
         def items(number: int) -> list[Item]:
             chosen, offset = order.at(number), number // order.per_pass * order.count
-            seeds = (seed_of(order.seed, f"{order.stream}/augment", offset + row) for row in share.of(chosen).tolist())
-            return list(zip(self._train_rows[share.of(chosen)].tolist(), seeds, strict=True))
+            seeds = (
+                seed_of(order.seed, f"{order.stream}/augment", offset + row) for row in group.part_of(chosen).tolist()
+            )
+            return list(zip(self._train_rows[group.part_of(chosen)].tolist(), seeds, strict=True))
 
         if self._stream is None:
             self._stream = Stream(self._files, items, self.workers)
         return self._moved(self._stream.at(step))
 
-    def test(self, share: Share) -> Iterator[Batch]:
+    def test(self, group: ProcessGroup) -> Iterator[Batch]:
         from harness.data.streaming import Item, read
 
-        rows = share.of(self._test_rows).split(TEST_BATCH)
+        rows = group.part_of(self._test_rows).split(TEST_BATCH)
         batches: list[list[Item]] = [[(row, None) for row in chosen.tolist()] for chosen in rows]
         return map(self._moved, read(self._test_files, batches, self.workers))
 
@@ -130,13 +132,13 @@ def open_source(
     )
 
 
-def training_order(source: Source, seed: int, batch: int, share: Share) -> Order:
+def training_order(source: Source, seed: int, batch: int, group: ProcessGroup) -> Order:
     """The training batches, of which every process takes two images or more: batch norm needs as many.
     Raises HarnessError where there are too few."""
-    least, (count, _) = 2 * share.world, source.counts
+    least, (count, _) = 2 * group.world, source.counts
     if min(count, batch) < least:
         raise HarnessError(
-            f"{count} training images in batches of {batch} leave {share.world} processes fewer than 2 images each; "
+            f"{count} training images in batches of {batch} leave {group.world} processes fewer than 2 images each; "
             "batch norm needs 2 or more."
         )
     return Order(count, seed, "train", batch, least)

@@ -21,7 +21,7 @@ from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from harness.core.memory import peak_memory
 from harness.core.rng import generator, seed_of
-from harness.evaluation.distributed import Share
+from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
@@ -91,10 +91,17 @@ class Trainer:
     """One training with everything that is fixed about it. Raises HarnessError when the parts do not fit the data."""
 
     def __init__(
-        self, genotype: Genotype, recipe: Recipe, parts: Parts, source: Source, seed: int, device: str, share: Share
+        self,
+        genotype: Genotype,
+        recipe: Recipe,
+        parts: Parts,
+        source: Source,
+        seed: int,
+        device: str,
+        group: ProcessGroup,
     ) -> None:
-        self.parts, self.source, self.seed, self.device, self.share = parts, source, seed, device, share
-        self.order = training_order(source, seed, parts.training.batch, share)
+        self.parts, self.source, self.seed, self.device, self.group = parts, source, seed, device, group
+        self.order = training_order(source, seed, parts.training.batch, group)
         self.steps_per_epoch = self.order.per_pass
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(seed, "weights"))
@@ -146,7 +153,7 @@ class Trainer:
     def _train(self, state: State) -> None:
         """One SGD step; several processes each take a share of the batch, and all make the same step."""
         number = state.epoch * self.steps_per_epoch + state.step
-        images, labels = self.source.train(self.order, self.share, number)
+        images, labels = self.source.train(self.order, self.group, number)
         total = len(self.order.at(number))
         self.model.module.train()
         self.model.gradient.zero_()
@@ -159,9 +166,9 @@ class Trainer:
         (objective * (len(labels) / total)).backward()  # the sum over the processes is the mean over the batch
         correct = (logits.argmax(dim=1) == labels).sum()
         count = correct.new_tensor(len(labels))
-        state.meters += self.share.sum_(torch.stack([loss.detach().double() * count, correct.double(), count.double()]))
-        self.share.sum_(self.model.gradient)
-        self.share.sum_(state.statistics).div_(self.share.world)
+        state.meters += self.group.sum_(torch.stack([loss.detach().double() * count, correct.double(), count.double()]))
+        self.group.sum_(self.model.gradient)
+        self.group.sum_(state.statistics).div_(self.group.world)
         lr = self.parts.training.lr_at(state.epoch)
         self.parts.training.step(state.weights, state.momentum, self.model.gradient, lr)
         state.cost.steps += 1
@@ -174,7 +181,7 @@ class Trainer:
 
     def _draw(self, name: str, step: int) -> torch.Generator:
         """For drop-path and noise operations, which draw on the device."""
-        return generator(self.seed, f"{name}/draw/{self.share.rank}", step, self.device)
+        return generator(self.seed, f"{name}/draw/{self.group.rank}", step, self.device)
 
     def _close_epoch(self, state: State) -> None:
         began = time.perf_counter()
@@ -206,12 +213,12 @@ class Trainer:
         """Mean loss, and error in percent, over the test images, in eval mode."""
         self.model.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-        for number, (images, labels) in enumerate(self.source.test(self.share)):
+        for number, (images, labels) in enumerate(self.source.test(self.group)):
             logits, _ = self._forward(images, 0.0, self._draw(f"test-{number}", state.epoch))
             loss = F.cross_entropy(logits, labels, reduction="sum").double()
             wrong = (logits.argmax(dim=1) != labels).sum()
             sums += torch.stack([loss, wrong.double(), wrong.new_tensor(len(labels)).double()])
-        loss, wrong, images = self.share.sum_(sums).tolist()
+        loss, wrong, images = self.group.sum_(sums).tolist()
         return loss / images, 100 * wrong / images
 
 

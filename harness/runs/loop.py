@@ -64,7 +64,7 @@ class Observer(Protocol[Told]):
         ...
 
 
-def drain(
+def run_to_end(
     process: Process[S],
     state: S,
     folder: RunFolder,

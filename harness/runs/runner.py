@@ -19,7 +19,7 @@ from harness.core.settings import parse_assignments
 from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
 from harness.runs.folder import RunFolder, claim_protocol, locked, spec_hash
-from harness.runs.loop import Observer, drain
+from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
 from harness.runs.protocol import Protocol
 from harness.runs.result import describe_result
@@ -92,8 +92,6 @@ class Plan:
 def plan(request: Request) -> Plan:
     """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
     method = METHODS[request.method]
-    if request.space not in SPACES:
-        raise unknown("space", request.space, SPACES)
     space = SPACES[request.space]
     on_table = isinstance(space, NasBench201Table)
     dataset = request.dataset if on_table else data.short_name(request.dataset)
@@ -154,7 +152,7 @@ def _search(
         saved = folder.load()
         state = search.start() if saved is None else search.restore(saved)
         resumed_from = None if saved is None else state.cost.steps
-        state = drain(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
+        state = run_to_end(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
         result = describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
         folder.finish(result)
         return Outcome(plan.folder, result, resumed_from, was_done=False)

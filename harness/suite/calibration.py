@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.memory import peak_memory
 from harness.evaluation import evaluate
-from harness.evaluation.distributed import Share
+from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import open_source
 from harness.evaluation.training import Trainer
 from harness.runs import runner
@@ -60,7 +60,7 @@ def _of_evaluation(plan: evaluate.Plan) -> tuple[float, int]:
     data, name = training.parts.data, training.dataset
     source = open_source(data, name, request.data_root, plan.device, request.workers, download=False)
     genotype = plan.subject.genotype
-    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, Share())
+    trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, ProcessGroup())
     state = trainer.start()
     setup = time.perf_counter() - began
     pace, count = _pace(trainer, state, {"epoch": 0, "step": 0})

@@ -8,22 +8,22 @@ from typing import Any
 
 from harness.core.text import columns
 from harness.runs.progress import duration
-from harness.suite.status import Standing, log_of, totals
+from harness.suite.status import Status, log_of, totals
 
 
-def standings(found: Sequence[Standing], results: Path) -> str:
+def standings(found: Sequence[Status], results: Path) -> str:
     """A line per cell, and the totals."""
     lines = columns([(item.state, item.cell.name, _detail(item, results)) for item in found])
     return "\n".join([*lines, total_line(found)])
 
 
-def total_line(found: Sequence[Standing]) -> str:
+def total_line(found: Sequence[Status]) -> str:
     """`24 cells: 3 done, 20 queued, 1 failed`"""
     counts = ", ".join(f"{count:,} {state}" for state, count in totals(found).items())
     return f"{len(found):,} cells: {counts}"
 
 
-def _detail(item: Standing, results: Path) -> str:
+def _detail(item: Status, results: Path) -> str:
     if item.state == "failed":
         return f"{item.reason} (log: {log_of(item.cell, results)})"
     if item.state != "running":

@@ -29,7 +29,7 @@ REST = 2.0
 
 
 @dataclass
-class Drive:
+class Driver:
     """One driver's view of a suite."""
 
     cells: Sequence[Cell]

@@ -41,7 +41,7 @@ class Ending:
     reason: str = ""
 
 
-def work(job: Job) -> Ending:
+def do(job: Job) -> Ending:
     """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and in the log."""
     from harness.cli import main
 

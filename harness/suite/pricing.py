@@ -21,7 +21,7 @@ from harness.suite.definition import SearchCell, SuiteCell
 from harness.suite.executors import Executor
 from harness.suite.job import Job
 from harness.suite.local import THREADS
-from harness.suite.status import Standing, standing
+from harness.suite.status import Status, status_of
 
 PRICE = ("seconds", "memory", "memory_kind", "steps_timed")
 """The keys of what `harness.suite.calibration` measures."""
@@ -89,14 +89,14 @@ class Calibration:
         return cache_root() / "calibration" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
 
 
-def left_of(standing: Standing) -> float:
+def left_of(standing: Status) -> float:
     """The fraction of a cell that is not done."""
     if standing.state == "done":
         return 0.0
     return 1.0 - (standing.epoch or 0) / (standing.epochs or 1)
 
 
-def time_to_end(standings: Sequence[Standing], seconds: Mapping[str, float], workers: int) -> float:
+def time_to_end(standings: Sequence[Status], seconds: Mapping[str, float], workers: int) -> float:
     """Seconds until the last cell ends, when each worker takes the first cell that may begin. `seconds` says how long
     each cell takes, by name."""
     ended = {item.cell.folder: 0.0 for item in standings if item.state == "done"}  # of searches
@@ -122,8 +122,8 @@ def priced(
 ) -> dict[str, Any]:
     """What is done and what the rest costs, by kind and in all; kinds without a price, with the reason, are left out of
     the totals."""
-    standings = [standing(cell, results) for cell in cells]
-    by_kind: dict[SuiteCell, list[Standing]] = {}
+    standings = [status_of(cell, results) for cell in cells]
+    by_kind: dict[SuiteCell, list[Status]] = {}
     for item in standings:
         by_kind.setdefault(kind_of(item.cell.asked), []).append(item)
     kinds = [_kind(items, calibration.price(kind), failures.get(kind)) for kind, items in by_kind.items()]
@@ -144,7 +144,7 @@ def priced(
     }
 
 
-def _kind(items: Sequence[Standing], price: Mapping[str, Any] | None, failure: str | None) -> dict[str, Any]:
+def _kind(items: Sequence[Status], price: Mapping[str, Any] | None, failure: str | None) -> dict[str, Any]:
     cell = items[0].cell
     left = sum(map(left_of, items))
     return {

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.suite.job import Ending, Job, work
+from harness.suite.job import Ending, Job, do
 from harness.suite.local import THREADS, environments
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
@@ -53,7 +53,7 @@ class RayExecutor:
             max_calls=1,  # a process of its own, with memory of its own
             max_retries=retries,
             runtime_env={"env_vars": dict.fromkeys(THREADS, str(threads))},
-        )(work)
+        )(do)
         self._running: dict[Any, str] = {}
 
     @property

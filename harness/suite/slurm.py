@@ -21,7 +21,7 @@ from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import DelayedSubmission
 
 from harness.core.errors import HarnessError
-from harness.suite.job import Ending, Job, work
+from harness.suite.job import Ending, Job, do
 from harness.suite.local import THREADS, environments
 
 POLL = 0.2
@@ -48,7 +48,7 @@ class Preemptible:
             os.kill(os.getpid(), signal.SIGTERM)
 
         signal.signal(signal.SIGUSR2, save_first)
-        ending = work(self.job)
+        ending = do(self.job)
         if announced and ending.how == "stopped":
             requeue(announced[0], None)
         return ending

@@ -20,7 +20,7 @@ STATES = ("done", "running", "failed", "queued", "waiting")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """Where a cell stands."""
 
     cell: Cell
@@ -63,12 +63,12 @@ def failure_of(cell: Cell, results: Path) -> Path:
     return results / f"{cell.name}.failed.json"
 
 
-def standing(cell: Cell, results: Path) -> Standing:
+def status_of(cell: Cell, results: Path) -> Status:
     """Where one cell stands. Raises HarnessError where what is on the disk is damaged."""
     if not cell.may_begin(results):
-        return Standing(cell, "waiting")
+        return Status(cell, "waiting")
     if cell.is_done(results):
-        return Standing(cell, "done")
+        return Status(cell, "done")
     where = owner(cell.workplace(results))
     if where is not None:
         return _progress(cell, results, "running", where=where)
@@ -78,13 +78,13 @@ def standing(cell: Cell, results: Path) -> Standing:
     return _progress(cell, results, "queued")
 
 
-def totals(standings: Sequence[Standing]) -> dict[str, int]:
+def totals(standings: Sequence[Status]) -> dict[str, int]:
     """How many cells are in each state."""
     counted = Counter(standing.state for standing in standings)
     return {state: counted[state] for state in STATES if counted[state]}
 
 
-def _progress(cell: Cell, results: Path, state: str, where: str | None = None, reason: str | None = None) -> Standing:
+def _progress(cell: Cell, results: Path, state: str, where: str | None = None, reason: str | None = None) -> Status:
     """How far a cell has come that somebody has begun."""
     folder = cell.workplace(results)
     try:
@@ -93,11 +93,11 @@ def _progress(cell: Cell, results: Path, state: str, where: str | None = None, r
         records = [json.loads(line) for line in lines]
         age = time.time() - (folder / "records.jsonl").stat().st_mtime
     except (HarnessError, OSError, ValueError):
-        return Standing(cell, state, where=where, reason=reason)  # there are no records yet
+        return Status(cell, state, where=where, reason=reason)  # there are no records yet
     left = _seconds_left(spec, records)
     if left is not None and where is not None:
         left = max(0.0, left - age)
-    return Standing(cell, state, len(records), _epochs(spec), left, where, reason)
+    return Status(cell, state, len(records), _epochs(spec), left, where, reason)
 
 
 def _seconds_left(spec: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> float | None:

@@ -16,7 +16,7 @@ import signal
 import warnings
 from dataclasses import asdict
 
-from harness.suite.job import Ending, Job, work
+from harness.suite.job import Ending, Job, do
 
 PRELOADED = (
     "harness.cli",
@@ -84,7 +84,7 @@ def _do(job: Job, writer: int, worker: int) -> None:
         ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
         if os.getppid() == worker:  # else it died before it could be watched
             os.dup2(os.open(os.devnull, os.O_RDONLY), ORDERS)
-            os.write(writer, json.dumps(asdict(work(job))).encode())
+            os.write(writer, json.dumps(asdict(do(job))).encode())
             code = 0
     finally:
         os._exit(code)

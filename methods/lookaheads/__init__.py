@@ -1,1 +1,21 @@
 """Lookaheads: what stands for w*(alpha), the weights that the validation loss of an alpha is taken at. One a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.core.registry import Registry
+
+if TYPE_CHECKING:
+    from methods.lookaheads.lookahead import Lookahead
+
+LOOKAHEADS: Registry[Lookahead] = Registry(
+    "lookaheads",
+    "lookahead",
+    {
+        "first-order": "methods.lookaheads.first_order:FirstOrder",
+        "unrolled": "methods.lookaheads.unrolled:Unrolled",
+        "fine-tuned": "methods.lookaheads.fine_tuned:FineTuned",
+    },
+    interface="methods.lookaheads.lookahead:Lookahead",
+)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Cost, Oracle
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.training.batches import Batch
 from methods.training.parallel import in_parallel, kept_for_backward
 from methods.training.weights import FlatModel
@@ -37,53 +37,53 @@ class FineTuned:
         choices=("faithful", "released"),
     )
 
-    def oracle(self, bench: Bench) -> Oracle:
-        return FineTunedOracle(bench, self)
+    def oracle(self, context: UpdateContext) -> Oracle:
+        return FineTunedOracle(context, self)
 
 
 @dataclass(frozen=True)
 class FineTunedOracle:
-    bench: Bench
+    context: UpdateContext
     settings: FineTuned
 
     def gradient(self, alpha: Tensor) -> Tensor:
         """The first-order gradient at the current weights (supplement, Eq. 8), on the scratch copy."""
-        return self.bench.alpha_gradient(self.bench.on_scratch(), alpha, self.bench.valid, "valid")
+        return self.context.alpha_gradient(self.context.on_scratch(), alpha, self.context.valid, "valid")
 
     def losses(self, alphas: Tensor) -> Tensor:
-        batches, bench = self._batches(), self.bench
+        batches, context = self._batches(), self.context
 
         def score(scratch: FlatModel, alpha: Tensor) -> tuple[Tensor, Cost]:
-            own = replace(bench, scratch=scratch, cost=Cost())
-            return replace(self, bench=own)._loss(alpha, batches), own.cost
+            own = replace(context, scratch=scratch, cost=Cost())
+            return replace(self, context=own)._loss(alpha, batches), own.cost
 
-        scored = in_parallel(score, bench.scratch, alphas, lambda: self._activations(alphas[0]))
+        scored = in_parallel(score, context.scratch, alphas, lambda: self._activations(alphas[0]))
         for _, cost in scored:
-            bench.cost.finetune_steps += cost.finetune_steps
-            bench.cost.spend(cost.forwards, cost.backwards, cost.images)
+            context.cost.finetune_steps += cost.finetune_steps
+            context.cost.spend(cost.forwards, cost.backwards, cost.images)
         return torch.stack([loss for loss, _ in scored])
 
     def _activations(self, alpha: Tensor) -> int:
         """Bytes that the backward of one fine-tuning step needs kept, from a step with two images."""
-        images, labels = self.bench.valid
-        bench = replace(self.bench, cost=Cost())
+        images, labels = self.context.valid
+        context = replace(self.context, cost=Cost())
         few = images[:2], labels[:2]
-        kept = kept_for_backward(lambda: bench.weight_gradient(bench.on_scratch(), alpha, few, "valid"))
+        kept = kept_for_backward(lambda: context.weight_gradient(context.on_scratch(), alpha, few, "valid"))
         return kept * max(1, self.settings.finetune_batch // 2)
 
     def _batches(self) -> list[Batch]:
         """The batches of this update, the same for all candidates."""
         steps = self.settings.finetune_steps if self.settings.finetune == "faithful" else 0
-        stream = self.bench.batches("finetune", self.settings.finetune_batch)
-        return [stream.at(self.bench.update * steps + i) for i in range(steps)]
+        stream = self.context.batches("finetune", self.settings.finetune_batch)
+        return [stream.at(self.context.update * steps + i) for i in range(steps)]
 
     def _loss(self, alpha: Tensor, batches: list[Batch]) -> Tensor:
-        bench, scratch = self.bench, self.bench.on_scratch()
+        context, scratch = self.context, self.context.on_scratch()
         copied = self.settings.finetune_momentum == "copied"
-        momentum = bench.momentum.clone() if copied else torch.zeros_like(bench.momentum)
-        lr = self.settings.finetune_lr or bench.lr
+        momentum = context.momentum.clone() if copied else torch.zeros_like(context.momentum)
+        lr = self.settings.finetune_lr or context.lr
         for i, batch in enumerate(batches):
-            gradient = bench.weight_gradient(scratch, alpha, batch, f"finetune-{i}")
-            bench.training.step(scratch.weights, momentum, gradient, lr)
-            bench.cost.finetune_steps += 1
-        return bench.validation_loss(scratch, alpha)
+            gradient = context.weight_gradient(scratch, alpha, batch, f"finetune-{i}")
+            context.training.step(scratch.weights, momentum, gradient, lr)
+            context.cost.finetune_steps += 1
+        return context.validation_loss(scratch, alpha)

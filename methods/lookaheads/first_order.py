@@ -8,24 +8,24 @@ import torch
 from torch import Tensor
 
 from harness.core.types import Oracle
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 
 
 @dataclass(frozen=True)
 class FirstOrder:
     """L_val(w, alpha): the weights stay as they are (DARTS, section 2.3)."""
 
-    def oracle(self, bench: Bench) -> Oracle:
-        return FirstOrderOracle(bench)
+    def oracle(self, context: UpdateContext) -> Oracle:
+        return FirstOrderOracle(context)
 
 
 @dataclass(frozen=True)
 class FirstOrderOracle:
-    bench: Bench
+    context: UpdateContext
 
     def gradient(self, alpha: Tensor) -> Tensor:
-        return self.bench.alpha_gradient(self.bench.model, alpha, self.bench.valid, "valid")
+        return self.context.alpha_gradient(self.context.model, alpha, self.context.valid, "valid")
 
     def losses(self, alphas: Tensor) -> Tensor:
-        scratch = self.bench.on_scratch()
-        return torch.stack([self.bench.validation_loss(scratch, alpha) for alpha in alphas])
+        scratch = self.context.on_scratch()
+        return torch.stack([self.context.validation_loss(scratch, alpha) for alpha in alphas])

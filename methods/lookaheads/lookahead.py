@@ -25,7 +25,7 @@ from methods.training.weights import FlatModel, Training
 
 
 @dataclass(frozen=True)
-class Bench:
+class UpdateContext:
     """What one update of alpha may look at: the supernet, a scratch copy, batches, and the bill."""
 
     model: FlatModel
@@ -76,4 +76,4 @@ class Bench:
 
 
 class Lookahead(Protocol):
-    def oracle(self, bench: Bench) -> Oracle: ...
+    def oracle(self, context: UpdateContext) -> Oracle: ...

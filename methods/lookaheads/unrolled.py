@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.training.weights import FlatModel
 
 
@@ -23,49 +23,51 @@ class Unrolled:
 
     difference: float = setting(0.01, "DARTS architect.py; epsilon = this / norm of dL_val/dw'", minimum=1e-12)
 
-    def oracle(self, bench: Bench) -> Oracle:
-        return UnrolledOracle(bench, self.difference)
+    def oracle(self, context: UpdateContext) -> Oracle:
+        return UnrolledOracle(context, self.difference)
 
 
 @dataclass(frozen=True)
 class UnrolledOracle:
-    bench: Bench
+    context: UpdateContext
     difference: float
 
     def gradient(self, alpha: Tensor) -> Tensor:
         """g - lr h: g = dL_val/dalpha at w', h = the mixed derivative of L_train times v = dL_val/dw'."""
-        bench = self.bench
-        unrolled = self._unroll(bench.model, alpha)
+        context = self.context
+        unrolled = self._unroll(context.model, alpha)
         direct, v = self._validation_gradients(unrolled, alpha)
         h = self._hessian_vector(alpha, v)
-        return direct - bench.lr * h
+        return direct - context.lr * h
 
     def losses(self, alphas: Tensor) -> Tensor:
-        bench = self.bench
-        return torch.stack([bench.validation_loss(self._unroll(bench.on_scratch(), alpha), alpha) for alpha in alphas])
+        context = self.context
+        return torch.stack(
+            [context.validation_loss(self._unroll(context.on_scratch(), alpha), alpha) for alpha in alphas]
+        )
 
     def _unroll(self, at: FlatModel, alpha: Tensor) -> FlatModel:
         """The scratch copy at w' = w - lr (mu m + dL_train/dw + decay w); the training forward runs on `at`."""
-        bench, training = self.bench, self.bench.training
-        gradient = bench.weight_gradient(at, alpha, bench.train, "train")
-        scratch = bench.on_scratch() if at is bench.model else at
-        direction = training.momentum * bench.momentum + gradient + training.weight_decay * scratch.weights
-        scratch.weights.sub_(direction, alpha=bench.lr)
+        context, training = self.context, self.context.training
+        gradient = context.weight_gradient(at, alpha, context.train, "train")
+        scratch = context.on_scratch() if at is context.model else at
+        direction = training.momentum * context.momentum + gradient + training.weight_decay * scratch.weights
+        scratch.weights.sub_(direction, alpha=context.lr)
         return scratch
 
     def _validation_gradients(self, unrolled: FlatModel, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """dL_val/dalpha (d,) and dL_val/dw' (P,) from one pass."""
-        direct = self.bench.alpha_gradient(unrolled, alpha, self.bench.valid, "valid", of_weights=True)
+        direct = self.context.alpha_gradient(unrolled, alpha, self.context.valid, "valid", of_weights=True)
         return direct, unrolled.gradient.clone()
 
     def _hessian_vector(self, alpha: Tensor, v: Tensor) -> Tensor:
         """[dL_train/dalpha at w + eps v, minus the same at w - eps v] / (2 eps); w itself is left as it was."""
-        model = self.bench.model
+        model = self.context.model
         epsilon = self.difference / v.norm()
         kept = model.weights.clone()
         gradients = []
         for sign in (1, -1):
             torch.addcmul(kept, v, epsilon, value=sign, out=model.weights)
-            gradients.append(self.bench.alpha_gradient(model, alpha, self.bench.train, "train"))
+            gradients.append(self.context.alpha_gradient(model, alpha, self.context.train, "train"))
         model.weights.copy_(kept)
         return (gradients[0] - gradients[1]) / (2 * epsilon)

@@ -14,9 +14,9 @@ from typing import Protocol
 from torch import Generator, Tensor
 
 from methods.schedules.clock import Clock
-from methods.training.weights import Passed
+from methods.training.weights import PassResult
 
-Look = Callable[[Tensor, bool], Passed]
+Look = Callable[[Tensor, bool], PassResult]
 """(gates (rows, widest), whether their gradient is wanted) -> the pass of the weight step's batch with these gates, in
 eval mode, with the running statistics. What noise operations draw is the same in all passes of a step (choice)."""
 

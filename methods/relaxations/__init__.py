@@ -1,1 +1,21 @@
 """Relaxations: how the logits alpha become gates on the operations, and strengths to derive a cell from. One a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.core.registry import Registry
+
+if TYPE_CHECKING:
+    from methods.relaxations.relaxation import Relaxation
+
+RELAXATIONS: Registry[Relaxation] = Registry(
+    "relaxations",
+    "relaxation",
+    {
+        "softmax": "methods.relaxations.softmax:Softmax",
+        "gumbel": "methods.relaxations.gumbel:Gumbel",
+        "edge-normalised": "methods.relaxations.edge_normalised:EdgeNormalised",
+    },
+    interface="methods.relaxations.relaxation:Relaxation",
+)

@@ -1,1 +1,22 @@
 """The rules: how alpha moves, given an oracle. One file each; a rule never sees a supernet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.core.registry import Registry
+
+if TYPE_CHECKING:
+    from methods.rules.rule import Rule
+
+RULES: Registry[Rule] = Registry(
+    "rules",
+    "rule",
+    {
+        "adam": "methods.rules.adam:Adam",
+        "random-search": "methods.rules.random_search:RandomSearch",
+        "mgs": "methods.rules.mgs:MGS",
+        "gld": "methods.rules.gld:GLD",
+    },
+    interface="methods.rules.rule:Rule",
+)

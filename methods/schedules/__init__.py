@@ -1,1 +1,21 @@
 """Schedules: what happens when: warm-up, the cadence of alpha's updates, stages with fewer operations. One a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.core.registry import Registry
+
+if TYPE_CHECKING:
+    from methods.schedules.alternating import Alternating
+
+SCHEDULES: Registry[Alternating] = Registry(
+    "schedules",
+    "schedule",
+    {
+        "alternating": "methods.schedules.alternating:Alternating",
+        "progressive": "methods.schedules.progressive:Progressive",
+        "staged": "methods.schedules.staged:Staged",
+    },
+    interface="methods.schedules.alternating:Alternating",
+)

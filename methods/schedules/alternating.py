@@ -13,7 +13,7 @@ from spaces.space import Space
 
 Probabilities = Sequence[Sequence[float]]
 """Of the operations of every edge, in alpha's row order."""
-Kept = list[list[str]]
+KeptOperations = list[list[str]]
 """The operations of every edge that stay, in alpha's row order."""
 
 
@@ -49,7 +49,7 @@ class Alternating:
         """How many cells more than the macro's the supernet of a stage has."""
         return 0
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
         """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
         raise NotImplementedError
 

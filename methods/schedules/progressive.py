@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
-from methods.schedules.alternating import Alternating, Kept, Probabilities
+from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
 from methods.schedules.clock import Clock, Stage
 from spaces.cells import Edge
 from spaces.space import Space
@@ -40,7 +40,7 @@ class Progressive(Alternating):
         past = 100 * epoch - self.prune_from * epochs
         return Stage(1 + past // (self.prune_every * epochs) if past >= 0 else 0, Clock(epoch, epochs, self.warmup))
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
         return [
             strongest(space, edge, row, -(-len(row) // 2)) for edge, row in zip(space.edges, probabilities, strict=True)
         ]

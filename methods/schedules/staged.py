@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
-from methods.schedules.alternating import Alternating, Kept, Probabilities
+from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import derive_with_few_skips, strongest
 from spaces.space import Space
@@ -35,7 +35,7 @@ class Staged(Alternating):
     def deeper(self, number: int) -> int:
         return number * self.cells_added
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> Kept:
+    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
         count = (self.keep_second, self.keep_third)[number - 1]
         return [strongest(space, edge, row, count) for edge, row in zip(space.edges, probabilities, strict=True)]
 

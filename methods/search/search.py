@@ -28,9 +28,9 @@ from harness.core.genotype import Genotype, parse
 from harness.core.memory import peak_memory
 from harness.core.rng import generator, seed_of
 from harness.core.types import Budget, Cost, Dataset, SearchResult
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.rules.rule import normal
-from methods.schedules.alternating import Kept
+from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock, Stage
 from methods.search.curvature import extreme, hessian_product
 from methods.search.parts import Parts
@@ -40,7 +40,7 @@ from methods.training import graphs
 from methods.training.batches import Batch, Batches
 from methods.training.graphs import Recordings
 from methods.training.saved_activations import SavedActivations
-from methods.training.weights import FlatModel, Passed, inherit
+from methods.training.weights import FlatModel, PassResult, inherit
 from spaces import Space
 
 ALPHA_SCALE = 1e-3
@@ -76,15 +76,15 @@ class Search:
         self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
         self.steps_per_epoch = self.train_batches.per_pass
         self.classes = dataset.classes
-        self.standing: tuple[int, Kept] | None = None
+        self._built: tuple[int, KeptOperations] | None = None
         self.reduced = space
 
     def _batches(self, stream: str, size: int) -> Batches:
         return Batches(self.train, self.seed, stream, size)
 
-    def _stand(self, stage: int, kept: Kept) -> None:
+    def _build_stage(self, stage: int, kept: KeptOperations) -> None:
         """Goes over to the supernet of a stage, with these operations."""
-        self.standing, self.reduced = (stage, kept), self.space.restricted(kept)
+        self._built, self.reduced = (stage, kept), self.space.restricted(kept)
         recordings = Recordings()
         self.model, self.scratch = self._build(stage, recordings), self._build(stage, recordings)
         self.initial = self.model.weights, self.model.statistics
@@ -103,8 +103,8 @@ class Search:
     def start(self) -> State:
         """The state before the first step."""
         kept = [list(edge.operations) for edge in self.space.edges]
-        if self.standing != (0, kept):
-            self._stand(0, kept)
+        if self._built != (0, kept):
+            self._build_stage(0, kept)
         return State(
             epoch=0,
             step=0,
@@ -218,8 +218,8 @@ class Search:
 
     def bind(self, state: State) -> None:
         """Stands on the supernet of the state's stage, at the state's weights."""
-        if self.standing != (state.stage, state.kept):
-            self._stand(state.stage, state.kept)
+        if self._built != (state.stage, state.kept):
+            self._build_stage(state.stage, state.kept)
         if self.model.weights is not state.weights or self.model.statistics is not state.statistics:
             self.model.bind(state.weights, state.statistics)
 
@@ -231,7 +231,7 @@ class Search:
         left += [True] * (len(state.alpha) - len(left))  # what of alpha is not about operations
         before, columns = self.model, torch.tensor(left, device=self.device)
         state.last_choice, state.kept, state.stage = self.choices(state), kept, state.stage + 1
-        self._stand(state.stage, kept)
+        self._build_stage(state.stage, kept)
         if not self.parts.schedule.inherits:
             vars(state).update(self._beginning(state.stage))
             return
@@ -278,7 +278,7 @@ class Search:
         """The gates of a weight step: alpha's, perturbed where the method does so."""
         parts, clock, widths = self.parts, self._clock(state), self.reduced.widths
 
-        def look(gates: Tensor, of_gates: bool) -> Passed:
+        def look(gates: Tensor, of_gates: bool) -> PassResult:
             self.model.module.eval()
             every = parts.edge.all_gates(gates, clock.epoch, clock.epochs)
             passed = self.model.run(batch, every, self._noise("perturbation", step), of_gates=of_gates)
@@ -303,7 +303,7 @@ class Search:
         update, parts, clock = state.cost.alpha_steps, self.parts, self._clock(state)
         self.model.module.train()
         self.scratch.module.train()
-        bench = Bench(
+        context = UpdateContext(
             model=self.model,
             scratch=self.scratch,
             momentum=state.momentum,
@@ -318,7 +318,7 @@ class Search:
             cost=state.cost,
         )
         draw = generator(self.seed, "rule", update)
-        move = parts.rule.step(state.alpha, parts.lookahead.oracle(bench), state.memory, clock, draw)
+        move = parts.rule.step(state.alpha, parts.lookahead.oracle(context), state.memory, clock, draw)
         state.alpha, state.memory = move.alpha, move.memory
         for name, value in {**move.diagnostics, "updates": torch.ones((), device=self.device)}.items():
             state.diagnostics[name] = state.diagnostics.get(name, 0.0) + value.detach().double()

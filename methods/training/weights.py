@@ -26,7 +26,7 @@ EXACT = Arithmetic()
 Tensors = list[nn.Parameter] | list[Tensor]
 
 
-class Passed(NamedTuple):
+class PassResult(NamedTuple):
     """What a pass of a batch found, without a graph."""
 
     loss: Tensor
@@ -83,7 +83,7 @@ class FlatModel:
 
     def run(
         self, batch: Batch, gates: Tensor, draw: Generator | None, of_weights: bool = False, of_gates: bool = False
-    ) -> Passed:
+    ) -> PassResult:
         """A batch through the supernet, in the mode that it is in, and back for what is asked for: `of_weights` sets
         `gradient`."""
 
@@ -101,9 +101,9 @@ class FlatModel:
 
         inputs = (*batch, gates.detach())
         if self.recordings is None:
-            return Passed(*once(*inputs))
+            return PassResult(*once(*inputs))
         kind = id(self), of_weights, of_gates, self.module.training
-        return Passed(*self.recordings.run(kind, once, inputs, (self.gradient, self.statistics)))
+        return PassResult(*self.recordings.run(kind, once, inputs, (self.gradient, self.statistics)))
 
     @contextmanager
     def _weights_required(self, required: bool) -> Iterator[None]:

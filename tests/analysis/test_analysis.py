@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from click.testing import CliRunner
 
 from harness.analysis import Asked, analyse, eigenvalue, ess, landscape, path
-from harness.analysis.reopened import Subject
+from harness.analysis.reopened import ReopenedRun
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
@@ -45,30 +45,30 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def subject(folder: Path) -> Subject:
-    return Subject(folder, "cpu")
+def run(folder: Path) -> ReopenedRun:
+    return ReopenedRun(folder, "cpu")
 
 
-def plain_loss(subject: Subject, model: FlatModel, alpha: torch.Tensor) -> float:
+def plain_loss(run: ReopenedRun, model: FlatModel, alpha: torch.Tensor) -> float:
     """Over all of alpha's images, in one batch, eval mode."""
     model.module.eval()
     with torch.no_grad():
-        images, labels = subject.search.valid.batch(torch.arange(len(subject.search.valid)), None)
+        images, labels = run.search.valid.batch(torch.arange(len(run.search.valid)), None)
         gates = alpha.view(-1, 2).softmax(dim=1)
         return float(F.cross_entropy(model.module(images, gates, None), labels))
 
 
-def plain_tuned(subject: Subject, alpha: torch.Tensor, steps: int, lr: float) -> FlatModel:
+def plain_tuned(run: ReopenedRun, alpha: torch.Tensor, steps: int, lr: float) -> FlatModel:
     """Fine-tuned by torch's own SGD and clipping on a copy."""
-    model = copy.deepcopy(subject.search.model)
+    model = copy.deepcopy(run.search.model)
     model.module.train()
-    training = subject.parts.training
+    training = run.parts.training
     sgd = torch.optim.SGD(model.module.parameters(), lr, training.momentum, weight_decay=training.weight_decay)
     flat = FlatModel(copy.deepcopy(model.module), "cpu")  # to hand the momentum over in the parameters' shapes
-    flat.bind(subject.state.momentum.clone(), subject.state.statistics.clone())
+    flat.bind(run.state.momentum.clone(), run.state.statistics.clone())
     for parameter, buffer in zip(model.module.parameters(), flat.module.parameters(), strict=True):
         sgd.state[parameter]["momentum_buffer"] = buffer.detach().clone()
-    stream = subject.batches("finetune", training.batch)
+    stream = run.batches("finetune", training.batch)
     for step in range(steps):
         images, labels = stream.at(step)
         sgd.zero_grad(set_to_none=False)
@@ -78,38 +78,38 @@ def plain_tuned(subject: Subject, alpha: torch.Tensor, steps: int, lr: float) ->
     return model
 
 
-def test_the_plane_is_orthonormal_and_the_run_s_own(subject: Subject) -> None:
-    first, second = landscape.plane(subject)
+def test_the_plane_is_orthonormal_and_the_run_s_own(run: ReopenedRun) -> None:
+    first, second = landscape.plane(run)
     assert first.numel() == 56
     products = torch.stack([first @ first, second @ second, first @ second])
     torch.testing.assert_close(products, torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64), atol=1e-12, rtol=0)
-    assert torch.equal(first, landscape.plane(subject)[0])
+    assert torch.equal(first, landscape.plane(run)[0])
 
 
-def test_points_of_the_landscape_are_what_direct_evaluation_gives(subject: Subject) -> None:
+def test_points_of_the_landscape_are_what_direct_evaluation_gives(run: ReopenedRun) -> None:
     settings = landscape.Landscape(points=3, steps=2, lr=0.05)
     draw = torch.Generator().manual_seed(0)
-    before = subject.search.model.weights.clone(), subject.search.model.statistics.clone()
+    before = run.search.model.weights.clone(), run.search.model.statistics.clone()
     for _ in range(2):
-        alpha = subject.alpha + 0.3 * torch.randn(56, generator=draw)
-        found = landscape.losses(subject, alpha, settings)
-        assert found["fixed"] == pytest.approx(plain_loss(subject, subject.search.model, alpha), rel=1e-5)
-        tuned = plain_tuned(subject, alpha, 2, 0.05)
-        assert found["fine-tuned"] == pytest.approx(plain_loss(subject, tuned, alpha), rel=1e-4)
+        alpha = run.alpha + 0.3 * torch.randn(56, generator=draw)
+        found = landscape.losses(run, alpha, settings)
+        assert found["fixed"] == pytest.approx(plain_loss(run, run.search.model, alpha), rel=1e-5)
+        tuned = plain_tuned(run, alpha, 2, 0.05)
+        assert found["fine-tuned"] == pytest.approx(plain_loss(run, tuned, alpha), rel=1e-4)
         assert len({round(value, 6) for value in found.values()}) == 3  # the weights do follow alpha
-    assert torch.equal(before[0], subject.search.model.weights)
-    assert torch.equal(before[1], subject.search.model.statistics)
+    assert torch.equal(before[0], run.search.model.weights)
+    assert torch.equal(before[1], run.search.model.statistics)
 
 
-def test_the_unrolled_step_is_plain_gradient_descent(subject: Subject) -> None:
-    model = copy.deepcopy(subject.search.model)
+def test_the_unrolled_step_is_plain_gradient_descent(run: ReopenedRun) -> None:
+    model = copy.deepcopy(run.search.model)
     model.module.train()
-    images, labels = subject.batches("finetune", subject.parts.training.batch).at(0)
-    gates = subject.alpha.view(-1, 2).softmax(dim=1)
+    images, labels = run.batches("finetune", run.parts.training.batch).at(0)
+    gates = run.alpha.view(-1, 2).softmax(dim=1)
     gradients = torch.autograd.grad(
         F.cross_entropy(model.module(images, gates, None), labels), list(model.module.parameters())
     )
-    stepped = subject.unrolled(subject.alpha, 0.1)
+    stepped = run.unrolled(run.alpha, 0.1)
     for parameter, gradient, found in zip(
         model.module.parameters(), gradients, stepped.module.parameters(), strict=True
     ):
@@ -139,31 +139,31 @@ def test_a_landscape_resumes_row_by_row(folder: Path, made: Path, tmp_path: Path
         analyse(Asked("landscape", folder, (*FEW[:-1], "lr=0.1"), "cpu"))
 
 
-def test_eigenvalues_are_those_of_the_full_hessian(subject: Subject) -> None:
+def test_eigenvalues_are_those_of_the_full_hessian(run: ReopenedRun) -> None:
     settings = eigenvalue.Eigenvalue(batches=1, decay=0.5)
 
     def loss(alpha: torch.Tensor) -> torch.Tensor:
-        model = copy.deepcopy(subject.search.model)
+        model = copy.deepcopy(run.search.model)
         model.module.train()
-        images, labels = subject.valid_batch(0)
+        images, labels = run.valid_batch(0)
         return F.cross_entropy(model.module(images, alpha.view(-1, 2).softmax(dim=1), None), labels)
 
-    hessian = torch.autograd.functional.hessian(loss, subject.alpha) + 0.5 * torch.eye(56)
+    hessian = torch.autograd.functional.hessian(loss, run.alpha) + 0.5 * torch.eye(56)
     values = torch.linalg.eigvalsh(hessian.double())
-    before = subject.search.model.statistics.clone()
-    found = eigenvalue.analyse(subject, settings)["epochs"]
+    before = run.search.model.statistics.clone()
+    found = eigenvalue.analyse(run, settings)["epochs"]
     assert found[0]["largest"] == pytest.approx(float(values[-1]), rel=1e-3)
     assert found[0]["smallest"] == pytest.approx(float(values[0]), rel=1e-3)
     assert found[0]["dominant"] == max(found[0]["largest"], found[0]["smallest"], key=abs)
-    assert torch.equal(before, subject.search.model.statistics)
-    assert eigenvalue.analyse(subject, settings)["epochs"] == found  # one entry per epoch
+    assert torch.equal(before, run.search.model.statistics)
+    assert eigenvalue.analyse(run, settings)["epochs"] == found  # one entry per epoch
 
 
-def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(subject: Subject) -> None:
-    model, momentum = subject.search.model, subject.state.momentum
+def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(run: ReopenedRun) -> None:
+    model, momentum = run.search.model, run.state.momentum
     before = [tensor.clone() for tensor in (model.weights, model.statistics, momentum)]
     settings = path.Walk(methods="darts-1st zarts-rs", updates=2, length=0.2)
-    found = path.analyse(subject, settings)["paths"]
+    found = path.analyse(run, settings)["paths"]
     assert list(found) == ["darts-1st", "zarts-rs"]
     for places in found.values():
         assert places[0] == (-0.5, 0.5)
@@ -175,19 +175,19 @@ def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(subje
     assert path._scaled(torch.tensor([3.0, 4.0]), 0.0).tolist() == [3, 4]
 
 
-def test_the_first_step_of_darts_goes_down_its_gradient(subject: Subject) -> None:
+def test_the_first_step_of_darts_goes_down_its_gradient(run: ReopenedRun) -> None:
     """Adam's first step has the signs of the gradient."""
     settings = path.Walk(methods="darts-1st", updates=1, length=0.1)
-    places = path.walk(subject, subject.parts_of("darts-1st"), settings)
-    directions = torch.stack(landscape.plane(subject))
-    alpha = (subject.alpha.double() + torch.tensor([-0.5, 0.5], dtype=torch.float64) @ directions).float()
-    gradient = subject.parts_of("darts-1st").lookahead.oracle(subject.bench(0)).gradient(alpha)
+    places = path.walk(run, run.parts_of("darts-1st"), settings)
+    directions = torch.stack(landscape.plane(run))
+    alpha = (run.alpha.double() + torch.tensor([-0.5, 0.5], dtype=torch.float64) @ directions).float()
+    gradient = run.parts_of("darts-1st").lookahead.oracle(run.context(0)).gradient(alpha)
     expected = directions @ -gradient.sign().double()
     found = torch.tensor(places[1], dtype=torch.float64) - torch.tensor(places[0], dtype=torch.float64)
     assert float(F.cosine_similarity(expected, found, dim=0)) > 0.9  # weight decay bends it a little
 
 
-def test_effective_sample_sizes(subject: Subject) -> None:
+def test_effective_sample_sizes(run: ReopenedRun) -> None:
     asked: list[int] = []
 
     class Counting:
@@ -202,7 +202,7 @@ def test_effective_sample_sizes(subject: Subject) -> None:
     points = torch.rand(3, 56)
     assert torch.equal(oracle.losses(points), oracle.losses(points.clone()))
     assert asked == [3]
-    found = ess.analyse(subject, ess.ESS(samples="1 3", updates=2, finetune_steps=1))["rows"]
+    found = ess.analyse(run, ess.ESS(samples="1 3", updates=2, finetune_steps=1))["rows"]
     assert len(found) == 8
     assert all(row["ess"] == pytest.approx(1) for row in found if row["samples"] == 1)
     assert all(1 <= row["ess"] <= 3.0001 and row["esr"] == pytest.approx(row["ess"] / 3) for row in found[4:])

@@ -19,7 +19,7 @@ from harness.core.types import Cost
 from harness.runs.machine import retain_heap
 from methods.lookaheads.fine_tuned import FineTuned
 from methods.lookaheads.first_order import FirstOrder
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.lookaheads.unrolled import Unrolled
 from methods.training import graphs
 from methods.training.arithmetic import Arithmetic
@@ -50,7 +50,7 @@ class Production:
         self.alpha, self.training, self.train, self.valid = gates.log(), Training(), train, valid
         self.momentum = torch.zeros_like(self.model.weights)
         self.gates = lambda alpha, name: alpha.view(gates.shape).softmax(1)
-        self.bench = Bench(
+        self.bench = UpdateContext(
             model=self.model,
             scratch=scratch,
             momentum=self.momentum,

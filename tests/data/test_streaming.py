@@ -11,7 +11,7 @@ from PIL import Image
 
 from harness.core.errors import HarnessError
 from harness.data.streaming import MEAN, STD, Files, Stream, open_image_folder, read
-from harness.evaluation.distributed import Share
+from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import FolderSource
 from harness.evaluation.recipes import Streamed
 from methods.training.batches import Order
@@ -39,8 +39,8 @@ def source_of(folder: Path, workers: int = 0, **settings: int) -> FolderSource:
 ORDER = Order(COUNT, 3, "train", 4)
 
 
-def train(source: FolderSource, step: int, share: Share | None = None) -> torch.Tensor:
-    return source.train(ORDER, share or Share(), step)[0]
+def train(source: FolderSource, step: int, group: ProcessGroup | None = None) -> torch.Tensor:
+    return source.train(ORDER, group or ProcessGroup(), step)[0]
 
 
 def test_a_folder_is_listed_in_order(folder: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_folder_is_listed_in_order(folder: Path) -> None:
 
 def test_batches_are_the_rows_of_the_order_and_new_in_each_pass(folder: Path) -> None:
     source = source_of(folder)
-    images, labels = source.train(ORDER, Share(), 0)
+    images, labels = source.train(ORDER, ProcessGroup(), 0)
     assert (images.shape, images.dtype) == ((4, 3, 16, 16), torch.float32)
     assert labels.tolist() == [int(row >= 6) for row in ORDER.at(0)]
     seen = {image.numpy().tobytes() for step in range(6) for image in train(source, step)}
@@ -73,21 +73,21 @@ def test_workers_change_nothing(folder: Path) -> None:
     alone, helped = source_of(folder), source_of(folder, workers=2)
     for step in (2, 3):
         assert torch.equal(train(helped, step), train(alone, step))
-    for one, other in zip(helped.test(Share()), alone.test(Share()), strict=True):
+    for one, other in zip(helped.test(ProcessGroup()), alone.test(ProcessGroup()), strict=True):
         assert torch.equal(one[0], other[0])
 
 
 def test_shares_are_parts_of_the_same_batch(folder: Path) -> None:
     source = source_of(folder)
-    whole, parts = train(source, 1), [train(source_of(folder), 1, Share(rank, 2)) for rank in range(2)]
+    whole, parts = train(source, 1), [train(source_of(folder), 1, ProcessGroup(rank, 2)) for rank in range(2)]
     assert torch.equal(whole[0::2], parts[0])
     assert torch.equal(whole[1::2], parts[1])
-    tested = [labels for rank in range(2) for _, labels in source.test(Share(rank, 2))]
+    tested = [labels for rank in range(2) for _, labels in source.test(ProcessGroup(rank, 2))]
     assert sorted(torch.cat(tested).tolist()) == [0, 0, 0, 1, 1, 1]
 
 
 def test_test_images_are_resized_and_cut_out_of_the_centre(folder: Path) -> None:
-    ((images, labels),) = source_of(folder).test(Share())
+    ((images, labels),) = source_of(folder).test(ProcessGroup())
     assert labels.tolist() == [0, 0, 0, 1, 1, 1]
     with Image.open(folder / "val" / "a" / "00.png") as original:  # 40 x 20: the shorter side is already 20
         pixels = np.asarray(original)[2:18, 12:28] / 255
@@ -100,7 +100,7 @@ def test_test_images_are_resized_and_cut_out_of_the_centre(folder: Path) -> None
 def test_fewer_images_are_drawn_from_all_classes(folder: Path) -> None:
     source = source_of(folder, images=6, test_images=4)
     assert source.counts == (6, 4)
-    assert set(torch.cat([labels for _, labels in source.test(Share())]).tolist()) == {0, 1}
+    assert set(torch.cat([labels for _, labels in source.test(ProcessGroup())]).tolist()) == {0, 1}
 
 
 @pytest.mark.parametrize("workers", [0, 1])

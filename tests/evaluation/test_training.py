@@ -16,7 +16,7 @@ from harness import data
 from harness.core.errors import HarnessError
 from harness.core.genotype import from_nb201
 from harness.core.rng import generator, seed_of
-from harness.evaluation.distributed import Share
+from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import MemorySource, open_source
 from harness.evaluation.progress import TrainingDisplay
 from harness.evaluation.recipes import RECIPES
@@ -44,10 +44,10 @@ class Coloured:
         return MemorySource(4, 32, "random", part(20, 16), part(10, 0))
 
 
-def trainer_of(recipe="cifar", genotype=DARTS_V2, source=None, share=None, **settings):
+def trainer_of(recipe="cifar", genotype=DARTS_V2, source=None, group=None, **settings):
     parts = RECIPES[recipe].parts(user=SMALL | {"auxiliary": 0} | settings)
     source = source or open_source(parts.data, "digits", None, "cpu", 0)
-    return Trainer(genotype, RECIPES[recipe], parts, source, 0, "cpu", share or Share())
+    return Trainer(genotype, RECIPES[recipe], parts, source, 0, "cpu", group or ProcessGroup())
 
 
 def drained(trainer, state=None):
@@ -72,7 +72,7 @@ def plain(trainer, genotype, recipe):
     for epoch in range(school.epochs):
         rates.append(optimiser.param_groups[0]["lr"])
         for _ in range(trainer.steps_per_epoch):
-            images, labels = trainer.source.train(trainer.order, Share(), number)
+            images, labels = trainer.source.train(trainer.order, ProcessGroup(), number)
             draw = generator(0, "train/draw/0", number)
             out = network(
                 images.contiguous(memory_format=layout), parts.network.drop_path * epoch / school.epochs, draw
@@ -160,13 +160,13 @@ def test_bfloat16_is_near_and_not_the_same():
 
 
 def test_a_batch_leaves_every_process_two_images():
-    trainer = trainer_of(images=35, batch=16, share=Share(0, 2))
+    trainer = trainer_of(images=35, batch=16, group=ProcessGroup(0, 2))
     assert trainer.steps_per_epoch == 2  # the 3 left over join the batch before them
-    shares = [Share(rank, 2).of(trainer.order.at(1)) for rank in range(2)]
+    shares = [ProcessGroup(rank, 2).of(trainer.order.at(1)) for rank in range(2)]
     assert [len(share) for share in shares] == [10, 9]
     assert sorted(torch.cat([*shares, trainer.order.at(0)]).tolist()) == list(range(35))
     with pytest.raises(HarnessError, match="40 training images in batches of 2 leave 2 processes fewer than 2 images"):
-        trainer_of(batch=2, share=Share(0, 2))
+        trainer_of(batch=2, group=ProcessGroup(0, 2))
 
 
 def test_images_that_the_auxiliary_head_cannot_read_are_refused_before_training():

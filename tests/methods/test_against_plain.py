@@ -6,7 +6,7 @@ import pytest
 import torch
 from plain_supernets import matching_tensors, plain_supernet
 from torch import nn
-from toy import ToyDataset, drain, small_settings
+from toy import ToyDataset, run_to_end, small_settings
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -61,7 +61,7 @@ def test_twenty_steps_equal_those_on_the_plain_supernet(method, space, dtype, to
     parts = METHODS[method].parts(SPACES[space], Budget(EPOCHS), user=small_settings(method, space))
     searches = [kind(parts, SPACES[space], ToyDataset(), 0, "cpu", Budget(EPOCHS)) for kind in (Search, PlainSearch)]
     initial = searches[0].start().alpha
-    ours, theirs = (drain(search) for search in searches)
+    ours, theirs = (run_to_end(search) for search in searches)
     assert ours.cost.weight_steps == EPOCHS * STEPS
     assert ours.alpha.dtype == ours.weights.dtype == dtype
     assert float((ours.alpha - initial).abs().max()) > 1e-3

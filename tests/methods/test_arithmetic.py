@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toy import ToyDataset, drain, small_settings
+from toy import ToyDataset, run_to_end, small_settings
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
@@ -38,14 +38,14 @@ CASES = [
 
 @pytest.mark.parametrize(("method", "space", "more"), CASES, ids=[f"{case[0]}-{case[1]}" for case in CASES])
 def test_every_kind_of_edge_runs_in_bfloat16(method, space, more):
-    exact, half = (drain(make_search(method, space, autocast=kind, **more)) for kind in ("float32", "bfloat16"))
+    exact, half = (run_to_end(make_search(method, space, autocast=kind, **more)) for kind in ("float32", "bfloat16"))
     assert half.weights.dtype == half.alpha.dtype == half.statistics.dtype == torch.float32
     assert not torch.equal(half.weights, exact.weights)
     assert half.records[0]["train_loss"] == pytest.approx(exact.records[0]["train_loss"], rel=0.1)
 
 
 def test_two_searches_in_bfloat16_are_one():
-    first, second = (drain(make_search(autocast="bfloat16")) for _ in range(2))
+    first, second = (run_to_end(make_search(autocast="bfloat16")) for _ in range(2))
     assert torch.equal(first.weights, second.weights)
     assert torch.equal(first.alpha, second.alpha)
 

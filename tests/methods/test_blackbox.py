@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from toy import ToyDataset, drain
+from toy import ToyDataset, run_to_end
 from toy_table import toy_table
 
 from harness.core.errors import HarnessError
@@ -21,7 +21,7 @@ from methods.blackbox.hyperband import BOHB, Density, Hyperband
 from methods.blackbox.random import Random
 from methods.blackbox.reinforce import Reinforce
 from methods.blackbox.strategy import History, flat, mutate, uniform
-from methods.catalogue import BlackBox
+from methods.composition import BlackBox
 from methods.families import make_search
 from methods.tabular.data import TableData
 from spaces import SPACES
@@ -179,7 +179,7 @@ def test_a_density_is_one_in_all_and_proposes_near_its_points() -> None:
     assert float(values[1]) == pytest.approx((0.7 * 0.8 + 0.15 * 0.8) / 2)  # (0, 1)
     draws = draw(0)
     drawn = [tuple(density.near(draws).tolist()) for _ in range(4000)]
-    # Kept with 0.7, else any of three: 0.8 stay, and the other two share the rest.
+    # KeptOperations with 0.7, else any of three: 0.8 stay, and the other two share the rest.
     first = collections.Counter(code[0] for code in drawn)
     assert first[1] / 4000 == pytest.approx(0.1, abs=0.02)
 
@@ -210,7 +210,7 @@ def search_of(method: str, seed: int = 0, epochs: int | None = None, **settings)
 @pytest.mark.parametrize("method", BLACK_BOX)
 def test_the_tables_seconds_end_a_search_before_the_trial_that_exceeds_them(method: str) -> None:
     search = search_of(method, simulated_seconds=5000)
-    state = drain(search)
+    state = run_to_end(search)
     assert state.stopped_by == "simulated seconds"
     seconds = TABLE.grid(DATA.seconds(12))
     spent = [float(seconds[tuple(code)]) for code in state.codes.tolist()]
@@ -226,7 +226,7 @@ def test_the_tables_seconds_end_a_search_before_the_trial_that_exceeds_them(meth
 
 def test_a_budget_that_pays_for_nothing_is_refused() -> None:
     with pytest.raises(HarnessError, match="simulated_seconds=1 does not pay for one trial; set it higher"):
-        drain(search_of("rea", simulated_seconds=1))
+        run_to_end(search_of("rea", simulated_seconds=1))
     with pytest.raises(HarnessError, match=r"max_epochs=1\.0 is below min_epochs=12\.0"):
         search_of("bohb", max_epochs=1).start()
 
@@ -239,7 +239,7 @@ def trained(method: str, space: str = "s4", epochs: int = 2, **settings):
 
 def test_a_short_training_learns_and_is_counted() -> None:
     search = trained("random-search", "darts", epochs=2, trial_epochs=12, channels=4, lr=0.1)
-    state = drain(search)
+    state = run_to_end(search)
     assert state.cost.evaluations == 2
     assert state.cost.forwards == state.cost.backwards == 2 * 12 * 3
     assert state.cost.images == 2 * 12 * 24
@@ -247,14 +247,14 @@ def test_a_short_training_learns_and_is_counted() -> None:
 
 
 def test_rungs_are_epochs_of_training() -> None:
-    state = drain(trained("hyperband", epochs=5, min_epochs=1, max_epochs=2, eta=2))
+    state = run_to_end(trained("hyperband", epochs=5, min_epochs=1, max_epochs=2, eta=2))
     assert state.epochs.tolist() == [1, 1, 2, 2, 2]
     assert state.cost.forwards == (1 + 1 + 2 + 2 + 2) * 3
 
 
 def test_a_training_that_is_saved_in_the_middle_goes_on() -> None:
     """On S4, whose noise operations draw at every forward."""
-    straight = drain(trained("rea", trial_epochs=3))
+    straight = run_to_end(trained("rea", trial_epochs=3))
     search = trained("rea", trial_epochs=3)
     state = search.start()
     while not state.stopped_by:

@@ -7,10 +7,18 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
-from methods.catalogue import ALIASES, BASES, BlackBox, Composition, crosses
-from methods.families import STRATEGIES, applies
-from methods.search.parts import EDGES, LOOKAHEADS, PERTURBATIONS, RELAXATIONS, RULES, SCHEDULES, STOPPINGS
+from methods.blackbox import STRATEGIES
+from methods.catalogue import ALIASES, BASES, crosses
+from methods.composition import BlackBox, Composition
+from methods.families import applies
+from methods.lookaheads import LOOKAHEADS
+from methods.perturbations import PERTURBATIONS
+from methods.relaxations import RELAXATIONS
+from methods.rules import RULES
+from methods.schedules import SCHEDULES
+from methods.stopping import STOPPINGS
 from spaces import SPACES
+from spaces.edges import EDGES
 
 PARTS = {
     "rule": RULES,

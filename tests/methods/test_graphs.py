@@ -9,7 +9,7 @@ import warnings
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.types import Budget
 from harness.runs.machine import deterministic
@@ -81,9 +81,9 @@ def make_search(method, space, device="cpu"):
 @pytest.mark.parametrize(("method", "space"), CASES)
 def test_a_search_has_the_same_bits_with_recordings(method, space, recorder, monkeypatch):
     monkeypatch.setattr("methods.lookaheads.fine_tuned.in_parallel", one_after_the_other)
-    straight = drain(make_search(method, space))
+    straight = run_to_end(make_search(method, space))
     used = recorder(Recorder())
-    state = drain(make_search(method, space))
+    state = run_to_end(make_search(method, space))
     assert same(state, straight)
     assert used.made > 1
     assert used.replays > straight.cost.forwards // 2
@@ -96,16 +96,16 @@ def one_after_the_other(score, scratch, alphas, activations):
 
 @pytest.mark.parametrize("tamper", [lambda y: y + 1e-7, lambda y: y.nan_to_num() * float("nan")], ids=["off", "nan"])
 def test_a_recording_with_other_numbers_is_not_used(tamper, recorder):
-    straight = drain(make_search("darts-1st", "s1"))
+    straight = run_to_end(make_search("darts-1st", "s1"))
     used = recorder(Recorder(tamper))
     with pytest.warns(UserWarning, match="cannot be recorded as CUDA graphs .its numbers are others.*=0 does not"):
-        state = drain(make_search("darts-1st", "s1"))
+        state = run_to_end(make_search("darts-1st", "s1"))
     assert same(state, straight)
     assert used.made == used.replays == 1
 
 
 def test_a_recording_that_moves_the_statistics_otherwise_is_not_used(recorder):
-    straight, search = drain(make_search("darts-1st", "s1")), None
+    straight, search = run_to_end(make_search("darts-1st", "s1")), None
 
     def tamper(output):
         search.model.statistics.add_(1)
@@ -114,11 +114,11 @@ def test_a_recording_that_moves_the_statistics_otherwise_is_not_used(recorder):
     recorder(Recorder(tamper))
     search = make_search("darts-1st", "s1")
     with pytest.warns(UserWarning, match="its numbers are others"):
-        assert same(drain(search), straight)
+        assert same(run_to_end(search), straight)
 
 
 def test_a_recording_that_cannot_be_made_is_told_once(recorder):
-    straight = drain(make_search("darts-2nd", "s1"))
+    straight = run_to_end(make_search("darts-2nd", "s1"))
 
     def failing(run, inputs):
         run(*inputs)
@@ -127,7 +127,7 @@ def test_a_recording_that_cannot_be_made_is_told_once(recorder):
     recorder(failing)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("default")
-        state = drain(make_search("darts-2nd", "s1"))
+        state = run_to_end(make_search("darts-2nd", "s1"))
     assert same(state, straight)
     assert ["(CUDA out of memory.)" in str(warning.message) for warning in told] == [True]
 
@@ -214,7 +214,7 @@ def test_a_search_on_a_gpu_has_the_same_bits_with_recordings(method, space, monk
 
     def search():
         parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
-        return drain(Search(parts, SPACES[space], OnDevice(), 0, "cuda", Budget(3)))
+        return run_to_end(Search(parts, SPACES[space], OnDevice(), 0, "cuda", Budget(3)))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -15,7 +15,7 @@ from harness.core.memory import available_memory
 from harness.core.types import Cost
 from methods.lookaheads.fine_tuned import FineTuned
 from methods.lookaheads.first_order import FirstOrder
-from methods.lookaheads.lookahead import Bench
+from methods.lookaheads.lookahead import UpdateContext
 from methods.lookaheads.unrolled import Unrolled
 from methods.relaxations.softmax import Softmax
 from methods.schedules.clock import Clock
@@ -47,7 +47,7 @@ def make_bench(name="s2", seed=0):
     model, scratch = FlatModel(module, "cpu"), FlatModel(copy.deepcopy(module), "cpu")
     train, valid = (DoublePart(8, seed).batch(torch.arange(8), None) for seed in (1, 2))
     momentum = 0.01 * torch.randn(model.weights.shape, dtype=torch.float64)
-    bench = Bench(
+    context = UpdateContext(
         model,
         scratch,
         momentum,
@@ -62,93 +62,95 @@ def make_bench(name="s2", seed=0):
         Cost(),
     )
     alpha = 0.3 * torch.randn(space.dimension, dtype=torch.float64)
-    return bench, alpha, space
+    return context, alpha, space
 
 
-def snapshot(bench):
-    return [t.clone() for t in (bench.model.weights, bench.model.statistics, bench.momentum)]
+def snapshot(context):
+    return [t.clone() for t in (context.model.weights, context.model.statistics, context.momentum)]
 
 
-def unchanged(bench, kept):
-    return all(torch.equal(a, b) for a, b in zip(kept, snapshot(bench), strict=True))
+def unchanged(context, kept):
+    return all(torch.equal(a, b) for a, b in zip(kept, snapshot(context), strict=True))
 
 
-def functional_loss(bench, weights, alpha, batch):
+def functional_loss(context, weights, alpha, batch):
     """The loss as a differentiable function of a flat weight vector and alpha."""
-    names = [name for name, _ in bench.model.module.named_parameters()]
-    twin = copy.deepcopy(bench.model.module)
-    pieces = weights.split([p.numel() for p in bench.model.parameters])
+    names = [name for name, _ in context.model.module.named_parameters()]
+    twin = copy.deepcopy(context.model.module)
+    pieces = weights.split([p.numel() for p in context.model.parameters])
     shaped = [
         piece.view(p.shape[0], *p.shape[2:], p.shape[1]).permute(0, 3, 1, 2) if p.dim() == 4 else piece.view(p.shape)
-        for piece, p in zip(pieces, bench.model.parameters, strict=True)
+        for piece, p in zip(pieces, context.model.parameters, strict=True)
     ]
-    logits = torch.func.functional_call(twin, dict(zip(names, shaped, strict=True)), (batch[0], bench.gates(alpha, "")))
+    logits = torch.func.functional_call(
+        twin, dict(zip(names, shaped, strict=True)), (batch[0], context.gates(alpha, ""))
+    )
     return F.cross_entropy(logits, batch[1])
 
 
 @pytest.mark.parametrize("name", ["s2", "nasbench201"])
 def test_unrolled_gradient_equals_double_backward(name):
-    bench, alpha, _ = make_bench(name)
-    weights, a = bench.model.weights.clone().requires_grad_(), alpha.clone().requires_grad_()
-    train_loss = functional_loss(bench, weights, a, bench.train)
+    context, alpha, _ = make_bench(name)
+    weights, a = context.model.weights.clone().requires_grad_(), alpha.clone().requires_grad_()
+    train_loss = functional_loss(context, weights, a, context.train)
     (gradient,) = torch.autograd.grad(train_loss, weights, create_graph=True)
-    unrolled = weights - LR * (0.9 * bench.momentum + gradient + 3e-4 * weights)
-    (exact,) = torch.autograd.grad(functional_loss(bench, unrolled, a, bench.valid), a)
-    first_order = FirstOrder().oracle(bench).gradient(alpha)
+    unrolled = weights - LR * (0.9 * context.momentum + gradient + 3e-4 * weights)
+    (exact,) = torch.autograd.grad(functional_loss(context, unrolled, a, context.valid), a)
+    first_order = FirstOrder().oracle(context).gradient(alpha)
     # The published 0.01 crosses kinks of the ReLUs of so small a net; the rule itself is what is tested here.
-    ours = Unrolled(difference=1e-6).oracle(bench).gradient(alpha)
+    ours = Unrolled(difference=1e-6).oracle(context).gradient(alpha)
     assert (ours - exact).norm() < 1e-8 * exact.norm()
     assert (first_order - exact).norm() > 1e-2 * exact.norm()  # the test would notice plain first order
 
 
 def test_unrolled_leaves_weights_and_momentum_as_they_were():
-    bench, alpha, _ = make_bench()
-    weights, _, momentum = snapshot(bench)
-    Unrolled().oracle(bench).gradient(alpha)
-    assert torch.equal(bench.model.weights, weights)
-    assert torch.equal(bench.momentum, momentum)
-    kept = snapshot(bench)
-    losses = Unrolled().oracle(bench).losses(torch.stack([alpha, 2 * alpha]))
-    assert unchanged(bench, kept)
+    context, alpha, _ = make_bench()
+    weights, _, momentum = snapshot(context)
+    Unrolled().oracle(context).gradient(alpha)
+    assert torch.equal(context.model.weights, weights)
+    assert torch.equal(context.momentum, momentum)
+    kept = snapshot(context)
+    losses = Unrolled().oracle(context).losses(torch.stack([alpha, 2 * alpha]))
+    assert unchanged(context, kept)
     assert losses[0] != losses[1]
 
 
-def reference_candidate_loss(bench, alpha, steps, lr=LR, momentum=True):
+def reference_candidate_loss(context, alpha, steps, lr=LR, momentum=True):
     """A deep copy, torch.optim.SGD with the supernet's momentum, clip_grad_norm_."""
-    twin = copy.deepcopy(bench.model.module)
+    twin = copy.deepcopy(context.model.module)
     optimizer = torch.optim.SGD(twin.parameters(), lr=lr, momentum=0.9, weight_decay=3e-4)
-    buffers = bench.momentum.split([p.numel() for p in twin.parameters()])
+    buffers = context.momentum.split([p.numel() for p in twin.parameters()])
     for p, flat in zip(twin.parameters(), buffers, strict=True):
         shaped = (
             flat.view(p.shape[0], *p.shape[2:], p.shape[1]).permute(0, 3, 1, 2) if p.dim() == 4 else flat.view(p.shape)
         )
         if momentum:
             optimizer.state[p]["momentum_buffer"] = shaped.clone()
-    gates = bench.gates(alpha, "")
+    gates = context.gates(alpha, "")
     for i in range(steps):
-        x, y = bench.batches("finetune", 8).at(bench.update * steps + i)
+        x, y = context.batches("finetune", 8).at(context.update * steps + i)
         optimizer.zero_grad()
         F.cross_entropy(twin(x, gates), y).backward()
         torch.nn.utils.clip_grad_norm_(twin.parameters(), 5.0)
         optimizer.step()
     with torch.no_grad():
-        return F.cross_entropy(twin(bench.valid[0], gates), bench.valid[1])
+        return F.cross_entropy(twin(context.valid[0], gates), context.valid[1])
 
 
 @pytest.mark.parametrize("name", ["s2", "nasbench201"])
 def test_fine_tuned_losses_equal_a_plain_loop_and_leave_the_supernet_alone(name):
-    bench, alpha, _ = make_bench(name)
+    context, alpha, _ = make_bench(name)
     candidates = torch.stack([alpha, 2 * alpha, -alpha])
-    expected = torch.stack([reference_candidate_loss(bench, c, steps=3) for c in candidates])
-    kept = snapshot(bench)
-    losses = fine_tuned(3).oracle(bench).losses(candidates)
+    expected = torch.stack([reference_candidate_loss(context, c, steps=3) for c in candidates])
+    kept = snapshot(context)
+    losses = fine_tuned(3).oracle(context).losses(candidates)
     torch.testing.assert_close(losses, expected, rtol=1e-9, atol=0)
-    assert unchanged(bench, kept)
-    assert not torch.equal(bench.scratch.weights, bench.model.weights)  # the copy did train
-    assert bench.cost.finetune_steps == 9
-    assert bench.cost.forwards == 3 * 4
-    assert bench.cost.backwards == 9
-    assert bench.cost.images == 3 * 4 * 8
+    assert unchanged(context, kept)
+    assert not torch.equal(context.scratch.weights, context.model.weights)  # the copy did train
+    assert context.cost.finetune_steps == 9
+    assert context.cost.forwards == 3 * 4
+    assert context.cost.backwards == 9
+    assert context.cost.images == 3 * 4 * 8
 
 
 @pytest.mark.parametrize(
@@ -159,34 +161,34 @@ def test_fine_tuned_losses_equal_a_plain_loop_and_leave_the_supernet_alone(name)
     ],
 )
 def test_fine_tuning_choices(settings, reference):
-    bench, alpha, _ = make_bench()
-    losses = fine_tuned(2, **settings).oracle(bench).losses(alpha[None])
-    expected = reference_candidate_loss(bench, alpha, steps=2, **reference)
+    context, alpha, _ = make_bench()
+    losses = fine_tuned(2, **settings).oracle(context).losses(alpha[None])
+    expected = reference_candidate_loss(context, alpha, steps=2, **reference)
     torch.testing.assert_close(losses[0], expected, rtol=1e-9, atol=0)
-    assert losses[0] != fine_tuned(2).oracle(bench).losses(alpha[None])[0]
+    assert losses[0] != fine_tuned(2).oracle(context).losses(alpha[None])[0]
 
 
 def test_no_fine_tuning_is_the_first_order_loss():
-    bench, alpha, _ = make_bench()
-    first_order = FirstOrder().oracle(bench).losses(alpha[None])
-    assert torch.equal(fine_tuned(0).oracle(bench).losses(alpha[None]), first_order)
-    assert torch.equal(fine_tuned(finetune="released").oracle(bench).losses(alpha[None]), first_order)
-    assert not torch.equal(fine_tuned(1).oracle(bench).losses(alpha[None]), first_order)
+    context, alpha, _ = make_bench()
+    first_order = FirstOrder().oracle(context).losses(alpha[None])
+    assert torch.equal(fine_tuned(0).oracle(context).losses(alpha[None]), first_order)
+    assert torch.equal(fine_tuned(finetune="released").oracle(context).losses(alpha[None]), first_order)
+    assert not torch.equal(fine_tuned(1).oracle(context).losses(alpha[None]), first_order)
 
 
 def test_the_proposal_gradient_of_zarts_is_first_order_and_leaves_the_statistics_alone():
-    bench, alpha, _ = make_bench()
-    kept = snapshot(bench)
-    gradient = fine_tuned().oracle(bench).gradient(alpha)
-    assert unchanged(bench, kept)
-    assert torch.equal(gradient, FirstOrder().oracle(bench).gradient(alpha))
-    assert not unchanged(bench, kept)  # DARTS runs on the supernet itself, whose running statistics move
-    assert torch.equal(bench.model.weights, kept[0])
+    context, alpha, _ = make_bench()
+    kept = snapshot(context)
+    gradient = fine_tuned().oracle(context).gradient(alpha)
+    assert unchanged(context, kept)
+    assert torch.equal(gradient, FirstOrder().oracle(context).gradient(alpha))
+    assert not unchanged(context, kept)  # DARTS runs on the supernet itself, whose running statistics move
+    assert torch.equal(context.model.weights, kept[0])
 
 
 def test_first_order_gradient_equals_a_finite_difference():
-    bench, alpha, _ = make_bench()
-    oracle = FirstOrder().oracle(bench)
+    context, alpha, _ = make_bench()
+    oracle = FirstOrder().oracle(context)
     gradient = oracle.gradient(alpha)
     direction = torch.randn(alpha.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     plus, minus = oracle.losses(torch.stack([alpha + 1e-6 * direction, alpha - 1e-6 * direction]))
@@ -206,14 +208,14 @@ def test_the_number_of_workers_changes_no_bit(name, two_threads, monkeypatch):
     outcomes = []
     for available in (0.0, 1e15):
         monkeypatch.setattr(parallel, "available_memory", lambda left=available: left)
-        bench, alpha, _ = make_bench(name)
-        kept = snapshot(bench)
+        context, alpha, _ = make_bench(name)
+        kept = snapshot(context)
         candidates = torch.stack([alpha, 2 * alpha, -alpha])
-        losses = fine_tuned(3).oracle(bench).losses(candidates)
-        assert (bench.scratch.copies_that_fit > 1) == (available > 0)
+        losses = fine_tuned(3).oracle(context).losses(candidates)
+        assert (context.scratch.copies_that_fit > 1) == (available > 0)
         assert torch.get_num_threads() == 2
-        assert unchanged(bench, kept)
-        outcomes.append((losses, bench.cost))
+        assert unchanged(context, kept)
+        outcomes.append((losses, context.cost))
     (one, first_cost), (many, second_cost) = outcomes
     assert torch.equal(one, many)
     assert first_cost == second_cost
@@ -222,7 +224,7 @@ def test_the_number_of_workers_changes_no_bit(name, two_threads, monkeypatch):
 
 def test_candidates_work_at_the_same_time_and_come_in_order(two_threads, monkeypatch):
     monkeypatch.setattr(parallel, "available_memory", lambda: float("inf"))
-    bench, _, _ = make_bench()
+    context, _, _ = make_bench()
     both = threading.Barrier(2, timeout=60)
 
     def score(model, alpha):
@@ -230,20 +232,20 @@ def test_candidates_work_at_the_same_time_and_come_in_order(two_threads, monkeyp
         assert torch.get_num_threads() == 1
         return int(alpha), model
 
-    scored = in_parallel(score, bench.scratch, torch.arange(4), lambda: 1)
+    scored = in_parallel(score, context.scratch, torch.arange(4), lambda: 1)
     assert [number for number, _ in scored] == [0, 1, 2, 3]
     assert len({id(model) for _, model in scored}) == 2
     assert torch.get_num_threads() == 2
 
 
 def test_a_failing_candidate_fails_the_update(two_threads):
-    bench, _, _ = make_bench()
+    context, _, _ = make_bench()
 
     def score(model, alpha):
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        in_parallel(score, bench.scratch, torch.arange(2), lambda: 1)
+        in_parallel(score, context.scratch, torch.arange(2), lambda: 1)
     assert torch.get_num_threads() == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -33,11 +33,11 @@ def composed(base, **parts):
 )
 def test_they_go_together(base, parts):
     """And resume to the bit, across the epochs at which operations are dropped."""
-    state = drain(composed(base, **parts))
+    state = run_to_end(composed(base, **parts))
     search = composed(base, **parts)
     middle = search.start()
     while middle.epoch < 2:
         middle = search.advance(middle)
     search = composed(base, **parts)
-    assert same(drain(search, search.restore(middle.to_dict())), state)
+    assert same(run_to_end(search, search.restore(middle.to_dict())), state)
     assert state.alpha.isfinite().all()

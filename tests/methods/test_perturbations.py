@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from toy import ToyDataset, drain, same, small_settings, space_of
+from toy import ToyDataset, run_to_end, same, small_settings, space_of
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -15,7 +15,7 @@ from methods.perturbations.uniform import UniformNoise, on_simplex
 from methods.relaxations.softmax import Softmax
 from methods.schedules.clock import Clock
 from methods.search.search import Search
-from methods.training.weights import Passed
+from methods.training.weights import PassResult
 from spaces import SPACES
 
 WIDTHS = (3, 2, 3)
@@ -82,7 +82,7 @@ def test_the_attack_takes_the_plain_one_s_path(steps):
     def look(moved, of_gates):
         seen.append(moved)
         loss = 1.0 if len(seen) == steps + 1 else 0.0  # higher where the path ends
-        return Passed(torch.tensor(loss), torch.empty(0), directions[len(seen) - 1] if of_gates else None)
+        return PassResult(torch.tensor(loss), torch.empty(0), directions[len(seen) - 1] if of_gates else None)
 
     attack = Adversarial(0.05, 0.25, attack_steps=steps)
     start = UniformNoise(0.05, 0.25).perturbed(gates, WIDTHS, never, CLOCK, torch.Generator().manual_seed(1))
@@ -98,7 +98,7 @@ def test_an_attack_that_does_not_raise_the_loss_is_dropped(rise):
     gates = random_gates()
 
     def look(moved, of_gates):
-        return Passed(rise * (moved - gates).abs().sum(), torch.empty(0), torch.ones(3, 3, dtype=torch.float64))
+        return PassResult(rise * (moved - gates).abs().sum(), torch.empty(0), torch.ones(3, 3, dtype=torch.float64))
 
     assert torch.equal(Adversarial().perturbed(gates, WIDTHS, look, CLOCK, torch.Generator()), gates)
 
@@ -107,9 +107,9 @@ def test_an_attack_that_does_not_raise_the_loss_is_dropped(rise):
 def test_without_a_radius_it_is_darts(method):
     ours = search_of(method, perturbation=0.0, perturbation_end=0.0)
     theirs = search_of("darts-1st")
-    a, b = drain(ours), drain(theirs)
+    a, b = run_to_end(ours), run_to_end(theirs)
     torch.testing.assert_close(a.weights, b.weights, rtol=1e-4, atol=1e-5)  # the sum of a row may round
-    assert not same(drain(search_of(method)), b)
+    assert not same(run_to_end(search_of(method)), b)
 
 
 @pytest.mark.parametrize("space", ["s1", "s4", "nasbench201"])

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 from plain_supernets import matching_tensors, plain_supernet
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
@@ -135,7 +135,7 @@ def test_a_pruned_supernet_is_one_built_with_the_kept_operations(space):
     ("method", "stop"), [("p-darts-1st", 4), ("p-darts-1st", 5), ("p-zarts", 8)], ids=["before", "after", "the last"]
 )
 def test_resume_across_a_pruning_is_bit_exact(method, stop, tmp_path):
-    straight = drain(make_search(method, "nasbench201"))
+    straight = run_to_end(make_search(method, "nasbench201"))
     search = make_search(method, "nasbench201")
     assert search.steps_per_epoch == 2
     state = search.start()
@@ -143,7 +143,7 @@ def test_resume_across_a_pruning_is_bit_exact(method, stop, tmp_path):
         state = search.advance(state)
     torch.save(state.to_dict(), tmp_path / "state.pt")
     loaded = State.from_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    end = drain(make_search(method, "nasbench201"), loaded)
+    end = run_to_end(make_search(method, "nasbench201"), loaded)
     assert same(end, straight)
     assert end.kept == straight.kept
     assert end.last_choice == straight.last_choice
@@ -152,7 +152,7 @@ def test_resume_across_a_pruning_is_bit_exact(method, stop, tmp_path):
 
 def test_alpha_rests_where_every_edge_has_one_operation():
     search = make_search("p-darts-2nd", "nasbench201", cadence=1)
-    state = drain(search)
+    state = run_to_end(search)
     assert state.cost.alpha_steps == 8
     assert [set(record["candidates"]) for record in state.records] == [{5}, {5}, {3}, {2}, {1}]
     assert [record["alpha_updates"] for record in state.records] == [2, 2, 2, 2, 0]

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 import torch
 from click.testing import CliRunner
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.cli import main
 from harness.core.types import Budget
@@ -67,9 +67,9 @@ def test_a_quarter_of_the_channels_keeps_less_than_half():
 
 
 def test_measuring_changes_no_bit(monkeypatch):
-    measured = drain(make_search("darts-2nd"))
+    measured = run_to_end(make_search("darts-2nd"))
     monkeypatch.setattr(Search, "_memory_measured", lambda self, state: contextlib.nullcontext())
-    plain = drain(make_search("darts-2nd"))
+    plain = run_to_end(make_search("darts-2nd"))
     assert measured.cost.saved_activations > 0
     assert plain.cost.saved_activations == 0
     plain.cost.saved_activations = measured.cost.saved_activations

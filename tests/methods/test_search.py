@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.errors import HarnessError
 from harness.core.rng import seed_of
@@ -26,10 +26,10 @@ def make_search(method="zarts-mgs", space="s1", seed=0, epochs=2, seconds=None, 
 
 
 def test_global_generators_are_neither_read_nor_moved():
-    straight = drain(make_search(space="s4", epochs=1, samples=2))
+    straight = run_to_end(make_search(space="s4", epochs=1, samples=2))
     torch.manual_seed(99)
     before = torch.random.get_rng_state()
-    assert same(drain(make_search(space="s4", epochs=1, samples=2)), straight)
+    assert same(run_to_end(make_search(space="s4", epochs=1, samples=2)), straight)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -47,7 +47,9 @@ def test_alpha_moves_every_tenth_step_after_the_warm_up():
 
 
 def test_cost_is_what_was_done():
-    state = drain(make_search("zarts-mgs", count=28, epochs=3, warmup=1))  # 4 weight steps an epoch, alpha at 0 and 2
+    state = run_to_end(
+        make_search("zarts-mgs", count=28, epochs=3, warmup=1)
+    )  # 4 weight steps an epoch, alpha at 0 and 2
     cost = state.cost
     assert (cost.weight_steps, cost.alpha_steps) == (12, 4)
     assert cost.finetune_steps == 4 * 4 * 2  # updates x N x M
@@ -56,14 +58,14 @@ def test_cost_is_what_was_done():
     assert cost.seconds > 0
     assert cost.validation_seconds > 0
     assert cost.peak_memory > 2**20
-    second = drain(make_search("darts-2nd", count=32, epochs=1)).cost
+    second = run_to_end(make_search("darts-2nd", count=32, epochs=1)).cost
     assert (second.forwards, second.backwards) == (4 * (1 + 4), 4 * (1 + 4))
     assert second.images == 4 * 5 * 8
 
 
 def test_records_hold_what_the_epochs_were():
     search = make_search("zarts-mgs", epochs=3, warmup=1)
-    state = drain(search)
+    state = run_to_end(search)
     assert [record["epoch"] for record in state.records] == [0, 1, 2]
     assert state.records[0]["rule"] == {}
     assert set(state.records[1]["rule"]) == {
@@ -83,7 +85,7 @@ def test_records_hold_what_the_epochs_were():
         free = [n for n in names if "pool" in n or n == "skip_connect"]
         assert last["operations"][kind] == {"skip": names.count("skip_connect"), "parameterless": len(free), "none": 0}
     assert state.stopped_by == "epochs"
-    assert drain(make_search("zarts-gld", epochs=1)).records[0]["rule"].keys() == {
+    assert run_to_end(make_search("zarts-gld", epochs=1)).records[0]["rule"].keys() == {
         "candidate_loss",
         "improvement",
         "moved",
@@ -143,16 +145,16 @@ def test_a_loss_that_is_not_finite_stops_the_search_and_says_where():
     search = make_search("darts-1st", lr=1e30, clip=1e30, epochs=5)
     state = search.start()
     with pytest.raises(HarnessError, match=r"not finite from epoch \d+, step \d+"):
-        drain(search, state)
+        run_to_end(search, state)
     assert state.stopped_by == ""
 
 
 def test_seconds_end_a_search_with_a_record_of_the_part_of_an_epoch():
-    state = drain(make_search("darts-1st", seconds=1e-6, epochs=3))
+    state = run_to_end(make_search("darts-1st", seconds=1e-6, epochs=3))
     assert state.stopped_by == "seconds"
     assert state.cost.weight_steps == 1
     assert state.records[0]["steps"] == 1
-    assert drain(make_search("darts-1st", seconds=1e6, epochs=1)).stopped_by == "epochs"
+    assert run_to_end(make_search("darts-1st", seconds=1e6, epochs=1)).stopped_by == "epochs"
 
 
 def test_the_public_face():

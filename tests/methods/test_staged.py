@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -99,14 +99,14 @@ def test_every_stage_begins_anew_and_deeper():
             assert len(state.weights) != len(before.weights)
             assert not torch.equal(state.weights[:10], first[:10])
     assert sizes == [30, 30, 18]
-    state = drain(search, state)
+    state = run_to_end(search, state)
     lrs = [record["lr"] for record in state.records]
     assert lrs == pytest.approx([0.025, 0.0125] * 3)
     assert search.genotype(state).family == "nasbench201"
 
 
 def test_resume_across_a_stage_and_within_one_is_bit_exact(tmp_path):
-    straight = drain(make_search())
+    straight = run_to_end(make_search())
     for stop in (4, 7):
         search = make_search()
         state = search.start()
@@ -114,7 +114,7 @@ def test_resume_across_a_stage_and_within_one_is_bit_exact(tmp_path):
             state = search.advance(state)
         torch.save(state.to_dict(), tmp_path / "state.pt")
         loaded = State.from_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-        assert same(drain(make_search(), loaded), straight)
+        assert same(run_to_end(make_search(), loaded), straight)
 
 
 def test_alpha_gradients_are_clipped():

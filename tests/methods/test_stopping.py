@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from processes import forked, harness, run_arguments, run_folder
 from scipy.sparse.linalg import ArpackNoConvergence
-from toy import ToyDataset, drain, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings
 
 from harness.core.genotype import from_json, parse
 from harness.core.types import Budget
@@ -92,7 +92,7 @@ def search_of(space="nasbench201", **more):
 @pytest.mark.parametrize("space", ["nasbench201", "s1"])
 def test_a_search_that_ends_early_has_the_cell_from_before(space):
     search = search_of(space, **AT_ONCE)
-    state = drain(search)
+    state = run_to_end(search)
     assert (state.stopped_by, state.epoch, len(state.records)) == ("eigenvalue", 2, 2)
     result = search.result(state)
     assert result.genotype == parse(state.records[0]["genotype"])
@@ -101,7 +101,7 @@ def test_a_search_that_ends_early_has_the_cell_from_before(space):
     middle = search.start()
     while middle.epoch < 1:
         middle = search.advance(middle)
-    assert same(drain(again, again.restore(middle.to_dict())), state)
+    assert same(run_to_end(again, again.restore(middle.to_dict())), state)
     assert again.result(again.restore(state.to_dict())).genotype == result.genotype
 
 
@@ -124,7 +124,7 @@ def test_the_eigenvalue_is_that_of_the_full_hessian_and_watching_changes_nothing
 
     hessian = torch.autograd.functional.hessian(loss, state.alpha) + 0.25 * torch.eye(30)
     assert found == pytest.approx(float(torch.linalg.eigvalsh(hessian.double())[-1]), rel=1e-3)
-    straight = drain(search_of())
+    straight = run_to_end(search_of())
     assert straight.stopped_by == "epochs"
     assert ["eigenvalue" in record for record in straight.records] == [True, False, True, True]
     assert straight.records[-1]["genotype"] == str(search_of().genotype(straight))
@@ -135,7 +135,7 @@ def test_an_eigenvalue_that_is_not_found_ends_nothing(monkeypatch):
         raise ArpackNoConvergence("no convergence", [], [])
 
     monkeypatch.setattr("methods.search.search.extreme", lost)
-    state = drain(search_of(**AT_ONCE))
+    state = run_to_end(search_of(**AT_ONCE))
     assert (state.stopped_by, [record["eigenvalue"] for record in state.records]) == ("epochs", [None] * 4)
 
 

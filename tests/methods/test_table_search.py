@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from toy import ToyDataset, drain
+from toy import ToyDataset, run_to_end
 from toy_table import toy_table
 
 from harness.core.errors import HarnessError
@@ -81,7 +81,7 @@ def test_what_is_spent_is_counted() -> None:
 
 def test_a_record_says_what_the_derived_cell_is_worth() -> None:
     search = search_of("zarts-gld", epochs=3, updates=20)
-    state = drain(search)
+    state = run_to_end(search)
     result = search.result(state)
     for record in result.records:
         assert record["table"] == {
@@ -99,12 +99,12 @@ def test_every_rule_finds_a_good_cell(method: str) -> None:
     test = TABLE.column("cifar10", "test", 200, "mean")
     quicker = {"darts-1st": {"alpha_lr": 3e-3}, "zarts-gld": {"smallest_radius": 0.004}}
     search = search_of(method, epochs=10, updates=50, **quicker.get(method, {}))
-    index = TABLE.index(search.result(drain(search)).genotype)
+    index = TABLE.index(search.result(run_to_end(search)).genotype)
     assert (test > test[index]).mean() < 0.01
 
 
 def test_lookaheads_coincide_without_weights() -> None:
-    ends = [drain(search_of(method, epochs=1, updates=10)).alpha for method in ("darts-1st", "darts-2nd")]
+    ends = [run_to_end(search_of(method, epochs=1, updates=10)).alpha for method in ("darts-1st", "darts-2nd")]
     assert torch.equal(*ends)
 
 
@@ -120,13 +120,13 @@ def test_the_other_training_and_data_set_are_other_objectives() -> None:
 
 def test_seconds_end_a_search_after_the_update_that_used_them_up() -> None:
     parts = METHODS["darts-1st"].parts(SPACE, Budget())
-    state = drain(make_search(parts, SPACE, DATA, 0, "cpu", Budget(seconds=1e-9)))
+    state = run_to_end(make_search(parts, SPACE, DATA, 0, "cpu", Budget(seconds=1e-9)))
     assert (state.stopped_by, state.cost.alpha_steps, len(state.records)) == ("seconds", 1, 1)
 
 
 def test_a_step_that_leads_nowhere_stops_the_search() -> None:
     with pytest.raises(HarnessError, match="alpha is not finite after 10 updates"):
-        drain(search_of("darts-1st", epochs=1, updates=10, alpha_lr=1.7e308))
+        run_to_end(search_of("darts-1st", epochs=1, updates=10, alpha_lr=1.7e308))
 
 
 def test_what_a_table_does_not_fit() -> None:

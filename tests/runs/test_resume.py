@@ -16,7 +16,7 @@ import time
 import pytest
 from processes import TINY, Child, Disk, die, end, forked, harness, run_arguments, run_folder
 
-from harness.runs import loop as drain
+from harness.runs import loop as run_to_end
 
 METHODS = {
     "darts-1st": "nasbench201",
@@ -173,7 +173,7 @@ def test_a_stopped_run_says_how_to_go_on(number, straight, tmp_path):
     """With no checkpoint within an epoch, so that what is resumed is what the signal had saved."""
 
     def call():
-        drain.SAVE_SECONDS = 0.0  # or the quick epochs would share one checkpoint, the last
+        run_to_end.SAVE_SECONDS = 0.0  # or the quick epochs would share one checkpoint, the last
         harness([*run_arguments(tmp_path), "--checkpoint-seconds", "1000"])()
 
     child = Child(call)

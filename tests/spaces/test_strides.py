@@ -13,8 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from methods.catalogue import CATALOGUE
 from methods.families import applies, resolve
-from methods.search.parts import EDGES, Parts
+from methods.search.parts import Parts
 from spaces import SPACES
+from spaces.edges import EDGES
 from spaces.operations import OPERATIONS, FactorizedReduce, ResidualBlock, every_other
 from spaces.published import PUBLISHED
 

@@ -17,7 +17,7 @@ from harness.evaluation.evaluate import Request
 from harness.suite import cells, definition
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
-from harness.suite.status import standing
+from harness.suite.status import status_of
 from spaces.published import PUBLISHED
 
 
@@ -137,13 +137,13 @@ def test_the_status_of_a_thousand_done_cells_takes_less_than_two_seconds_and_no_
 def test_an_interrupted_run_says_how_far_it_came(tmp_path):
     (cell,) = resolve([SEARCH])
     folder = cell.workplace(tmp_path)
-    assert standing(cell, tmp_path).state == "queued"
+    assert status_of(cell, tmp_path).state == "queued"
     folder.mkdir(parents=True)
     spec = {"settings": {"training": {"epochs": 5}, "schedule": {"warmup": 1}}}
     (folder / "spec.json").write_text(json.dumps({"spec": spec}))
     records = [{"cost": {"seconds": s, "validation_seconds": v, "images": 9}} for s, v in ((10, 1), (30, 2), (50, 3))]
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records[:1]))
-    assert standing(cell, tmp_path).seconds_left is None  # the warm-up says nothing of what comes
+    assert status_of(cell, tmp_path).seconds_left is None  # the warm-up says nothing of what comes
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    found = standing(cell, tmp_path)
+    found = status_of(cell, tmp_path)
     assert (found.state, found.epoch, found.epochs, found.seconds_left) == ("queued", 3, 5, 2 * 21.0)

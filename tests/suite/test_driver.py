@@ -16,9 +16,9 @@ from harness.suite import definition
 from harness.suite import driver as drive
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
-from harness.suite.driver import Drive
-from harness.suite.job import Ending, work
-from harness.suite.status import standing
+from harness.suite.driver import Driver
+from harness.suite.job import Ending, do
+from harness.suite.status import status_of
 
 GENOTYPE = {"cell": "any"}
 DONE, FAILED, BUSY, STOPPED = Ending("done"), Ending("failed", "why"), Ending("busy"), Ending("stopped")
@@ -76,7 +76,7 @@ def driven(tmp_path, monkeypatch):
 
     def run(cells, **script):
         executor, told = Scripted(tmp_path, cells, {f"p/m-s-d-{key}": value for key, value in script.items()}), []
-        driving = Drive(cells, tmp_path, executor, tell=lambda *told_of: told.append(told_of))
+        driving = Driver(cells, tmp_path, executor, tell=lambda *told_of: told.append(told_of))
         driving.run()
         return executor, driving, told
 
@@ -84,7 +84,7 @@ def driven(tmp_path, monkeypatch):
 
 
 def states(cells, results):
-    return [standing(cell, results).state for cell in cells]
+    return [status_of(cell, results).state for cell in cells]
 
 
 def test_all_cells_are_done_two_at_a_time_and_an_evaluation_after_its_search(driven, tmp_path):
@@ -148,20 +148,20 @@ def test_a_cell_whose_owner_lives_is_not_begun(driven, tmp_path):
             if len(seen) == 5:
                 cells[0].output(tmp_path).write_text(json.dumps({"genotype": GENOTYPE}))
 
-        Drive(cells, tmp_path, executor, tick=finish_elsewhere).run()
+        Driver(cells, tmp_path, executor, tick=finish_elsewhere).run()
     assert executor.begun == [cells[1].name]
 
 
 def test_done_without_its_file_is_a_failure(driven, tmp_path):
     _, driving, _ = driven([search(0)], s0=[Ending("done")] * 3)
     assert [cell.name for cell in driving.failed] == [search(0).name]
-    assert "without a result" in standing(search(0), tmp_path).reason
+    assert "without a result" in status_of(search(0), tmp_path).reason
 
 
 def test_a_signal_stops_the_executor(driven, tmp_path):
     executor = Scripted(tmp_path, [search(0)], {search(0).name: [STOPPED] * 100})
     with pytest.raises(Interrupted):
-        Drive([search(0)], tmp_path, executor, tick=lambda: os.kill(os.getpid(), signal.SIGTERM)).run()
+        Driver([search(0)], tmp_path, executor, tick=lambda: os.kill(os.getpid(), signal.SIGTERM)).run()
     assert executor.ended == "stopped"
 
 
@@ -177,7 +177,7 @@ class Forks:
 
     def submit(self, jobs):
         for self.name, job in jobs:
-            self.child = Child(lambda job=job: print("\n" + json.dumps(vars(work(job)))))
+            self.child = Child(lambda job=job: print("\n" + json.dumps(vars(do(job)))))
 
     def wait(self, seconds):
         ended, self.child = self.child.wait(), None
@@ -207,7 +207,7 @@ def test_real_cells_and_one_that_explodes(tmp_path):
     suite = write_suite(tmp_path, ["s1"], 1, epochs=2)
     suite.write_text(suite.read_text() + FAILS)
     cells, results = resolve(definition.cells(str(suite))), tmp_path / "results"
-    driving = Drive(cells, results, Forks(), ["--device=cpu"], retries=1)
+    driving = Driver(cells, results, Forks(), ["--device=cpu"], retries=1)
     driving.run()
     (bad,) = driving.failed
     assert bad.search.space == "nasbench201"

@@ -14,7 +14,7 @@ from harness.suite import calibration
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
-from harness.suite.status import Standing
+from harness.suite.status import Status
 from methods.search.search import Search
 
 
@@ -42,19 +42,19 @@ def evaluation(of):
 def test_the_end_when_each_worker_takes_what_may_begin():
     a, b, c = search(0), search(1), search(2)
     after_a = evaluation(a)
-    standings = [Standing(cell, "queued") for cell in (a, after_a, b, c)]
+    standings = [Status(cell, "queued") for cell in (a, after_a, b, c)]
     seconds = {a.name: 5.0, b.name: 2.0, c.name: 1.0, after_a.name: 4.0}
     assert time_to_end(standings, seconds, workers=1) == 12.0
     assert time_to_end(standings, seconds, workers=2) == 9.0  # b and c beside a; then a's evaluation
     assert time_to_end(standings, seconds, workers=9) == 9.0
-    assert time_to_end([Standing(a, "done"), Standing(after_a, "queued")], seconds, workers=2) == 4.0
+    assert time_to_end([Status(a, "done"), Status(after_a, "queued")], seconds, workers=2) == 4.0
     assert time_to_end([], {}, workers=2) == 0.0
 
 
 def test_an_interrupted_cell_costs_what_is_left_of_it():
-    assert left_of(Standing(search(0), "queued", epoch=1, epochs=4)) == 0.75
-    assert left_of(Standing(search(0), "queued")) == 1.0
-    assert left_of(Standing(search(0), "done")) == 0.0
+    assert left_of(Status(search(0), "queued", epoch=1, epochs=4)) == 0.75
+    assert left_of(Status(search(0), "queued")) == 1.0
+    assert left_of(Status(search(0), "done")) == 0.0
 
 
 def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):

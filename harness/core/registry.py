@@ -1,0 +1,289 @@
+"""What is known by name, kind by kind, and where each member comes from.
+
+A member ships with the harness; or an installed package names it as an entry point of the group `zarts_harness.<kind>`;
+or a plugin, a Python file or module that the user names, holds it in a mapping called like the kind in capitals:
+
+    RULES = {"spsa": SPSA()}
+    METHODS = {"zarts-spsa": Composition("...", "...", rule="spsa", lookahead="fine-tuned")}
+
+From Python an object also stands for itself, in the place of its name. Nothing is imported before a registry is asked
+for it, and nothing that nobody installed or named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from harness.core.errors import HarnessError, unknown
+
+GROUP = "zarts_harness"
+KINDS = (
+    "methods",
+    "rules",
+    "lookaheads",
+    "relaxations",
+    "edges",
+    "schedules",
+    "perturbations",
+    "stoppings",
+    "strategies",
+    "spaces",
+    "operations",
+    "datasets",
+    "tables",
+    "reports",
+)
+"""Of what there can be members from outside."""
+BUILT_IN = "built in"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a kind: where it comes from, in words, and what imports it."""
+
+    origin: str
+    load: Callable[[], Any]
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """The members of one kind by name. A member that is a class is made without arguments.
+
+    `built_in` holds members, or "module:attribute" for those that are imported when they are asked for. `interface` is
+    the "module:class" that members from outside must be of, or, where that is a protocol, have the methods of."""
+
+    def __init__(
+        self,
+        kind: str,
+        noun: str,
+        built_in: Mapping[str, Any],
+        interface: str,
+        make: Callable[[Any], T] | None = None,
+    ) -> None:
+        """`make` turns what is held into a member, where that is another thing than an instance of a class."""
+        self.kind, self.noun, self.interface = kind, noun, interface
+        self._make_of = make or _instance
+        self._built_in = {name: Member(BUILT_IN, _loader(value)) for name, value in built_in.items()}
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        """Raises HarnessError for a name that is unknown or taken twice, and for a member from outside that cannot be
+        imported or does not fit."""
+        found = self._members()
+        if name not in found:
+            raise unknown(self.noun, name, found)
+        if len(found[name]) > 1:
+            places = " and by ".join(f"{member.origin}" for member in found[name])
+            raise HarnessError(f"the {self.noun} {name!r} is defined twice, by {places}; rename or remove one.")
+        if name not in self._made:
+            self._made[name] = self._make(name, found[name][0])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members())
+
+    def __len__(self) -> int:
+        return len(self._members())
+
+    def find(self, named: str | T) -> T:
+        """The member of this name; an object stands for itself. Raises HarnessError."""
+        return self[named] if isinstance(named, str) else self._checked(type(named).__name__, named, "Python")
+
+    def working(self) -> tuple[dict[str, T], dict[str, str]]:
+        """The members that can be had, and why the others cannot: one that is broken takes nothing else with it."""
+        found: dict[str, T] = {}
+        broken: dict[str, str] = {}
+        for name in self:
+            try:
+                found[name] = self[name]
+            except HarnessError as error:
+                broken[name] = str(error)
+        return found, broken
+
+    def origin(self, name: str) -> str:
+        """Where a member comes from, in words: "built in", "package spsa 1.0", "plugin my_method.py"."""
+        return " and ".join(member.origin for member in self._members()[name])
+
+    def _members(self) -> dict[str, list[Member]]:
+        found = {name: [member] for name, member in self._built_in.items()}
+        for name, member in [*_installed(self.kind), *_of_plugins(self.kind)]:
+            found.setdefault(name, []).append(member)
+        return found
+
+    def _make(self, name: str, member: Member) -> T:
+        if member.origin == BUILT_IN:
+            return self._make_of(member.load())
+        try:
+            value = self._make_of(member.load())
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise HarnessError(
+                f"{self.noun} {name!r} of {member.origin} cannot be made: {_in_a_line(error)}; mend it, or remove it."
+            ) from None
+        return self._checked(name, value, member.origin)
+
+    def _checked(self, name: str, value: Any, origin: str) -> T:
+        """The value, if it is what members of this kind are. Raises HarnessError."""
+        if fault := misfit(value, _attribute(self.interface)):
+            raise HarnessError(f"{self.noun} {name!r} of {origin} does not fit: {fault}.")
+        made: T = value
+        return made
+
+
+def misfit(value: Any, interface: Any) -> str:
+    """Why a value is not what an interface asks for; empty where it is."""
+    if not getattr(interface, "_is_protocol", False):
+        names = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in _kinds(interface))
+        return "" if isinstance(value, interface) else f"it is a {type(value).__name__} and must be a {names}"
+    for name, wanted in vars(interface).items():
+        if (name.startswith("_") and name != "__call__") or not (
+            inspect.isfunction(wanted) or isinstance(wanted, property)
+        ):
+            continue
+        if not hasattr(value, name):
+            return f"it has no {name}, as {interface.__module__}.{interface.__name__} describes it"
+        if inspect.isfunction(wanted):
+            parameters = list(inspect.signature(wanted).parameters)[1:]
+            try:
+                inspect.signature(getattr(value, name)).bind(*parameters)
+            except TypeError:
+                return f"its {name} must take ({', '.join(parameters)})"
+    return ""
+
+
+def _kinds(interface: Any) -> Sequence[Any]:
+    return interface if isinstance(interface, tuple) else (interface,)
+
+
+def _instance(value: Any) -> Any:
+    return value() if isinstance(value, type) else value
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _loader(value: Any) -> Callable[[], Any]:
+    return partial(_attribute if isinstance(value, str) else _itself, value)
+
+
+def _attribute(path: str) -> Any:
+    """The attribute that "module:attribute" names."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _installed(kind: str) -> list[tuple[str, Member]]:
+    """The members that installed packages name, without importing any."""
+    return [(point.name, Member(_package(point), point.load)) for point in _entry_points(f"{GROUP}.{kind}")]
+
+
+@cache
+def _entry_points(group: str) -> Sequence[EntryPoint]:
+    return tuple(entry_points(group=group))
+
+
+def _package(point: EntryPoint) -> str:
+    return f"package {point.dist.name} {point.dist.version}" if point.dist else f"package {point.module}"
+
+
+_plugins: dict[str, ModuleType | None] = {}
+"""By what the user called each: the module, or None while it has not been asked for."""
+
+
+def add_plugins(names: Sequence[str], beside: Path = Path()) -> None:
+    """Takes in the Python files, named from the folder `beside`, or modules. They are imported when a registry is next
+    asked. Raises HarnessError for a file that is not there."""
+    for name in names:
+        path = beside / Path(name).expanduser()
+        if name.endswith(".py") or "/" in name:
+            if not path.is_file():
+                raise HarnessError(f"plugin {name} is not there; give a Python file, or the name of a module.")
+            name = str(path)
+        _plugins.setdefault(name, None)
+
+
+def plugins() -> dict[str, ModuleType]:
+    """The plugins that were taken in, imported now if they have not been. Raises HarnessError, naming the plugin, for
+    one that cannot be imported or offers nothing."""
+    for name, module in list(_plugins.items()):
+        if module is None:
+            del _plugins[name]  # one that fails is not tried again
+            _plugins[name] = _import(name)
+    return {name: module for name, module in _plugins.items() if module is not None}
+
+
+def plugin_names() -> tuple[str, ...]:
+    """What the user called the plugins, for a process that is to have the same."""
+    return tuple(str(Path(name).resolve()) if name.endswith(".py") else name for name in _plugins)
+
+
+def forget_plugins() -> None:
+    """As if none had been taken in."""
+    _plugins.clear()
+
+
+def _of_plugins(kind: str) -> list[tuple[str, Member]]:
+    return [
+        (member, Member(f"plugin {name}", partial(_itself, value)))
+        for name, module in plugins().items()
+        for member, value in getattr(module, kind.upper(), {}).items()
+    ]
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        module = _import_file(Path(name)) if name.endswith(".py") else import_module(name)
+    except Exception as error:
+        raise HarnessError(
+            f"plugin {name} cannot be imported: {_in_a_line(error)}; mend it, or leave it out."
+        ) from None
+    offered = [kind.upper() for kind in KINDS if hasattr(module, kind.upper())]
+    if not offered:
+        known = ", ".join(kind.upper() for kind in KINDS)
+        raise HarnessError(f"plugin {name} offers nothing: it must hold one or more of the mappings {known}.")
+    for mapping in offered:
+        if not isinstance(getattr(module, mapping), Mapping):
+            raise HarnessError(f"plugin {name}: {mapping} must map names to members.")
+    return module
+
+
+def _import_file(path: Path) -> ModuleType:
+    path = path.resolve()
+    name = f"plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look for it there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _in_a_line(error: Exception) -> str:
+    """What went wrong and in which line, shortly."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1]
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}, {message} (line {line})"
