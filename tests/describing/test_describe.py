@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.data.catalogue import DATASETS
-from harness.describing import describe
+from harness.describing.describe import describe
 from harness.runs import protocol
 from methods import CATALOGUE
 from spaces import SPACES

@@ -103,12 +103,20 @@ def test_an_attack_that_does_not_raise_the_loss_is_dropped(rise):
     assert torch.equal(Adversarial().perturbed(gates, WIDTHS, look, CLOCK, torch.Generator()), gates)
 
 
+@pytest.fixture
+def double_precision():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("method", ["sdarts-rs", "sdarts-adv"])
 def test_without_a_radius_it_is_darts(method):
     ours = search_of(method, perturbation=0.0, perturbation_end=0.0)
     theirs = search_of("darts-1st")
     a, b = run_to_end(ours), run_to_end(theirs)
-    torch.testing.assert_close(a.weights, b.weights, rtol=1e-4, atol=1e-5)  # the sum of a row may round
+    torch.testing.assert_close(a.weights, b.weights, rtol=1e-9, atol=1e-9)  # the sum of a row may round
     assert not same(run_to_end(search_of(method)), b)
 
 

@@ -136,7 +136,7 @@ def test_what_a_table_does_not_fit() -> None:
         open_data("cifar11")
     with pytest.raises(HarnessError, match="has no supernet, and this method's gumbel relaxation"):
         METHODS["gzas"].parts(SPACE, Budget())
-    with pytest.raises(HarnessError, match=r"is given methods\.tabular\.open_data"):
+    with pytest.raises(HarnessError, match=r"is given methods\.tabular\.data\.open_data"):
         METHODS["darts-1st"](seed=0).search(SPACE, ToyDataset())
     with pytest.raises(HarnessError, match="is given a data set of images, not TableData"):
         METHODS["darts-1st"](seed=0).search(SPACES["s1"], DATA)

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.cli import main
+from harness.commands.run import run
 from harness.core.genotype import parse
 from harness.core.types import Budget
 from harness.runs import protocol as protocols
@@ -200,7 +201,7 @@ def test_the_command_of_a_run_asks_for_the_same_run(method: str, space: str) -> 
     spec = runner.plan(asked).spec
     words = shlex.split(run_command(Path("results/smoke/run"), spec))
     assert words[:2] == ["harness", "run"]
-    given = main.commands["run"].make_context("run", words[2:]).params
+    given = run.make_context("run", words[2:]).params
     again = runner.Request(
         given["method"],
         given["space"],
