@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.core import toml
 from harness.core.errors import HarnessError, Interrupted
+from harness.core.registry import add_plugins
 from harness.core.version import __version__
 
 COMMANDS: Mapping[str, str] = {
@@ -29,6 +32,43 @@ COMMANDS: Mapping[str, str] = {
 WRONG, INTERRUPTED = 2, 130
 
 
+PROJECT_FILE = "harness.toml"
+"""Names the plugins of all commands in the folder that it lies in: plugins = ["my_method.py"]."""
+
+
+def with_plugins(command: click.Command) -> click.Command:
+    """The command, and all under it, with the option --plugin."""
+    if isinstance(command, click.Group):
+        for name in command.commands:
+            with_plugins(command.commands[name])
+    elif not any(parameter.name == "plugins" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--plugin", "plugins"],
+                multiple=True,
+                metavar="FILE|MODULE",
+                expose_value=False,
+                is_eager=True,
+                callback=lambda context, parameter, names: add_plugins(names),
+                help="A Python file or module with methods, rules, spaces, ... of your own. May be given again.",
+            )
+        )
+    return command
+
+
+def add_project_plugins() -> None:
+    """Takes in the plugins that harness.toml in the current folder names. Raises HarnessError."""
+    path = Path(PROJECT_FILE)
+    if not path.exists():
+        return
+    try:
+        table = toml.tables("file", path.read_text("utf-8"), PROJECT_FILE)
+        toml.check_keys(table, ("plugins",), required=())
+        add_plugins(toml.strings(table, "plugins", "files or modules") if "plugins" in table else [])
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{PROJECT_FILE}: {error}.") from None
+
+
 class Commands(click.Group):
     """Turns the harness's errors into one line and an exit code; `--debug` shows the traceback."""
 
@@ -39,8 +79,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _, function = COMMANDS[name].partition(":")
-        command: click.Command = getattr(import_module(module), function)
-        return command
+        return with_plugins(getattr(import_module(module), function))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -72,3 +111,4 @@ def main(debug: bool) -> None:
     harness suite run table2                                      many searches, on every device there is
     harness report table2                                         the paper's table, measured beside published
     """
+    add_project_plugins()

@@ -129,6 +129,13 @@ def resolve(
     return compose(method, space, layers, user)
 
 
+def search_type(parts: AnyParts) -> type[Search | TableSearch | BlackBoxSearch]:
+    """Which kind of search these parts make."""
+    if isinstance(parts, TableTrials | TrainedTrials):
+        return BlackBoxSearch
+    return TableSearch if isinstance(parts, TableParts) else Search
+
+
 def make_search(
     parts: AnyParts, space: Space, dataset: Dataset | TableData, seed: int, device: str, budget: Budget | None
 ) -> AnySearch:

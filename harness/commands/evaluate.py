@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes that read images, where they are not in memory; the result does not depend on it.",
 )
+@click.option("--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as one JSON object, and nothing else.")
 def evaluate(
     target: str,
@@ -75,6 +76,7 @@ def evaluate(
     results: Path,
     checkpoint_seconds: float,
     workers: int,
+    again: bool,
     as_json: bool,
 ) -> None:
     """Say what a cell is worth: train it from scratch, or look it up in NAS-Bench-201's table.
@@ -102,6 +104,7 @@ def evaluate(
         results,
         checkpoint_seconds,
         workers,
+        again,
         at_epoch,
     )
     plan = evaluating.plan(request)

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Save within an epoch, too, when the last checkpoint is so old.",
 )
+@click.option("--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
 def run(
     method: str,
@@ -71,6 +72,7 @@ def run(
     data: Path | None,
     results: Path,
     checkpoint_seconds: float,
+    again: bool,
     as_json: bool,
 ) -> None:
     """Search for a cell. The same command resumes what is unfinished and skips what is done."""
@@ -93,6 +95,7 @@ def run(
         data,
         results,
         checkpoint_seconds,
+        again,
     )
     plans = [runner.plan(replace(first, seed=seed)) for seed in seed_range(seeds)]
     if not as_json:

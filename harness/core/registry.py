@@ -46,7 +46,7 @@ KINDS = (
     "reports",
 )
 """Of what there can be members from outside."""
-BUILT_IN = "built in"
+BUILT_IN, HARNESS = "built in", "the harness itself"
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in found:
             raise unknown(self.noun, name, found)
         if len(found[name]) > 1:
-            places = " and by ".join(f"{member.origin}" for member in found[name])
+            places = " and by ".join(HARNESS if m.origin == BUILT_IN else m.origin for m in found[name])
             raise HarnessError(f"the {self.noun} {name!r} is defined twice, by {places}; rename or remove one.")
         if name not in self._made:
             self._made[name] = self._make(name, found[name][0])

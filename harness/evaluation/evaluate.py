@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from harness.core.errors import HarnessError, unknown
 from harness.core.files import read_object, write_json
 from harness.core.genotype import Genotype, looks_like, parse
 from harness.core.settings import parse_assignments
-from harness.evaluation.distributed import ProcessGroup, local_device, processes, shared
+from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
 from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
-from harness.evaluation.training import State, Trainer, final_network
+from harness.evaluation.training import State, Trainer, final_network, space_of
 from harness.runs import protocol as protocols
 from harness.runs.checkpoint import FORMAT
-from harness.runs.folder import RunFolder, cell_of, claim_protocol, locked, spec_hash
+from harness.runs.code import Code, code_of
+from harness.runs.folder import RunFolder, cell_of, check_code, claim_protocol, locked, set_aside, spec_hash
 from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device
 from harness.runs.protocol import Protocol
@@ -63,6 +65,8 @@ class Request:
     checkpoint_seconds: float = 60.0
     workers: int = 4
     """Processes that read images, where they are not in memory."""
+    again: bool = False
+    """Whether to evaluate anew where that has been done; the old file is kept."""
     at_epoch: int | None = None
     """Evaluate the cell that the run had after so many epochs; None: the one that it found."""
 
@@ -97,6 +101,13 @@ class Plan:
     """None for a look-up."""
     device: str
     spec: Mapping[str, Any]
+
+    @cached_property
+    def code(self) -> Code:
+        """The source files that decide the numbers; none for a look-up, whose table has a fingerprint."""
+        if self.training is None:
+            return {}
+        return code_of([Trainer, *self.training.parts.by_name().values(), type(space_of(self.subject.genotype))])
 
     @property
     def name(self) -> str:
@@ -235,10 +246,20 @@ def run(
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
     """
+    if plan.request.again and leads():
+        set_aside(plan.folder, plan.file)
     if plan.training is None:
         return finished(plan.file) or _look_up(plan, warn)
     with memory_reported(plan.device), shared(plan.device) as group:
-        return group.broadcast(finished(plan.file)) or _train(plan, plan.training, group, warn, observe)
+        return group.broadcast(_finished(plan)) or _train(plan, plan.training, group, warn, observe)
+
+
+def _finished(plan: Plan) -> Outcome | None:
+    """The planned evaluation, if it is done. Raises HarnessError where other code made it."""
+    done = finished(plan.file)
+    if done is not None and (plan.folder / "spec.json").exists():
+        check_code(plan.folder, plan.code)
+    return done
 
 
 def finished(file: Path) -> Outcome | None:
@@ -272,7 +293,7 @@ def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
         },
     }
     with locked(plan.folder, wait=False):
-        RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(table.provenance)))
+        RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(table.provenance)), plan.code)
         write_json(plan.file, evaluation)
     return Outcome(plan.file, evaluation, None, was_done=False)
 
@@ -299,13 +320,13 @@ def _train(
         claim_protocol(request.results / ELSEWHERE, training.protocol)
     machine = environment(plan.device, source.fingerprint)
     with locked(plan.folder, wait=False) if group.leads else nullcontext() as lease:
-        done: Outcome | None = group.broadcast(finished(plan.file))
+        done: Outcome | None = group.broadcast(_finished(plan))
         if done is not None:
             return done  # another process finished it while this one read the data
         folder = RunFolder(plan.folder, warn, lease) if group.leads else _Bystander(plan.folder, warn)
         saved = None
         if group.leads:
-            folder.open_spec(plan.spec, machine)
+            folder.open_spec(plan.spec, machine, plan.code)
             saved = folder.load()
         saved = group.broadcast(saved)
         state = trainer.start() if saved is None else State.from_dict(saved, plan.device)

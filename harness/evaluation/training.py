@@ -25,7 +25,7 @@ from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
-from spaces import SPACES
+from spaces import SPACES, Space
 
 CHECK_EVERY = 50
 """Steps between two looks at whether the loss is still finite; a look waits for the device."""
@@ -78,11 +78,15 @@ class State:
         return cls(**moved | {"cost": Cost(**values["cost"])})
 
 
+def space_of(genotype: Genotype) -> Space:
+    """The space that builds the network of a genotype of its family."""
+    return SPACES["nasbench201" if genotype.family == "nasbench201" else "darts"]
+
+
 def final_network(genotype: Genotype, recipe: Recipe, parts: Parts, classes: int) -> nn.Module:
     """The network that a recipe trains, with PyTorch's initial weights from the global generator."""
     network = parts.network
-    space = SPACES["nasbench201" if genotype.family == "nasbench201" else "darts"]
-    return space.network(
+    return space_of(genotype).network(
         genotype, network.channels, network.cells, classes, recipe.stem, auxiliary=network.auxiliary > 0
     )
 

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import make_folder, read_object, rename, write_atomic, write_json
 from harness.core.genotype import parse
 from harness.runs.checkpoint import Damaged, pack, unpack
+from harness.runs.code import Code, changed
 from harness.runs.protocol import Protocol
 
 
@@ -30,6 +32,8 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
+SHOWN = 3
+"""Files that a message names."""
 LEASE = 30.0
 """Seconds without a sign of life after which a process on another machine is taken for dead."""
 
@@ -141,18 +145,49 @@ def cell_of(run: Path, after: int | None = None) -> Any:
         raise HarnessError(f"{path} cannot be read: {error!r}; it is damaged or no record of a search.") from None
 
 
+def check_code(folder: Path, code: Code) -> None:
+    """Raises HarnessError where the run in this folder was made by other code than this. One that does not say by which
+    it was made, as before that was noted, passes."""
+    known = read_object(folder / "spec.json", "spec").get("code", code)
+    files = changed(known, code)
+    if files:
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        raise HarnessError(
+            f"{folder} was made by other code: {', '.join(files[:SHOWN])}{more} changed since. Give --again to make it "
+            "anew, which keeps the old folder, or choose another one with --results."
+        )
+
+
+def set_aside(folder: Path, *beside: Path) -> None:
+    """Moves a folder, and files beside it, out of the way, into .replaced next to them; deletes nothing. Raises Busy
+    where another process is working in the folder."""
+    present = [path for path in (folder, *beside) if path.exists()]
+    if not present:
+        return
+    if folder.exists():
+        with locked(folder, wait=False):
+            pass
+    kept = folder.parent / ".replaced"
+    place = next(kept / str(n) for n in count(1) if not (kept / str(n)).exists())
+    make_folder(place)
+    for path in present:
+        rename(path, place / path.name)
+
+
 class RunFolder:
     """One run on disk. Whoever writes to it holds its lock: `with locked(path, wait=False) as lease`."""
 
     def __init__(self, path: Path, warn: Callable[[str], None], lease: SoftFileLease | None = None) -> None:
         self.path, self.warn, self.lease = path, warn, lease
 
-    def open_spec(self, spec: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
-        """Writes spec.json, or checks that the one there says the same and notes a changed environment."""
+    def open_spec(self, spec: Mapping[str, Any], environment: Mapping[str, Any], code: Code) -> None:
+        """Writes spec.json, or checks that the one there says the same, of the same data and by the same code, and
+        notes a changed environment."""
         path = self.path / "spec.json"
         if not path.exists():
-            write_json(path, {"spec": spec, "hash": spec_hash(spec), "environments": [environment]})
+            write_json(path, {"spec": spec, "hash": spec_hash(spec), "code": code, "environments": [environment]})
             return
+        check_code(self.path, code)
         known = read_object(path, "spec", "environments")
         if known["spec"] != spec:
             difference = _difference(known["spec"], spec) if isinstance(known["spec"], Mapping) else "it is damaged"

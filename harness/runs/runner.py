@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from harness.core.genotype import Genotype, parse
 from harness.core.settings import parse_assignments
 from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
-from harness.runs.folder import RunFolder, claim_protocol, locked, spec_hash
+from harness.runs.code import Code, code_of
+from harness.runs.folder import RunFolder, check_code, claim_protocol, locked, set_aside, spec_hash
 from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
 from harness.runs.protocol import Protocol
 from harness.runs.result import describe_result
 from methods import METHODS
-from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search
+from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search, search_type
 from methods.tabular.data import TableData
 from methods.tabular.data import open_data as open_table
 from methods.training.data import Data
@@ -53,6 +55,8 @@ class Request:
     results: Path = Path("results")
     checkpoint_seconds: float = 60.0
     """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
+    again: bool = False
+    """Whether to make the run anew where there is one; the old folder is kept."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class Plan:
     parts: AnyParts
     device: str
     spec: Mapping[str, Any]
+
+    @cached_property
+    def code(self) -> Code:
+        """The source files that decide the numbers."""
+        return code_of([search_type(self.parts), *self.parts.by_name().values(), self.space])
 
     @property
     def folder(self) -> Path:
@@ -127,7 +136,9 @@ def run(
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
     """
-    done = finished(plan.folder)
+    if plan.request.again:
+        set_aside(plan.folder)
+    done = _finished(plan)
     if done is not None:
         return done
     with memory_reported(plan.device):
@@ -144,11 +155,11 @@ def _search(
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request.results, request.protocol)
     with locked(plan.folder, wait=False) as lease:
-        done = finished(plan.folder)
+        done = _finished(plan)
         if done is not None:
             return done  # another process finished it while this one read the data
         folder = RunFolder(plan.folder, warn, lease)
-        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint))
+        folder.open_spec(plan.spec, environment(plan.device, dataset.fingerprint), plan.code)
         saved = folder.load()
         state = search.start() if saved is None else search.restore(saved)
         resumed_from = None if saved is None else state.cost.steps
@@ -165,6 +176,14 @@ def open_data(plan: Plan, download: bool = True) -> ImageDataset | TableData:
         return open_table(request.dataset)
     images = next(part.images for part in plan.parts.by_name().values() if isinstance(part, Data))
     return data.load(request.dataset, request.data_root, download, images)
+
+
+def _finished(plan: Plan) -> Outcome | None:
+    """The planned run, if it is done. Raises HarnessError where other code made it."""
+    done = finished(plan.folder)
+    if done is not None:
+        check_code(plan.folder, plan.code)
+    return done
 
 
 def finished(folder: Path) -> Outcome | None:

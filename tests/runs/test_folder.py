@@ -24,6 +24,7 @@ from harness.runs.folder import RunFolder, locked, owner, spec_hash
 
 SPEC = {"method": "darts-1st", "seed": 0, "settings": {"training": {"lr": 0.025, "batch": 64}}}
 ENVIRONMENT = {"torch": "2.7.0", "data": "0123"}
+CODE = {"methods/rules/mgs.py": "0123", "spaces/space.py": "4567"}
 
 
 def state_at(step: int) -> dict:
@@ -181,7 +182,7 @@ def work(path):
     """A run: from what is there to the end, with a save after each step."""
     with locked(path, wait=False):
         folder = Opened(path)
-        folder.open_spec(SPEC, ENVIRONMENT)
+        folder.open_spec(SPEC, ENVIRONMENT, CODE)
         state = folder.load() or state_at(0)
         for step in range(step_of(state), STEPS):
             folder.save(state_at(step + 1))
@@ -227,7 +228,7 @@ def test_killed_at_every_operation_on_the_disk(tmp_path):
 def test_killed_in_the_first_save_after_a_damaged_checkpoint(folder, fatal):
     """The damaged one must not take the place of the good one before the new one is safe."""
     folder.last.write_bytes(b"junk")
-    folder.open_spec(SPEC, ENVIRONMENT)
+    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     loading = 7  # operations: the damaged one put aside, and the records
     assert work_until_killed(folder.path, loading + fatal)
     work(folder.path)
@@ -271,23 +272,23 @@ def test_who_may_wait_for_a_lock_gets_it(tmp_path):
 
 
 def test_a_spec_that_differs_is_refused_with_the_difference(folder):
-    folder.open_spec(SPEC, ENVIRONMENT)
+    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     other = SPEC | {"settings": {"training": {"lr": 0.1, "batch": 64}}}
     with pytest.raises(
         HarnessError, match=r"describes another run \(settings\.training\.lr: 0\.025 there, 0\.1 here\)"
     ):
-        folder.open_spec(other, ENVIRONMENT)
+        folder.open_spec(other, ENVIRONMENT, CODE)
 
 
 def test_another_environment_is_noted_and_other_data_are_refused(folder):
-    folder.open_spec(SPEC, ENVIRONMENT)
-    folder.open_spec(SPEC, ENVIRONMENT)
+    folder.open_spec(SPEC, ENVIRONMENT, CODE)
+    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     assert folder.warnings == []
-    folder.open_spec(SPEC, ENVIRONMENT | {"torch": "2.8.0"})
+    folder.open_spec(SPEC, ENVIRONMENT | {"torch": "2.8.0"}, CODE)
     assert "torch: 2.7.0 there, 2.8.0 here" in folder.warnings[0]
     assert len(json.loads((folder.path / "spec.json").read_text())["environments"]) == 2
     with pytest.raises(HarnessError, match="was made from other data than these"):
-        folder.open_spec(SPEC, ENVIRONMENT | {"data": "4567"})
+        folder.open_spec(SPEC, ENVIRONMENT | {"data": "4567"}, CODE)
 
 
 @pytest.mark.parametrize("path", ["file/run", "file"])
