@@ -156,4 +156,6 @@ def _evaluation_summary(outcome: Evaluated) -> str:
             ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
         ]
     rows.append(("file", str(outcome.file)))
+    if "weights" in found:
+        rows.append(("weights", str(outcome.file.with_name(found["weights"]))))
     return "\n".join(columns(rows))

@@ -43,6 +43,12 @@ PUBLISHED: Mapping[str, Mapping[str, Statistics]] = {
 "nasbench201", AutoDL-Projects get_dataset_with_transform.py:99-141."""
 
 
+def constants(mean: Tensor, std: Tensor) -> Statistics:
+    """The numbers in the tensors (3,) that images are normalised with, to their last bit."""
+    (a, b, c), (d, e, f) = mean.tolist(), std.tolist()
+    return Statistics((a, b, c), (d, e, f))
+
+
 def measure(pixels: Tensor) -> Statistics:
     """Statistics of raw images (n, 3, h, w), uint8. They come from exact counts, hence are the same on every device.
 

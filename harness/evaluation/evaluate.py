@@ -13,13 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from harness import data
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import read_object, write_json
+from harness.core.files import read_object, write_atomic, write_json
 from harness.core.genotype import Genotype, looks_like, parse
 from harness.core.settings import parse_assignments
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
+from harness.evaluation.model import Model, weights_beside
 from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
 from harness.evaluation.training import State, Trainer, final_network, space_of
 from harness.runs import protocol as protocols
@@ -127,6 +130,11 @@ class Plan:
     def file(self) -> Path:
         """What was found: beside the run's result, or in the folder of an evaluation that belongs to no run."""
         return (self.subject.folder or self.folder) / f"{self.name}.json"
+
+    @property
+    def weights(self) -> Path:
+        """The trained network of the last epoch, beside the evaluation."""
+        return weights_beside(self.file)
 
 
 @dataclass(frozen=True)
@@ -335,8 +343,42 @@ def _train(
         state = run_to_end(trainer, state, folder, request.checkpoint_seconds, observer, group.any)
         evaluation = describe_training(plan, training, source, state, machine["device"])
         if group.leads:
+            trained = _trained(plan, training, source, trainer.named_weights(state), evaluation, machine)
+            write_atomic(plan.weights, trained.pack())  # first: the evaluation says that all is done
             write_json(plan.file, evaluation)
         return Outcome(plan.file, evaluation, resumed_from, was_done=False)
+
+
+def _trained(
+    plan: Plan,
+    training: Training,
+    source: Source,
+    weights: Mapping[str, Tensor],
+    evaluation: Mapping[str, Any],
+    machine: Mapping[str, Any],
+) -> Model:
+    """The network as it may leave the results."""
+    return Model(
+        plan.subject.genotype,
+        training.recipe.stem,
+        training.parts.network.size,
+        source.class_names,
+        source.image_size,
+        source.normalisation,
+        weights,
+        evaluation,
+        _origin(plan),
+        {name: machine[name] for name in ("harness", "commit", "torch")},
+    )
+
+
+def _origin(plan: Plan) -> dict[str, Any] | None:
+    """The search that found the cell, for whoever has the network and not the run."""
+    if plan.subject.folder is None:
+        return None
+    result = read_object(plan.subject.folder / "result.json")
+    named = {name: result.get(name) for name in ("method", "space", "dataset", "seed")}
+    return named | {"after_epochs": plan.request.at_epoch}
 
 
 def _open(plan: Plan, training: Training, group: ProcessGroup) -> Source:
@@ -375,6 +417,7 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
         "images": {"train": trained, "test": tested},
         "cost": asdict(state.cost) | {"device": device, "processes": spec["processes"]},
         "settings": spec["settings"],
+        "weights": plan.weights.name,
         "how": {
             "test_error_last": f"percent of {tested:,} test images after the last of {state.epoch} epochs",
             "test_error_best": "the lowest over all epochs, selected on the test images themselves: as the ZARTS code "

@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from harness.data.folders import Listing
 from harness.data.images import ImagePart
+from harness.data.normalisation import Statistics, constants
 from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.recipes import InMemory, Streamed
 from methods.training.batches import Batch, Order
@@ -31,7 +32,15 @@ class Source(Protocol):
     def classes(self) -> int: ...
 
     @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
     def image_size(self) -> int: ...
+
+    @property
+    def normalisation(self) -> Statistics:
+        """What the network's images were normalised with."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -56,11 +65,19 @@ class Source(Protocol):
 class MemorySource:
     """Images on the device."""
 
-    classes: int
+    class_names: tuple[str, ...]
     image_size: int
     fingerprint: str
     training: ImagePart
     testing: ImagePart
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def normalisation(self) -> Statistics:
+        return constants(self.testing.mean, self.testing.std)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -79,10 +96,11 @@ class FolderSource:
     """Images in files, which worker processes read ahead."""
 
     def __init__(self, name: str, settings: Streamed, workers: int, device: str) -> None:
-        from harness.data.streaming import Files, Stream, open_image_folder
+        from harness.data.streaming import MEAN, STD, Files, Stream, open_image_folder
 
         folder = open_image_folder(name)
-        self.classes, self.image_size = len(folder.classes), settings.crop
+        self.class_names, self.classes, self.image_size = folder.classes, len(folder.classes), settings.crop
+        self.normalisation = Statistics(MEAN, STD)
         self.workers, self.device = workers, device
         self._train_rows = _some(len(folder.train), settings.images)
         self._test_rows = _some(len(folder.test), settings.test_images)
@@ -128,7 +146,7 @@ def open_source(
     training, testing = dataset.whole(settings.normalisation, settings.cutout)
     prints = f"{dataset.fingerprint} {testing.images.fingerprint()}"
     return MemorySource(
-        dataset.classes, dataset.image_size, hashlib.sha256(prints.encode()).hexdigest(), training, testing
+        dataset.class_names, dataset.image_size, hashlib.sha256(prints.encode()).hexdigest(), training, testing
     )
 
 

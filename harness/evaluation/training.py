@@ -145,6 +145,16 @@ class Trainer:
             self._close_epoch(state)
         return state
 
+    def named_weights(self, state: State) -> dict[str, Tensor]:
+        """The state's parameters and batch-norm statistics as a state_dict has them, on the CPU, without those of the
+        auxiliary head, which serves the training alone."""
+        self.model.bind(state.weights, state.statistics)
+        return {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in self.model.module.state_dict().items()
+            if not name.startswith("auxiliary.")
+        }
+
     def check(self, state: State) -> None:
         """Raises HarnessError if anything in the state stopped being finite."""
         carried = (state.meters, state.weights, state.momentum, state.statistics)

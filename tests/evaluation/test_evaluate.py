@@ -78,6 +78,7 @@ def test_the_evaluation_file(straight):
     path = file_of(straight)
     assert {p.name for p in path.parent.iterdir()} == {
         "spec.json", "records.jsonl", "checkpoint.pt", "checkpoint.previous.pt", "lock", path.name,
+        path.with_suffix(".weights.pt").name,
     }  # fmt: skip
     written = json.loads(path.read_text())
     records = [json.loads(line) for line in (path.parent / "records.jsonl").read_text().splitlines()]

@@ -41,7 +41,7 @@ class Coloured:
             half = torch.full((3,), 0.5)
             return data.ImagePart(images, half, half, padding=4, flip=True, cutout=cutout)
 
-        return MemorySource(4, 32, "random", part(20, 16), part(10, 0))
+        return MemorySource(tuple("abcd"), 32, "random", part(20, 16), part(10, 0))
 
 
 def trainer_of(recipe="cifar", genotype=DARTS_V2, source=None, group=None, **settings):
@@ -97,6 +97,22 @@ def assert_same_weights(trainer, state, network):
     buffers = [b for name, b in network.named_buffers() if "num_batches" not in name]
     for ours, theirs in zip(trainer.model.module.buffers(), buffers, strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=2e-4)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_named_weights_are_those_of_the_network_without_its_auxiliary_head(channels_last):
+    trainer = trainer_of(source=Coloured.source(), auxiliary=0.4, channels_last=channels_last)
+    state = trainer.start()
+    state.weights.copy_(torch.arange(len(state.weights)))
+    named = trainer.named_weights(state)
+    assert trainer.model.weights is state.weights
+    network = final_network(DARTS_V2, RECIPES["cifar"], RECIPES["cifar"].parts(user=SMALL | {"auxiliary": 0}), 4)
+    network.load_state_dict(named)
+    theirs = dict(trainer.model.module.named_parameters())
+    assert all(torch.equal(ours, theirs[name]) for name, ours in network.named_parameters())
+    assert all(
+        tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes for tensor in named.values()
+    )
 
 
 @pytest.mark.parametrize(
