@@ -97,15 +97,18 @@ class Drawing(nn.Module):
 
 class Noise(Drawing):
     """S4's decoy: standard normal values of the strided output's shape, drawn anew at every forward, at test time too.
-    They are drawn where the generator lives and moved to the state's device."""
+    They are drawn where the generator lives and moved to the state's device; without one, from the global generator
+    of that device, as a network that was taken home has it."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
-    def forward(self, x: Tensor, draw: Generator) -> Tensor:
-        shape = x[:, :, :: self.stride, :: self.stride].shape
-        return torch.randn(shape, generator=draw, device=draw.device, dtype=x.dtype).to(x.device)
+    def forward(self, x: Tensor, draw: Generator | None) -> Tensor:
+        pixels = x[:, :, :: self.stride, :: self.stride]
+        if draw is None:
+            return torch.randn_like(pixels)
+        return torch.randn(pixels.shape, generator=draw, device=draw.device, dtype=x.dtype).to(x.device)
 
 
 class Zero(nn.Module):
