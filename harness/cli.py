@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
         "evaluate": "evaluate",
         "list": "list_",
         "describe": "describe",
+        "export": "export",
         "report": "report",
         "analyse": "analyse",
         "regress": "regress",
