@@ -3,14 +3,13 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from draw_architecture import PACKAGES, arrows, drawing, imported, imports, modules
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("harness", "methods", "spaces", "reports")
 LEAVES = "harness.core"
 """What everything may import, and what imports nothing else of the project."""
 
@@ -27,29 +26,8 @@ ALLOWED = {
 }
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
-
-
-def imports(module: str, path: Path, source: str) -> Iterator[str]:
-    """The modules that the source imports anywhere, functions and TYPE_CHECKING blocks included."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *filter(None, [node.module])])
-            for alias in node.names:
-                submodule = f"{base}.{alias.name}"
-                yield submodule if submodule in MODULES else base
-
-
-IMPORTS = {module: set(imports(module, path, path.read_text("utf-8"))) for module, path in MODULES.items()}
+MODULES = modules()
+IMPORTS = imported()
 
 
 def within(module: str, packages: tuple[str, ...]) -> bool:
@@ -64,15 +42,10 @@ def may_import(module: str, target: str) -> bool:
     return all(within(target, allowed) for package, allowed in ALLOWED.items() if within(module, (package,)))
 
 
-def package_of(module: str) -> str:
-    """The folder that a module is in, or itself where that is a top-level one."""
-    return module if MODULES[module].name == "__init__.py" or module.count(".") < 2 else module.rpartition(".")[0]
-
-
-def circle(arrows: dict[str, set[str]]) -> list[str]:
+def circle(graph: dict[str, set[str]]) -> list[str]:
     """The modules of a circle, if there is one."""
     try:
-        TopologicalSorter(arrows).prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []
@@ -88,11 +61,11 @@ def test_no_files_import_one_another_in_a_circle() -> None:
 
 
 def test_no_packages_import_one_another_in_a_circle() -> None:
-    arrows: dict[str, set[str]] = {}
-    for module in MODULES:
-        targets = {package_of(target) for target in IMPORTS[module] & set(MODULES)}
-        arrows.setdefault(package_of(module), set()).update(targets - {package_of(module)})
-    assert circle(arrows) == []
+    assert circle(arrows()) == []
+
+
+def test_the_drawing_of_the_architecture_is_up_to_date() -> None:
+    assert drawing() in (ROOT / "ARCHITECTURE.md").read_text("utf-8"), "run python tests/draw_architecture.py"
 
 
 def test_a_circle_is_found() -> None:
@@ -117,7 +90,7 @@ def test_reports_never_import_torch() -> None:
     ],
 )
 def test_the_walk_finds_every_form_of_import(source: str, target: str) -> None:
-    assert list(imports("spaces.cells", ROOT / "spaces" / "cells.py", source)) == [target]
+    assert list(imports("spaces.cells", ROOT / "spaces" / "cells.py", source, MODULES)) == [target]
 
 
 @pytest.mark.parametrize(
