@@ -32,8 +32,9 @@ def parameters(notation: str, channels: int, cells: int, classes: int) -> int | 
         width *= 2 if reduction else 1
         cell = genotype["reduce" if reduction else "normal"]
         total += before * width + previous * width + 4 * width
-        total += sum(_operation(name, width, reduction and source < 2) for name, source in cell.edges)
-        before, previous = previous, len(cell.concat) * width
+        edges = (edge for _, carrying in cell.reached for edge in carrying)
+        total += sum(_operation(name, width, reduction and source < 2) for name, source in edges)
+        before, previous = previous, len(cell.output) * width
     return total + previous * classes + classes
 
 

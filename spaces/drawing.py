@@ -58,7 +58,9 @@ STYLES = {
     "none": Style("#C8C8C8", (0, (1, 3)), ink="#9A9A9A"),
 }
 OUTPUT = Style("#9A9A9A", "solid")
-INPUT_FILL, NODE_FILL, OUTPUT_FILL = "#D6E9D6", "#DCE6F2", "#F6E7C1"
+UNREACHED = STYLES["none"]
+"""An edge from a node that nothing reaches is drawn as what it is worth, and the node in its ink."""
+INPUT_FILL, NODE_FILL, OUTPUT_FILL, UNREACHED_FILL = "#D6E9D6", "#DCE6F2", "#F6E7C1", "#F4F4F4"
 TITLES = {"normal": "Normal cell", "reduce": "Reduction cell"}
 
 
@@ -121,29 +123,36 @@ def _lay_out(cell: Cell) -> _Layout:
     states, lines = _states(cell), []
     for target, node in enumerate(cell.nodes, start=cell.inputs):
         for operation, source in node:
-            style = _style(operation)
+            style = _style(operation) if states[source].ink == "black" else UNREACHED
             box = _Item(states[target].column - 1, BOX, _readable(operation), ink=style.ink)
             lines.append(_Line(_route(states[source], box) + _route(box, states[target])[1:], style))
     if len(states) > cell.inputs + len(cell.nodes):
-        lines += [_Line(_route(states[source], states[-1]), OUTPUT) for source in cell.concat]
+        lines += [_Line(_route(states[source], states[-1]), OUTPUT) for source in cell.output]
     return _place(states, lines)
 
 
 def _states(cell: Cell) -> list[_Item]:
-    """The states in the even columns, and the cell's output behind them where it is not a state itself."""
+    """The states in the even columns, and the cell's output behind them where it is not a state itself. Nodes that
+    nothing reaches are pale."""
     last = cell.inputs + len(cell.nodes) - 1
     columns = [0] * cell.inputs
     for node in cell.nodes:
         columns.append(2 + max((columns[source] for _, source in node), default=0))
     names = _names(cell)
-    fills = [INPUT_FILL] * cell.inputs + [NODE_FILL] * len(cell.nodes)
-    if cell.concat == (last,):
+    fills, inks = [INPUT_FILL] * cell.inputs, ["black"] * cell.inputs
+    reached = {state for state, _ in cell.reached}
+    for state in range(cell.inputs, last + 1):
+        fills.append(NODE_FILL if state in reached else UNREACHED_FILL)
+        inks.append("black" if state in reached else UNREACHED.ink)
+    if cell.output == (last,):
         fills[last] = OUTPUT_FILL
     else:
         columns.append(1 + max(columns))
         names.append("$c_k$")
         fills.append(OUTPUT_FILL)
-    return [_Item(column, STATE, name, fill) for column, name, fill in zip(columns, names, fills, strict=True)]
+        inks.append("black")
+    each = zip(columns, names, fills, inks, strict=True)
+    return [_Item(column, STATE, name, fill, ink) for column, name, fill, ink in each]
 
 
 def _names(cell: Cell) -> list[str]:

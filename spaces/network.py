@@ -19,7 +19,8 @@ from spaces.operations import OPERATIONS, apply
 
 
 class Cell(nn.Module):
-    """A genotype's cell on preprocessed inputs: a node sums its edges, the output concatenates `concat`."""
+    """A genotype's cell on preprocessed inputs: a node sums its edges, the output concatenates those of `concat`; nodes
+    that nothing reaches, and edges from them, are not there."""
 
     def __init__(self, graph: genotypes.Cell, channels: int, preprocess: Iterable[nn.Module], reduction: bool) -> None:
         super().__init__()
@@ -27,17 +28,18 @@ class Cell(nn.Module):
         self.preprocess = nn.ModuleList(preprocess)
         self.operations = nn.ModuleList(
             _operation(name, channels, stride=2 if reduction and source < graph.inputs else 1)
-            for name, source in graph.edges
+            for _, edges in graph.reached
+            for name, source in edges
         )
 
     def forward(self, inputs: Sequence[Tensor], draw: Generator | None, factors: Sequence[Tensor] | None) -> Tensor:
         """`factors` holds, for each edge, what drop-path multiplies its output with: (B, 1, 1, 1)."""
-        states = [layer(x) for layer, x in zip(self.preprocess, inputs, strict=True)]
-        edges = iter(range(len(self.operations)))
-        for node in self.graph.nodes:
-            terms = [self._edge(next(edges), states[source], draw, factors) for _, source in node]
-            states.append(reduce(torch.add, terms))
-        return torch.cat([states[state] for state in self.graph.concat], dim=1)
+        states = {state: layer(x) for state, (layer, x) in enumerate(zip(self.preprocess, inputs, strict=True))}
+        numbers = iter(range(len(self.operations)))
+        for state, edges in self.graph.reached:
+            terms = [self._edge(next(numbers), states[source], draw, factors) for _, source in edges]
+            states[state] = reduce(torch.add, terms)
+        return torch.cat([states[state] for state in self.graph.output], dim=1)
 
     def _edge(self, index: int, x: Tensor, draw: Generator | None, factors: Sequence[Tensor] | None) -> Tensor:
         operation = self.operations[index]

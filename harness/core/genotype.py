@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from harness.core.errors import HarnessError
@@ -37,7 +38,11 @@ PARAMETERLESS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect")
 @dataclass(frozen=True)
 class Cell:
     """A directed acyclic graph. States 0..inputs-1 are the cell's inputs; `nodes[i]` lists the edges into state
-    inputs+i in the order of the notation; `concat` lists the states that form the output."""
+    inputs+i in the order of the notation, any number of them, the same edge twice too; `concat` lists the states that
+    form the output.
+
+    A node that nothing reaches, without edges or with edges from such nodes alone, has no value: it is left out of the
+    output, and an edge from it adds nothing and has no parameters (FairDARTS fairdarts/model.py, DCOCell)."""
 
     inputs: int
     nodes: tuple[tuple[Edge, ...], ...]
@@ -48,8 +53,6 @@ class Cell:
         if not self.nodes:
             raise HarnessError("genotype: a cell has no nodes.")
         for state, edges in enumerate(self.nodes, start=self.inputs):
-            if not edges:
-                raise HarnessError(f"genotype: state {state} has no edge.")
             for operation, source in edges:
                 if not re.fullmatch(r"\w+", operation):
                     raise HarnessError(f"genotype: {operation!r} into state {state} is not the name of an operation.")
@@ -63,6 +66,26 @@ class Cell:
             raise HarnessError(
                 f"genotype: concat {list(self.concat)} must name nodes, {nodes[0]} to {nodes[-1]}, each at most once."
             )
+        if not self.output:
+            raise HarnessError(
+                f"genotype: no edge reaches a node of concat {list(self.concat)}; the cell has no output."
+            )
+
+    @cached_property
+    def reached(self) -> tuple[tuple[int, tuple[Edge, ...]], ...]:
+        """The nodes that have a value, each with the edges that carry one into it."""
+        valued, found = set(range(self.inputs)), []
+        for state, edges in enumerate(self.nodes, start=self.inputs):
+            if carrying := tuple(edge for edge in edges if edge[1] in valued):
+                valued.add(state)
+                found.append((state, carrying))
+        return tuple(found)
+
+    @cached_property
+    def output(self) -> tuple[int, ...]:
+        """The states of `concat` that have a value, in its order."""
+        valued = {state for state, _ in self.reached}
+        return tuple(state for state in self.concat if state in valued)
 
     @property
     def edges(self) -> tuple[Edge, ...]:

@@ -9,12 +9,15 @@ from harness.core.genotype import Genotype
 
 
 def cell_rows(genotype: Genotype) -> list[tuple[str, str]]:
-    """One row per node: ("normal cell", "2 = sep_conv_3x3(0) + skip_connect(1)"), the kind in the first of its rows."""
+    """One row per node: ("normal cell", "2 = sep_conv_3x3(0) + skip_connect(1)"), the kind in the first of its rows; a
+    node that nothing reaches says so."""
     rows = []
     for kind, cell in genotype.cells:
+        valued = {state for state, _ in cell.reached}
         for number, node in enumerate(cell.nodes, start=cell.inputs):
             terms = " + ".join(f"{operation}({source})" for operation, source in node)
-            rows.append((_title(kind) if number == cell.inputs else "", f"{number} = {terms}"))
+            node_text = f"{number} = {terms or 'no edge'}" + ("" if number in valued else ", left out")
+            rows.append((_title(kind) if number == cell.inputs else "", node_text))
     return rows
 
 

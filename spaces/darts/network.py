@@ -66,7 +66,7 @@ class DartsNetwork(nn.Module):
             preprocess = _preprocess(older, newer, channels, after_reduction)
             graph = genotype["reduce" if reduction else "normal"]
             self.cells.append(Cell(graph, channels, preprocess, reduction))
-            older, newer, after_reduction = newer, len(graph.concat) * channels, reduction
+            older, newer, after_reduction = newer, len(graph.output) * channels, reduction
             widths.append(newer)
         self.auxiliary_at = reductions(cells)[1]
         self.auxiliary = AuxiliaryHead(widths[self.auxiliary_at], classes, stem) if auxiliary else None

@@ -127,7 +127,7 @@ WRONG = {
     changed(inputs=True): "normal's inputs must be a whole number, not True",
     changed(nodes="ab"): "normal's nodes must be a list",
     changed(nodes=[]): "a cell has no nodes",
-    changed(nodes=[[]]): "state 2 has no edge",
+    changed(nodes=[[]], concat=[2]): "no edge reaches a node of concat \\[2\\]; the cell has no output",
     changed(nodes=[[["none", 0.7]]]): "must be a whole number, not 0.7",
     changed(nodes=[[[3, 0]]]): "is not an edge",
     changed(concat=[2.0]): "normal's concat must be a whole number",
