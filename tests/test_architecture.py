@@ -23,6 +23,7 @@ ALLOWED = {
     "reports": ("reports", "harness.tables"),
     "harness.runs": ("harness.runs", "harness.data", "methods", "spaces"),
     "harness.evaluation": ("harness.evaluation", "harness.runs", "harness.data", "harness.tables", "methods", "spaces"),
+    "harness.notations": ("harness.notations",),
 }
 
 

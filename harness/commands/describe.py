@@ -17,12 +17,24 @@ import click
 @click.option(
     "--memory-on", metavar="SPACE", help="Measure what a step of a method keeps in memory there, at its default size."
 )
+@click.option(
+    "--as",
+    "notation",
+    metavar="NOTATION",
+    help="Print the cell, and nothing else, as darts, nb201, json, naslib or nats.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def describe(name: str, drawing: Path | None, classes: int, memory_on: str | None, as_json: bool) -> None:
-    """What NAME is: a method, space, data set, protocol, published cell, genotype, or run folder."""
+def describe(
+    name: str, drawing: Path | None, classes: int, memory_on: str | None, notation: str | None, as_json: bool
+) -> None:
+    """What NAME is: a method, space, data set, protocol, suite, report, recipe, setting, published cell, run folder, or
+    genotype in any notation; FILE has one in it, FILE:NAME is one of a Python file."""
     from harness.describing import describe as describing
 
     description = describing.describe(name, classes)
+    if notation is not None:
+        click.echo(describing.notation(description, notation))
+        return
     if memory_on is not None:
         description = describing.with_memory(description, memory_on)
     if drawing is not None:

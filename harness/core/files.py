@@ -54,6 +54,14 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
     return value
 
 
+def is_folder(name: str) -> bool:
+    """Whether a word of the command line is the path of a folder that is there."""
+    try:
+        return bool(name) and Path(name).is_dir()
+    except OSError:  # too long for a name
+        return False
+
+
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import notations
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import read_object
-from harness.core.genotype import Genotype, looks_like, parse
+from harness.core.files import is_folder, read_object
+from harness.core.genotype import Genotype, parse
 from harness.core.settings import Declared, declared
 from harness.core.text import cell_rows, columns
 from harness.data.catalogue import DATASETS
@@ -68,10 +69,10 @@ def describe(name: str, classes: int) -> Description:
         return _protocol(name)
     if name in PUBLISHED:
         return _genotype(name, f"published cell: {PUBLISHED[name].source}", PUBLISHED[name].genotype, classes)
-    if looks_like(name):
-        return _genotype("genotype", "given", parse(name), classes)
-    if _is_folder(name):
+    if is_folder(name):
         return _run(Path(name))
+    if notations.looks_like(name):
+        return _genotype("genotype", "given", notations.parse(name), classes)
     raise unknown("name", name, [*CATALOGUE, *SPACES, *DATASETS, *protocols.available(), *PUBLISHED])
 
 
@@ -86,13 +87,6 @@ def _run(folder: Path) -> Description:
     return _genotype(str(folder), kind, parse(json.dumps(result["genotype"])), result["classes"])
 
 
-def _is_folder(name: str) -> bool:
-    try:
-        return bool(name) and Path(name).is_dir()
-    except OSError:  # too long for a name
-        return False
-
-
 def draw(description: Description, path: Path) -> None:
     """Draws the cell that is described. Raises HarnessError where there is none."""
     from spaces.drawing import draw as draw_cell
@@ -100,6 +94,13 @@ def draw(description: Description, path: Path) -> None:
     if description.genotype is None:
         raise HarnessError(f"{description.name} is a {description.kind}, not a cell; there is nothing to draw.")
     draw_cell(description.genotype, path)
+
+
+def notation(description: Description, name: str) -> str:
+    """The cell that is described, in the notation of this name. Raises HarnessError where it cannot say it."""
+    if description.genotype is None:
+        raise HarnessError(f"{description.name} is a {description.kind}, not a cell; there is nothing to write.")
+    return notations.write(description.genotype, name)
 
 
 def with_memory(description: Description, space: str) -> Description:

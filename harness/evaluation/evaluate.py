@@ -15,10 +15,10 @@ from typing import Any
 
 from torch import Tensor
 
-from harness import data
+from harness import data, notations
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import read_object, write_atomic, write_json
-from harness.core.genotype import Genotype, looks_like, parse
+from harness.core.files import is_folder, read_object, write_atomic, write_json
+from harness.core.genotype import Genotype, parse
 from harness.core.settings import parse_assignments
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
@@ -204,15 +204,15 @@ def _plan_lookup(request: Request, subject: Subject) -> Plan:
 
 def find(target: str, at_epoch: int | None = None) -> Subject:
     """The cell that is meant. Raises HarnessError for what is none, and for a run that is not done."""
-    if at_epoch is not None and not Path(target).is_dir():
+    if at_epoch is not None and not is_folder(target):
         raise HarnessError(f"--at-epoch chooses among the cells of a run, and {target!r} is no run folder.")
     if target in PUBLISHED:
         return Subject(PUBLISHED[target].genotype, "darts")
-    if looks_like(target):
-        genotype = parse(target)
-        return Subject(genotype, "nasbench201" if genotype.family == "nasbench201" else "darts")
     folder = Path(target)
-    if not folder.is_dir():
+    if not is_folder(target):
+        if notations.looks_like(target):
+            genotype = notations.parse(target)
+            return Subject(genotype, "nasbench201" if genotype.family == "nasbench201" else "darts")
         raise HarnessError(f"{target!r} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}.")
     if not (folder / "result.json").exists():
         raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
