@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from harness.core.errors import unknown
 from methods.catalogue import ALIASES, CATALOGUE
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class _Methods(Mapping[str, "Method"]):
         from methods.method import Method
 
         name = ALIASES.get(name, name)
+        if name not in CATALOGUE:
+            raise unknown("method", name, [*CATALOGUE, *ALIASES])
         return Method(name, CATALOGUE[name])
 
     def __contains__(self, name: object) -> bool:

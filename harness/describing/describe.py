@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import notations
+from harness import glossary, notations
 from harness.core.errors import HarnessError, unknown
 from harness.core.files import is_folder, read_object
 from harness.core.genotype import Genotype, parse
@@ -20,13 +20,17 @@ from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
 from harness.evaluation import recipes
 from harness.evaluation.recipes import RECIPES
+from harness.glossary import Entry
 from harness.runs import protocol as protocols
+from harness.suite import definition
 from harness.tables.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
 from methods import CATALOGUE, METHODS
+from methods.catalogue import ALIASES
 from methods.composition import BlackBox, Composition
 from methods.families import all_settings, applies, resolve
 from methods.search.parts import Parts
 from methods.tabular.data import SEARCHED
+from reports import REPORTS
 from spaces import SPACES, Space
 from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
@@ -58,22 +62,62 @@ class Description:
 
 
 def describe(name: str, classes: int) -> Description:
-    """Raises HarnessError for a name that is nothing known."""
-    if name in METHODS:
-        return _method(name)
-    if name in SPACES:
-        return _space(SPACES[name], classes)
-    if name in DATASETS:
-        return _dataset(name)
-    if name in protocols.available() or name.endswith(".toml"):
+    """Of a name, or of `KIND:NAME` where several kinds have it. Raises HarnessError for one that is nothing known."""
+    kinds = _kinds(classes)
+    kind, _, bare = name.partition(":")
+    if kind in kinds and bare:
+        known, of = kinds[kind]
+        if bare not in known() and not (kind in FROM_FILES and bare.endswith(".toml")):
+            raise unknown(kind, bare, known())
+        return of(bare)
+    having = [kind for kind, (known, _) in kinds.items() if name in known()]
+    if having:
+        return _with_namesakes(kinds[having[0]][1](name), name, having[1:])
+    if name.endswith(".toml"):
         return _protocol(name)
-    if name in PUBLISHED:
-        return _genotype(name, f"published cell: {PUBLISHED[name].source}", PUBLISHED[name].genotype, classes)
     if is_folder(name):
         return _run(Path(name))
     if notations.looks_like(name):
         return _genotype("genotype", "given", notations.parse(name), classes)
-    raise unknown("name", name, [*CATALOGUE, *SPACES, *DATASETS, *protocols.available(), *PUBLISHED])
+    raise unknown("name", name, dict.fromkeys(each for known, _ in kinds.values() for each in known()))
+
+
+FROM_FILES = ("protocol", "suite")
+"""Kinds whose things may also be files of a user."""
+
+
+def _kinds(classes: int) -> dict[str, tuple[Callable[[], Collection[str]], Callable[[str], Description]]]:
+    """For each kind the names that are known, and what describes one; a name is of the first kind that has it."""
+    return {
+        "method": (lambda: {**CATALOGUE, **dict.fromkeys(ALIASES)}, _method),
+        "space": (lambda: SPACES, lambda name: _space(SPACES[name], classes)),
+        "dataset": (lambda: DATASETS, _dataset),
+        "protocol": (protocols.available, _protocol),
+        "cell": (lambda: PUBLISHED, lambda name: _published(name, classes)),
+        "suite": (definition.available, lambda name: _entry(name, "suite", glossary.suite(name))),
+        "report": (lambda: REPORTS, lambda name: _entry(name, "report", glossary.report(name))),
+        "recipe": (lambda: RECIPES, lambda name: _entry(name, "recipe", glossary.recipe(name))),
+        "setting": (
+            lambda: sorted(all_settings() | recipes.all_settings()),
+            lambda name: _entry(name, "setting", glossary.setting(name)),
+        ),
+    }
+
+
+def _with_namesakes(description: Description, name: str, kinds: Sequence[str]) -> Description:
+    """With how to ask for what else has this name."""
+    if not kinds:
+        return description
+    lines = [f"harness describe {kind}:{name}" for kind in kinds]
+    return replace(description, sections={**description.sections, "others of this name": lines})
+
+
+def _entry(name: str, kind: str, entry: Entry) -> Description:
+    return Description(name, kind, {heading: _wrapped(rows) for heading, rows in entry.sections.items()}, entry.facts)
+
+
+def _published(name: str, classes: int) -> Description:
+    return _genotype(name, f"published cell: {PUBLISHED[name].source}", PUBLISHED[name].genotype, classes)
 
 
 def _run(folder: Path) -> Description:

@@ -1,0 +1,135 @@
+"""What `harness describe` says of suites, reports, recipes and single settings: rows of text by heading, and facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from harness.core.settings import Declared, declared
+from harness.evaluation.recipes import RECIPES
+from harness.suite import definition
+from harness.suite.definition import SearchCell
+from methods import CATALOGUE
+from methods.families import applies, resolve
+from reports import REPORTS
+from spaces import SPACES
+
+Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Rows under headings, the first of them the summary, and the same for scripts."""
+
+    sections: Mapping[str, Rows]
+    facts: Mapping[str, Any]
+
+
+def suite(name: str) -> Entry:
+    """A shipped suite, or one in a TOML file. Raises HarnessError where it is malformed."""
+    loaded, cells = definition.load(name), definition.cells(name)
+    searches = [cell for cell in cells if isinstance(cell, SearchCell)]
+    counted = Counter((cell.method, cell.space, cell.dataset, cell.protocol) for cell in searches)
+    held = f"{len(searches):,} searches and {len(cells) - len(searches):,} evaluations"
+    sections: dict[str, Rows] = {
+        "summary": [(loaded.summary,)],
+        "cells": [(held,)],
+        "searches": [
+            ("method", "space", "data set", "protocol", "searches"),
+            *((*key, str(number)) for key, number in counted.items()),
+        ],
+    }
+    if loaded.include:
+        sections["includes"] = [(", ".join(loaded.include),)]
+    sections["commands"] = [(f"harness suite plan {name}",), (f"harness suite run {name}",)]
+    facts = {
+        "summary": loaded.summary,
+        "include": list(loaded.include),
+        "searches": len(searches),
+        "evaluations": len(cells) - len(searches),
+        "cells": [dict(zip(("method", "space", "dataset", "protocol"), key, strict=True)) for key in counted],
+    }
+    return Entry(sections, facts)
+
+
+def report(name: str) -> Entry:
+    """A report by name."""
+    commands = [(f"harness report {name} --format html --out FOLDER",)]
+    if name not in ("figures", "all"):
+        commands.insert(0, (f"harness report {name}",))
+    return Entry({"summary": [(REPORTS[name],)], "commands": commands}, {"summary": REPORTS[name]})
+
+
+def recipe(name: str) -> Entry:
+    """A recipe of `harness evaluate`, before any protocol."""
+    found = RECIPES[name]
+    items = [item for part in found.parts().by_name().values() for item in declared(part).values()]
+    sections: dict[str, Rows] = {
+        "summary": [(found.summary,)],
+        "source": [(found.source,)],
+        "cells": [("NAS-Bench-201" if found.family == "nasbench201" else "the DARTS family",)],
+        "hyper-parameters, before any protocol; `--set NAME=VALUE` changes one": [
+            (item.name, shown(item.value), item.range, item.source) for item in items
+        ],
+    }
+    settings = {item.name: {"value": item.value, "allowed": item.range, "source": item.source} for item in items}
+    return Entry(sections, {"summary": found.summary, "source": found.source, "settings": settings})
+
+
+def setting(name: str) -> Entry:
+    """A hyper-parameter: the parts that declare it, and who sets it otherwise."""
+    found = list(dict.fromkeys(_declarations(name)))
+    others = _otherwise(name)
+    sections: dict[str, Rows] = {
+        "summary": [(f"a hyper-parameter of {', '.join(dict.fromkeys(owner for owner, *_ in found))}",)],
+        "declared by": [("part", "default", "allowed", "source"), *found],
+    }
+    if others:
+        sections["set otherwise by"] = [(value, ", ".join(names)) for value, names in others.items()]
+    keys = ("part", "default", "allowed", "source")
+    return Entry(sections, {"declared": [dict(zip(keys, row, strict=True)) for row in found], "otherwise": others})
+
+
+def shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
+
+
+def _declarations(name: str) -> Iterator[tuple[str, str, str, str]]:
+    """Part, default, range and source, of each part that has the setting."""
+    for method in CATALOGUE.values():
+        for space in SPACES.values():
+            if applies(method, space):
+                for key, part in resolve(method, space).by_name().items():
+                    owner = {"macro": f"the supernet of {space.name}"}.get(key, f"{key} {method.parts.get(key, '')}")
+                    yield from _row(name, owner.strip(), part)
+    for recipe_name, found in RECIPES.items():
+        for key, part in found.parts().by_name().items():
+            yield from _row(name, f"{key} of recipe {recipe_name}", part)
+
+
+def _row(name: str, owner: str, part: Any) -> Iterator[tuple[str, str, str, str]]:
+    item: Declared | None = declared(part).get(name)
+    if item is not None:
+        default = next(field.default for field in fields(part) if field.name == name)
+        yield owner, shown(default), item.range, item.source
+
+
+def _otherwise(name: str) -> dict[str, list[str]]:
+    """Values that spaces, methods and recipes give it in place of the default, each with who does."""
+    found: dict[str, list[str]] = {}
+
+    def note(values: Mapping[str, Any], who: str) -> None:
+        if name in values:
+            found.setdefault(shown(values[name]), []).append(who)
+
+    for space in SPACES.values():
+        note(space.settings, f"space {space.name}")
+    for method_name, method in CATALOGUE.items():
+        note(method.settings, method_name)
+        for space_name, values in method.on.items():
+            note(values, f"{method_name} on {space_name}")
+    for recipe_name, found_recipe in RECIPES.items():
+        note(found_recipe.settings, f"recipe {recipe_name}")
+    return found
