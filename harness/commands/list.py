@@ -6,7 +6,7 @@ import json
 
 import click
 
-from harness.listing import KINDS
+from harness.describing.listing import KINDS
 
 
 @click.command(name="list")
@@ -14,7 +14,7 @@ from harness.listing import KINDS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(kind: str | None, as_json: bool) -> None:
     """What there is, by name: of one KIND with a line on each, else everything in short."""
-    from harness import listing
+    from harness.describing import listing
 
     if as_json:
         found = listing.registry(kind) if kind else {each: listing.registry(each) for each in KINDS}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import glossary, notations
 from harness.core.errors import HarnessError, unknown
 from harness.core.files import is_folder, read_object
 from harness.core.genotype import Genotype, parse
@@ -18,9 +17,10 @@ from harness.core.text import cell_rows, columns
 from harness.data.catalogue import DATASETS
 from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
+from harness.describing import glossary, notations
+from harness.describing.glossary import Entry
 from harness.evaluation import recipes
 from harness.evaluation.recipes import RECIPES
-from harness.glossary import Entry
 from harness.runs import protocol as protocols
 from harness.suite import definition
 from harness.tables.nasbench201 import EPOCHS, MEAN, SPLITS, open_table

@@ -21,9 +21,10 @@ from processes import timed
 from toy_table import toy_table
 
 from harness import __version__
-from harness.cli import KINDS, main
+from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.data.catalogue import DATASETS
+from harness.describing.listing import KINDS
 from harness.runs import runner
 from methods import CATALOGUE
 from spaces import SPACES

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from harness.cli import main
 from harness.core.errors import LONGEST_MESSAGE, quoted, unknown, visible
 from harness.describing import describe
+from harness.describing.listing import KINDS, family, groups, registry
 from harness.evaluation.recipes import RECIPES
-from harness.listing import KINDS, family, groups, registry
 from harness.runs import protocol
 from harness.suite import definition
 from methods.catalogue import CATALOGUE
