@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from harness.core import toml
-from harness.core.errors import HarnessError, Interrupted
+from harness.core.errors import LONGEST_MESSAGE, HarnessError, Interrupted, visible
 from harness.core.registry import add_plugins
 from harness.core.version import __version__
 
@@ -33,6 +33,8 @@ COMMANDS: Mapping[str, str] = {
 WRONG, INTERRUPTED = 2, 130
 
 
+LONGEST_ERROR = 3 * LONGEST_MESSAGE
+"""Of a message that names several mistakes, or paths of any length."""
 PROJECT_FILE = "harness.toml"
 """Names the plugins of all commands in the folder that it lies in: plugins = ["my_method.py"]."""
 
@@ -88,8 +90,12 @@ class Commands(click.Group):
         except HarnessError as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"harness: {error}", err=True)
+            click.echo(f"harness: {visible(str(error), LONGEST_ERROR)}", err=True)
             ctx.exit(WRONG)
+        except click.UsageError as error:
+            if isinstance(error, click.exceptions.NoArgsIsHelpError):
+                raise
+            raise click.UsageError(visible(error.format_message(), LONGEST_MESSAGE), error.ctx) from None
         except Interrupted as stop:
             click.echo(f"harness: {stop} Run the same command again to go on.", err=True)
             ctx.exit(INTERRUPTED)

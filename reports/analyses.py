@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.core.shapes import ANALYSES, BEGUN
+from harness.core.untrusted import check, loads, reason
 from reports.comparison import Sheet
 from reports.records import DAMAGES, Records
 
@@ -24,11 +25,12 @@ def read(records: Records, kind: str, warn: Callable[[str], None] = lambda messa
         if not path.exists():
             continue
         try:
-            content = json.loads(path.read_bytes())
+            content = loads(path.read_bytes())
+            check(content, {**BEGUN, **ANALYSES[kind]})
             if content["done"]:
                 found[run] = content
         except DAMAGES as error:
-            warn(f"{path} is damaged ({error}); this analysis is left out.")
+            warn(f"{path} is damaged ({reason(error)}); this analysis is left out.")
     return found
 
 

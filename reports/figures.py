@@ -154,7 +154,7 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
         panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
-        counted = epochs.genotype.map(lambda notation: parameters(notation, CHANNELS, CELLS, classes))
+        counted = epochs.genotype.map(lambda text: parameters(text, CHANNELS, CELLS, classes), na_action="ignore")
         epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
         panels.append(("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
     of_cell = "normal cell" if kind == "normal" else "cell"

@@ -20,7 +20,10 @@ from typing import Any
 
 import pandas as pd
 
-from harness.core.errors import HarnessError
+from harness.core import untrusted
+from harness.core.errors import HarnessError, quoted
+from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SPEC, TRAINING
+from harness.core.untrusted import check, loads, reason
 
 RUN_COLUMNS = (
     "run",
@@ -109,16 +112,16 @@ class Records:
                 f"the runs are of {len(known)} protocols, {', '.join(known)}; choose one with --protocol."
             )
         if protocol is not None and protocol not in known and known:
-            raise HarnessError(f"no run is of protocol {protocol!r}; there are {', '.join(known)}.")
+            raise HarnessError(f"no run is of protocol {quoted(protocol)}; there are {', '.join(known)}.")
         chosen = known[0] if protocol is None and known else protocol
         runs = self.runs[self.runs.protocol == chosen]
-        _one_version(runs, f"protocol {chosen!r}", "runs")
+        _one_version(runs, f"protocol {quoted(chosen)}", "runs")
         notes, kept = list(self.notes), []
         for frame in (self.evaluations, self.earlier):
             found = frame[frame.run.isin(runs.run)]
             kept.append(found[(found.protocol == chosen) | (found.kind == "lookup")])
             for name, group in kept[-1].groupby("protocol"):
-                _one_version(group, f"protocol {name!r}", "evaluations")
+                _one_version(group, f"protocol {quoted(name)}", "evaluations")
             if others := sorted(set(found.protocol) - set(kept[-1].protocol)):
                 left = len(found) - len(kept[-1])
                 notes.append(f"{left} evaluations under other protocols ({', '.join(others)}) left out")
@@ -157,7 +160,7 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
     notes: list[str] = []
 
     def skip(path: Path, error: Exception, what: str) -> None:
-        notes.append(f"{path} is damaged ({_reason(error)}); {what} is left out")
+        notes.append(f"{path} is damaged ({reason(error)}); {what} is left out")
         warn(notes[-1] + ".")
 
     for path in sorted(results.glob("*/*/spec.json")):
@@ -190,12 +193,13 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
     )
 
 
-DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+DAMAGES = (OSError, *untrusted.DAMAGES)
 """What reading a damaged file raises."""
 
 
 def _run(folder: Path) -> dict[str, Any]:
     saved = _load(folder / "spec.json")
+    check(saved, SPEC)
     spec, environments = saved["spec"], saved["environments"]
     same = {key: value for key, value in spec.items() if key != "seed"}
     run = {
@@ -214,6 +218,7 @@ def _run(folder: Path) -> dict[str, Any]:
     if not run["finished"]:
         return run
     result = _load(folder / "result.json")
+    check(result, RESULT)
     cost = result["cost"]
     return run | {
         **{key: result[key] for key in ("stopped_by", "parameters", "macs", "notation", "genotype")},
@@ -228,10 +233,11 @@ def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:
         return
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            record = json.loads(line)
-            yield {"run": run, "epoch": record["epoch"], **_flat(record)}
+            record = loads(line)
+            check(record, RECORD)
+            yield {"run": run, "epoch": record["epoch"], "genotype": None, **_flat(record)}
         except DAMAGES as error:
-            raise ValueError(f"{path.name}, line {number}: {_reason(error)}") from None
+            raise ValueError(f"{path.name}, line {number}: {reason(error)}") from None
 
 
 def _looked_up(folder: Path, run: str) -> list[dict[str, Any]]:
@@ -247,6 +253,7 @@ def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
 
 
 def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]]:
+    check(found, EVALUATION)
     cost = found.get("cost") or {}
     row = {
         "run": run,
@@ -266,12 +273,14 @@ def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]
         "peak_memory": cost.get("peak_memory"),
     }
     if found["kind"] == "lookup":
+        check(found, LOOKUP)
         return [
             row | {"dataset": name, "valid_accuracy": of.get("valid"), "test_accuracy": of.get("test")}
             for name, of in found["accuracies"].items()
         ]
     if found["kind"] != "training":
-        raise ValueError(f"kind {found['kind']!r} is neither training nor lookup")
+        raise ValueError(f"kind {quoted(found['kind'])} is neither training nor lookup")
+    check(found, TRAINING)
     measured = {key: found[key] for key in ("dataset", "test_error_last", "test_error_best", "best_epoch")}
     return [row | measured]
 
@@ -314,7 +323,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_bytes())
+    value = loads(path.read_bytes())
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} is no JSON object")
     return value
@@ -337,10 +346,6 @@ def _same(value: Any, written: str) -> bool:
         return float(value) == float(written)
     except ValueError:
         return False
-
-
-def _reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error).splitlines()[0] if str(error) else repr(error)
 
 
 def _names(runs: list[str], most: int = 5) -> str:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.genotype import Cell, Genotype
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def draw(genotype: Genotype, path: str | os.PathLike[str], kinds: Sequence[str] 
     kinds = kinds or genotype.kinds
     for kind in kinds:
         if kind not in genotype.kinds:
-            raise HarnessError(f"the genotype has no {kind!r} cell; it has {', '.join(genotype.kinds)}.")
+            raise HarnessError(f"the genotype has no {quoted(kind)} cell; it has {', '.join(genotype.kinds)}.")
     _save([(kind, genotype[kind]) for kind in kinds], path)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import read_object, write_json
+from harness.core.files import read_shaped, write_json
+from harness.core.shapes import ANALYSES, BEGUN
 
 
 def begin(folder: Path, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def begin(folder: Path, kind: str, settings: Mapping[str, Any]) -> dict[str, Any
     path = folder / f"analysis-{kind}.json"
     if not path.exists():
         return {"kind": kind, "settings": dict(settings), "done": False}
-    known = read_object(path, "kind", "settings", "done")
+    known = read_shaped(path, {**BEGUN, **ANALYSES[kind]})
     if known["settings"] != settings:
         differing = [name for name in settings if known["settings"].get(name) != settings[name]]
         raise HarnessError(

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness import data
-from harness.core.errors import HarnessError
-from harness.core.files import read_object
+from harness.core.errors import HarnessError, quoted, unknown
+from harness.core.files import read_shaped
 from harness.core.rng import generator
+from harness.core.shapes import SPEC
 from harness.core.types import Budget, Cost
 from harness.runs.folder import RunFolder
 from harness.runs.machine import deterministic, resolve_device
@@ -40,11 +41,13 @@ class ReopenedRun:
         """`dataset` names the data where the run's were given by path. Raises HarnessError for what is no run folder
         with a checkpoint, and for other data than the run's."""
         self.check(folder)
-        saved = read_object(folder / "spec.json", "spec", "environments")
+        saved = read_shaped(folder / "spec.json", SPEC)
         self.folder, self.spec = folder, saved["spec"]
+        if self.spec["space"] not in SPACES:
+            raise HarnessError(f"{folder / 'spec.json'}: {unknown('space', self.spec['space'], SPACES)}")
         given = dataset or self.spec["dataset"]
         if dataset is None and given not in data.DATASETS:
-            raise HarnessError(f"this run's data, {given!r}, were given by path; name them with --dataset.")
+            raise HarnessError(f"this run's data, {quoted(given)}, were given by path; name them with --dataset.")
         self.device = resolve_device(device)
         deterministic()
         loaded = RunFolder(folder, warn).load()
@@ -52,7 +55,7 @@ class ReopenedRun:
             raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
         self.parts = self.parts_of(self.spec["method"])
         found = data.load(given, data_root, images=self.parts.data.images)
-        if found.fingerprint != saved["environments"][-1]["data"]:
+        if found.fingerprint != (saved["environments"] or [{}])[-1].get("data"):
             raise HarnessError(f"{given} holds other images than {folder} was made from.")
         space, self.epochs = SPACES[self.spec["space"]], self.parts.training.epochs
         budget = Budget(epochs=self.spec["budget"]["epochs"])

@@ -86,6 +86,7 @@ def evaluate(
     """
     from rich.console import Console
 
+    from harness.core.untrusted import reported
     from harness.evaluation import evaluate as evaluating
     from harness.evaluation.distributed import leads
     from harness.evaluation.progress import TrainingDisplay
@@ -121,7 +122,9 @@ def evaluate(
         state = {"file": str(outcome.file), "was_done": outcome.was_done, "resumed_from": outcome.resumed_from}
         click.echo(json.dumps({**state, **outcome.evaluation}, indent=2))
     else:
-        click.echo(_evaluation_summary(outcome))
+        with reported(outcome.file):
+            summary = _evaluation_summary(outcome)
+        click.echo(summary)
 
 
 def _evaluation_summary(outcome: Evaluated) -> str:

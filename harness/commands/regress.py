@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
 REGRESSED = 1
@@ -45,7 +45,8 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
 
     import torch
 
-    from harness.core.files import make_folder, read_object, write_json
+    from harness.core.files import make_folder, read_shaped, write_json
+    from harness.core.shapes import BASELINE
     from harness.regress import checks as checks
     from harness.tables.nasbench201 import default_path
 
@@ -65,7 +66,7 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
             click.echo(message, err=True)
 
     if update:
-        stored = read_object(baseline, "parts")["parts"] if baseline.exists() else {}
+        stored = read_shaped(baseline, BASELINE)["parts"] if baseline.exists() else {}
         measured, fingerprints = checks.check(parts, 0, lambda part: part.baseline_seeds, progress)
         content = checks.to_baseline(parts, measured, fingerprints, "harness regress --update")
         make_folder(baseline.parent)
@@ -76,11 +77,11 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
         return
     if not baseline.exists():
         raise HarnessError(f"there is no baseline {baseline}; make one with `harness regress --update`.")
-    content = read_object(baseline, "made", "parts")
+    content = read_shaped(baseline, BASELINE)
     known = checks.from_baseline(content, parts)
     measured, fingerprints = checks.check(parts, first_seed, lambda part: part.seeds, progress)
     notes += [
-        f"The baseline's part {name!r} was made from other data than these."
+        f"The baseline's part {quoted(name)} was made from other data than these."
         for name, fingerprint in fingerprints.items()
         if content["parts"][name]["data"] != fingerprint
     ]

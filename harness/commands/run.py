@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.commands.options import warn
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def run(
     from rich.console import Console
 
     from harness.core.types import Budget
+    from harness.core.untrusted import reported
     from harness.runs import protocol as protocols
     from harness.runs import runner
     from harness.runs.progress import display, live_display
@@ -108,18 +109,18 @@ def run(
             observe = None if live is None or as_json else partial(display, live=live)
             outcomes.append(runner.run(plan, warn=warn, observe=observe))
     if len(plans) > 1:
-        click.echo(
-            json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2)
-            if as_json
-            else _summary_of_seeds(outcomes)
-        )
+        with reported(outcomes[0].folder.parent / "*/result.json"):
+            summary = "" if as_json else _summary_of_seeds(outcomes)
+        click.echo(json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2) if as_json else summary)
         return
     (outcome,) = outcomes
     drawing = _draw(outcome)
     if as_json:
         click.echo(json.dumps({"drawing": str(drawing), **_as_json(outcome)}, indent=2))
     else:
-        click.echo(_summary(outcome, drawing))
+        with reported(outcome.folder / "result.json"):
+            summary = _summary(outcome, drawing)
+        click.echo(summary)
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
@@ -143,14 +144,14 @@ def _draw(outcome: Outcome) -> Path:
 
 def seed_range(text: str) -> range:
     """`7` or `0-499`. Raises HarnessError."""
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    found = re.fullmatch(r"(\d{1,30})(?:-(\d{1,30}))?", text.strip())
     if not found or max(map(int, filter(None, found.groups()))) > MOST_SEED:
         raise HarnessError(
-            f"--seed {text[:40]!r} is not in the range: give a number from 0 to {MOST_SEED}, or two such as 0-499."
+            f"--seed {quoted(text)} is not in the range: give a number from 0 to {MOST_SEED}, or two such as 0-499."
         )
     first, last = int(found[1]), int(found[2] or found[1])
     if last < first:
-        raise HarnessError(f"--seed {text!r} is empty; the first number is the smaller one.")
+        raise HarnessError(f"--seed {quoted(text)} is empty; the first number is the smaller one.")
     return range(first, last + 1)
 
 

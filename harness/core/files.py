@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.untrusted import Shape, check, loads, reason, reported
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -41,9 +42,11 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises HarnessError for a file that is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{path} cannot be read as JSON: {error}.") from None
+        return loads(path.read_bytes())
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise HarnessError(f"{path} cannot be read as JSON: {reason(error)}.") from None
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:
@@ -51,6 +54,14 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
     value = read_json(path)
     if not isinstance(value, dict) or not set(keys) <= set(value):
         raise HarnessError(f"{path} is damaged: it is no JSON object with {', '.join(keys)}. Delete it to go on.")
+    return value
+
+
+def read_shaped(path: Path, shape: Mapping[str, Shape]) -> dict[str, Any]:
+    """A JSON object of this shape. Raises HarnessError for anything else."""
+    value = read_object(path, *(key for key in shape if not key.endswith("?")))
+    with reported(path):
+        check(value, shape)
     return value
 
 

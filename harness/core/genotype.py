@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted, visible
 
 Edge = tuple[str, int]
 """An operation and the state it reads: ("sep_conv_3x3", 0)."""
@@ -55,20 +55,23 @@ class Cell:
         for state, edges in enumerate(self.nodes, start=self.inputs):
             for operation, source in edges:
                 if not re.fullmatch(r"\w+", operation):
-                    raise HarnessError(f"genotype: {operation!r} into state {state} is not the name of an operation.")
+                    raise HarnessError(
+                        f"genotype: {quoted(operation)} into state {state} is not the name of an operation."
+                    )
                 if not 0 <= source < state:
                     raise HarnessError(
-                        f"genotype: {operation!r} into state {state} reads state {source}; "
+                        f"genotype: {quoted(operation)} into state {state} reads state {quoted(source)}; "
                         f"an edge comes from an earlier state, 0 to {state - 1}."
                     )
         nodes = range(self.inputs, states)
         if not self.concat or len({*self.concat} & {*nodes}) < len(self.concat):
             raise HarnessError(
-                f"genotype: concat {list(self.concat)} must name nodes, {nodes[0]} to {nodes[-1]}, each at most once."
+                f"genotype: concat {quoted(list(self.concat))} must name nodes, {nodes[0]} to {nodes[-1]}, each at "
+                "most once."
             )
         if not self.output:
             raise HarnessError(
-                f"genotype: no edge reaches a node of concat {list(self.concat)}; the cell has no output."
+                f"genotype: no edge reaches a node of concat {quoted(list(self.concat))}; the cell has no output."
             )
 
     @cached_property
@@ -105,11 +108,14 @@ class Genotype:
     def __post_init__(self) -> None:
         if self.kinds not in KINDS:
             raise HarnessError(
-                f"genotype: cells {list(self.kinds)} are of no known family; expected normal and reduce, or cell."
+                f"genotype: cells {quoted(list(self.kinds))} are of no known family; expected normal and reduce, or "
+                "cell."
             )
         for kind, cell in self.cells:
             if cell.inputs != INPUTS[kind]:
-                raise HarnessError(f"genotype: the {kind} cell has {cell.inputs} inputs; it must have {INPUTS[kind]}.")
+                raise HarnessError(
+                    f"genotype: the {kind} cell has {quoted(cell.inputs)} inputs; it must have {INPUTS[kind]}."
+                )
         if self.family == "nasbench201":
             _check_nb201(self["cell"])
 
@@ -154,12 +160,12 @@ def parse(text: str) -> Genotype:
         if text.startswith("Genotype"):
             return from_darts(text)
     except (RecursionError, MemoryError):
-        raise HarnessError(f"genotype {_short(text)} is nested too deeply. Give {FORMS}.") from None
+        raise HarnessError(f"genotype {quoted(text)} is nested too deeply. Give {FORMS}.") from None
     except SyntaxError as error:
-        raise HarnessError(f"genotype {_short(text)} cannot be read: {error.msg}. Give {FORMS}.") from None
+        raise HarnessError(f"genotype {quoted(text)} cannot be read: {error.msg}. Give {FORMS}.") from None
     except ValueError as error:
-        raise HarnessError(f"genotype {_short(text)} cannot be read: {error}. Give {FORMS}.") from None
-    raise HarnessError(f"{_short(text)} is not a genotype. Give {FORMS}.")
+        raise HarnessError(f"genotype {quoted(text)} cannot be read: {error}. Give {FORMS}.") from None
+    raise HarnessError(f"{quoted(text)} is not a genotype. Give {FORMS}.")
 
 
 def looks_like(text: str) -> bool:
@@ -188,13 +194,13 @@ def _keyed(what: str, data: Any, *keys: str) -> Mapping[str, Any]:
 
 def _list(what: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{what} must be a list, not {value!r}")
+        raise ValueError(f"{what} must be a list, not {quoted(value)}")
     return value
 
 
 def _whole(what: str, value: Any) -> int:
     if type(value) is not int:
-        raise ValueError(f"{what} must be a whole number, not {value!r}")
+        raise ValueError(f"{what} must be a whole number, not {quoted(value)}")
     return value
 
 
@@ -202,8 +208,10 @@ def _edges(kind: str, value: Any) -> tuple[Edge, ...]:
     edges = []
     for edge in _list(f"{kind}'s edges", value):
         if not (isinstance(edge, list | tuple) and len(edge) == 2 and isinstance(edge[0], str)):
-            raise ValueError(f"{edge!r} in {kind} is not an edge, an operation's name and the state that it reads")
-        edges.append((edge[0], _whole(f"{edge[0]}'s state", edge[1])))
+            raise ValueError(
+                f"{quoted(edge)} in {kind} is not an edge, an operation's name and the state that it reads"
+            )
+        edges.append((edge[0], _whole(f"{visible(edge[0])}'s state", edge[1])))
     return tuple(edges)
 
 
@@ -249,7 +257,7 @@ def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise ValueError(f"{_short(ast.unparse(node))} is not a literal") from None
+        raise ValueError(f"{quoted(ast.unparse(node))} is not a literal") from None
 
 
 def to_nb201(genotype: Genotype) -> str:
@@ -276,9 +284,5 @@ def _check_nb201(cell: Cell) -> None:
     if sources != [list(range(state)) for state in range(1, NB201_NODES + 1)] or cell.concat != (NB201_NODES,):
         raise HarnessError(
             f"genotype: a NAS-Bench-201 cell has {NB201_NODES} nodes, each reads all states before it in order, and "
-            f"the last is the output; these read {sources} and the output is {list(cell.concat)}."
+            f"the last is the output; these read {quoted(sources)} and the output is {quoted(list(cell.concat))}."
         )
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, get_type_hints
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown, visible
+
+LARGEST = 2**63 - 1
+"""Of a whole number: what 64 bits hold."""
 
 
 def setting(
@@ -58,11 +61,11 @@ class Declared:
         """The value in the declared type. A string is parsed. Raises HarnessError when type or range is wrong."""
         value = self._typed(value)
         if self.choices is not None and value not in self.choices:
-            raise HarnessError(f"{self.name}={value!r} is not one of {', '.join(self.choices)}.")
+            raise HarnessError(f"{self.name}={quoted(value)} is not one of {', '.join(self.choices)}.")
         below = self.minimum is not None and value < self.minimum
         above = self.maximum is not None and value > self.maximum
         if below or above:
-            raise HarnessError(f"{self.name}={value} is out of range; it must be {self.range}.")
+            raise HarnessError(f"{self.name}={visible(str(value))} is out of range; it must be {self.range}.")
         return value
 
     @property
@@ -78,12 +81,12 @@ class Declared:
         return "".join(bounds) or "any"
 
     def _typed(self, value: Any) -> Any:
-        wrong = HarnessError(f"{self.name}={value!r} is not {_article(self.type)}.")
+        wrong = HarnessError(f"{self.name}={quoted(value)} is not {_article(self.type)}.")
         if self.type is bool:
             if isinstance(value, str):
                 value = {"true": True, "false": False}.get(value.lower(), value)
             if not isinstance(value, bool):
-                raise HarnessError(f"{self.name}={value!r} is neither true nor false.")
+                raise HarnessError(f"{self.name}={quoted(value)} is neither true nor false.")
             return value
         if isinstance(value, bool):
             raise wrong
@@ -96,6 +99,8 @@ class Declared:
         if self.type is int and not isinstance(value, str) and typed != value:
             raise wrong
         if self.type is float and not math.isfinite(typed):
+            raise wrong
+        if self.type is int and abs(typed) > LARGEST:
             raise wrong
         return typed
 
@@ -157,7 +162,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
     for item in assignments:
         name, equals, value = item.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise HarnessError(f"--set {item!r} must have the form name=value.")
+            raise HarnessError(f"--set {quoted(item)} must have the form name=value.")
         pairs[name.strip()] = value.strip()
     return pairs
 

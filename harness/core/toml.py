@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown
+from harness.core.untrusted import check_bounds, reason
 
 
 def shipped(kind: str) -> list[str]:
@@ -33,25 +34,27 @@ def read(kind: str, name: str) -> str:
 def tables(kind: str, text: str, origin: str) -> dict[str, Any]:
     """The parsed text. Raises HarnessError, naming the origin."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{kind} {origin} is not valid TOML: {error}.") from None
+        found = tomllib.loads(text)
+        check_bounds(found)
+        return found
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOMLDecodeError
+        raise HarnessError(f"{kind} {origin} is not valid TOML: {reason(error)}.") from None
 
 
 def check_keys(table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
     """Raises ValueError for a key that is not known, or that is missing."""
     for key in table:
         if key not in known:
-            raise ValueError(f"unknown key {key!r}; known: {', '.join(known)}")
+            raise ValueError(f"unknown key {quoted(key)}; known: {', '.join(known)}")
     for key in required:
         if key not in table:
-            raise ValueError(f"{key!r} is missing")
+            raise ValueError(f"{quoted(key)} is missing")
 
 
 def expect(met: bool, key: str, value: Any, expected: str) -> None:
     """Raises ValueError for a value that is not what was expected."""
     if not met:
-        raise ValueError(f"{key} = {value!r} must be {expected}")
+        raise ValueError(f"{key} = {quoted(value)} must be {expected}")
 
 
 def array(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted, visible
 from harness.data.catalogue import DATASETS
 
 
@@ -23,8 +23,9 @@ def short_name(name: str) -> str:
     try:
         path = Path(name).expanduser().resolve()
         stem = path.stem if path.is_file() else path.name
-    except (OSError, RuntimeError) as error:
-        raise HarnessError(f"dataset {name[:100]!r} is no path: {error}.") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or visible(str(error))
+        raise HarnessError(f"dataset {quoted(name)} is no path: {why}.") from None
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "data"
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
 from harness.data.splits import read_split
@@ -110,7 +110,7 @@ class ImageDataset:
         """The test images, read on first use: a search never needs them. Raises HarnessError when there are none, or
         they do not fit the training images."""
         if self.read_test is None:
-            raise HarnessError(f"dataset {self.name!r} has no test part; add one to evaluate on it.")
+            raise HarnessError(f"dataset {quoted(self.name)} has no test part; add one to evaluate on it.")
         return self.read_test()
 
     def to(self, device: str) -> ImageDataset:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown
 from harness.core.rng import generator
 from harness.data.catalogue import DATASETS
 from harness.data.folders import is_image_folder, read_folder
@@ -42,7 +42,9 @@ def load(
     labels, names, test = source.train.labels, source.class_names, source.test
     seen = frozenset(labels.tolist())
     if len(seen) < 2:
-        raise HarnessError(f"the training part of {name!r} has fewer than 2 classes; there is nothing to tell apart.")
+        raise HarnessError(
+            f"the training part of {quoted(name)} has fewer than 2 classes; there is nothing to tell apart."
+        )
     order, shuffled = _order(labels)
     rows = order[: images or len(labels)]
     train = Images(source.train.read(rows), labels[rows])
@@ -103,7 +105,7 @@ def _read_test(split: Split, name: str, names: tuple[str, ...], seen: frozenset[
     pixels = split.read(rows)
     if pixels.shape[-1] != size:
         raise HarnessError(
-            f"the test images of {name!r} are {pixels.shape[-1]} pixels wide and the training images {size}; "
+            f"the test images of {quoted(name)} are {pixels.shape[-1]} pixels wide and the training images {size}; "
             "resize them to one size first."
         )
     return Images(pixels, split.labels[rows])

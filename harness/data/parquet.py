@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import HarnessError
+from harness.core.untrusted import loads
 from harness.data.decode import Encoded, decode
 from harness.data.source import Source, Split
 
@@ -87,7 +87,7 @@ class _Shard:
         """From the hub's metadata; empty where it has none."""
         metadata = (self.content.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
         try:
-            return tuple(json.loads(metadata)["info"]["features"][self.label]["names"])
+            return tuple(loads(metadata)["info"]["features"][self.label]["names"])
         except (KeyError, TypeError, ValueError):
             return ()
 

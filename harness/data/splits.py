@@ -6,13 +6,13 @@ numbers `{"train": ["int", ["0", "5", ...]], "valid": ["int", [...]]}`; plain li
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
+from harness.core.untrusted import DAMAGES, loads, reason
 
 
 def read_split(path: str, count: int) -> tuple[Tensor, Tensor]:
@@ -21,12 +21,12 @@ def read_split(path: str, count: int) -> tuple[Tensor, Tensor]:
     Raises HarnessError when the file cannot be read, or its lists overlap or hold what is no row number.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = loads(Path(path).read_bytes())
         train, valid = (_rows(content[key]) for key in ("train", "valid"))
     except OSError as error:
         raise HarnessError(f"split file {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise HarnessError(f"split file {path} is not JSON with the lists train and valid ({error!r}).") from None
+    except DAMAGES as error:
+        raise HarnessError(f"split file {path} is not JSON with the lists train and valid ({reason(error)}).") from None
     rows = [*train, *valid]
     if len(set(rows)) < len(rows) or min(rows, default=0) < 0:
         raise HarnessError(f"split file {path}: train and valid must list row numbers from 0 on, each at most once.")
@@ -40,5 +40,5 @@ def _below(rows: list[int], count: int) -> Tensor:
 def _rows(values: list[object]) -> list[int]:
     listed = values[1] if values[0] == "int" else values
     if not isinstance(listed, list):
-        raise TypeError(f"{listed!r} is no list")
+        raise TypeError(f"{quoted(listed)} is no list")
     return [int(value) for value in listed]

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import notations
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import is_folder, read_object
+from harness.core.files import is_folder, read_shaped
 from harness.core.genotype import Genotype, parse
 from harness.core.settings import Declared, declared
+from harness.core.shapes import FOUND
 from harness.core.text import cell_rows, columns
 from harness.data.catalogue import DATASETS
 from harness.data.identity import default_root
 from harness.data.normalisation import PUBLISHED as PUBLISHED_STATISTICS
-from harness.describing import glossary, notations
+from harness.describing import glossary
 from harness.describing.glossary import Entry
 from harness.evaluation import recipes
 from harness.evaluation.recipes import RECIPES
@@ -39,6 +41,7 @@ IMAGENET_SIZE, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES = 224, 48, 14
 """Of the transfer evaluation (ZARTS paper, section 5.2)."""
 CIFAR_SIZE = 32
 INDENT, WIDEST = 2, 120
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,9 @@ def _run(folder: Path) -> Description:
     path = folder / "result.json"
     if not path.exists():
         raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
-    keys = ("method", "space", "dataset", "seed", "protocol", "classes", "genotype")
-    result = read_object(path, *keys)
+    result = read_shaped(path, FOUND)
+    if not 2 <= result["classes"] <= MOST_CLASSES:
+        raise HarnessError(f"{path} is damaged: it names {result['classes']} classes. Delete it to go on.")
     kind = f"found by {result['method']} on {result['space']} with {result['dataset']}, seed {result['seed']}"
     return _genotype(str(folder), kind, parse(json.dumps(result["genotype"])), result["classes"])
 

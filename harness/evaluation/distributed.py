@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others, who may be reading data."""
@@ -73,7 +73,9 @@ def local_device(device: str) -> str:
     if processes() == 1 or device == "cpu":
         return device
     if ":" in device:
-        raise HarnessError(f"{processes()} processes cannot share {device!r}; use --device cuda, and each has its own.")
+        raise HarnessError(
+            f"{processes()} processes cannot share {quoted(device)}; use --device cuda, and each has its own."
+        )
     return f"{device}:{os.environ['LOCAL_RANK']}"
 
 

@@ -16,10 +16,12 @@ from typing import Any
 from torch import Tensor
 
 from harness import data, notations
-from harness.core.errors import HarnessError, unknown
-from harness.core.files import is_folder, read_object, write_atomic, write_json
+from harness.core.errors import HarnessError, quoted, unknown
+from harness.core.files import is_folder, read_object, read_shaped, write_atomic, write_json
 from harness.core.genotype import Genotype, parse
 from harness.core.settings import parse_assignments
+from harness.core.shapes import DATA, DONE
+from harness.core.untrusted import TEXT
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
 from harness.evaluation.model import Model, weights_beside
@@ -162,7 +164,7 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
     recipe, protocol, dataset = RECIPES[name], _protocol(request, subject), _dataset(request, subject)
     if protocol.evaluation is None:
         raise HarnessError(
-            f"protocol {protocol.name!r} says nothing of evaluation; give its file an [evaluation] table."
+            f"protocol {quoted(protocol.name)} says nothing of evaluation; give its file an [evaluation] table."
         )
     for setting in sorted(protocol.evaluation.mentioned() - all_settings()):
         raise HarnessError(f"protocol {protocol.name}: {unknown('setting', setting, sorted(all_settings()))}")
@@ -205,7 +207,7 @@ def _plan_lookup(request: Request, subject: Subject) -> Plan:
 def find(target: str, at_epoch: int | None = None) -> Subject:
     """The cell that is meant. Raises HarnessError for what is none, and for a run that is not done."""
     if at_epoch is not None and not is_folder(target):
-        raise HarnessError(f"--at-epoch chooses among the cells of a run, and {target!r} is no run folder.")
+        raise HarnessError(f"--at-epoch chooses among the cells of a run, and {quoted(target)} is no run folder.")
     if target in PUBLISHED:
         return Subject(PUBLISHED[target].genotype, "darts")
     folder = Path(target)
@@ -213,10 +215,12 @@ def find(target: str, at_epoch: int | None = None) -> Subject:
         if notations.looks_like(target):
             genotype = notations.parse(target)
             return Subject(genotype, "nasbench201" if genotype.family == "nasbench201" else "darts")
-        raise HarnessError(f"{target!r} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}.")
+        raise HarnessError(
+            f"{quoted(target)} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}."
+        )
     if not (folder / "result.json").exists():
         raise HarnessError(f"{folder} has no result.json: it is no run folder, or its run is not done.")
-    space = read_object(folder / "result.json", "space")["space"]
+    space = read_shaped(folder / "result.json", {"space": TEXT})["space"]
     return Subject(parse(json.dumps(cell_of(folder, at_epoch))), space, folder)
 
 
@@ -238,8 +242,8 @@ def _dataset(request: Request, subject: Subject) -> str:
         return request.dataset
     if subject.folder is None:
         raise HarnessError("name the data to train on with --dataset; see `harness list datasets`.")
-    spec = read_object(subject.folder / "spec.json", "spec")["spec"]
-    if spec["dataset_files"] is not None:
+    spec = read_shaped(subject.folder / "spec.json", {"spec": DATA})["spec"]
+    if spec.get("dataset_files") is not None:
         raise HarnessError(f"{subject.folder} was searched on data given by path; give that path with --dataset.")
     return str(spec["dataset"])
 
@@ -272,7 +276,7 @@ def _finished(plan: Plan) -> Outcome | None:
 
 def finished(file: Path) -> Outcome | None:
     """The evaluation in this file, if there is one."""
-    return Outcome(file, read_object(file, "kind", "genotype", "how"), None, was_done=True) if file.exists() else None
+    return Outcome(file, read_shaped(file, DONE), None, was_done=True) if file.exists() else None
 
 
 def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown
 from harness.core.genotype import Genotype
 from harness.core.settings import applicable, declared, override, setting, specified
 from methods.training.arithmetic import Arithmetic
@@ -43,7 +43,7 @@ class Network:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[1-9]\d{0,3}x[1-9]\d{0,3}", self.size):
-            raise HarnessError(f"size={self.size!r} is not CELLSxCHANNELS, such as 20x36, 20x16, 8x16 or 14x48.")
+            raise HarnessError(f"size={quoted(self.size)} is not CELLSxCHANNELS, such as 20x36, 20x16, 8x16 or 14x48.")
 
     @property
     def cells(self) -> int:
@@ -231,7 +231,7 @@ def recipe_for(genotype: Genotype, name: str | None) -> str:
     if family != wanted:
         others = [LOOKUP, "nasbench201"] if family == "nasbench201" else ["cifar", "imagenet"]
         kind = "a NAS-Bench-201 cell" if family == "nasbench201" else "a cell of the DARTS family"
-        raise HarnessError(f"recipe {name!r} is not for {kind}; use --recipe {' or '.join(others)}.")
+        raise HarnessError(f"recipe {quoted(name)} is not for {kind}; use --recipe {' or '.join(others)}.")
     return name
 
 

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from harness import data
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.settings import applicable
 from harness.core.types import Budget, SearchResult
 from harness.core.version import __version__
@@ -245,8 +245,8 @@ def from_baseline(content: Mapping[str, Any], parts: Sequence[Part]) -> Measured
         differing = [key for key, value in part.to_json().items() if stored.get(key) != value]
         if differing:
             raise HarnessError(
-                f"the baseline's part {part.name!r} was made with other {', '.join(differing)}; accept a new one with "
-                "`harness regress --update`."
+                f"the baseline's part {quoted(part.name)} was made with other {', '.join(differing)}; accept a new one "
+                "with `harness regress --update`."
             )
         for method, figures_ in stored["figures"].items():
             found |= {(part.name, method, figure): values for figure, values in figures_.items()}

@@ -20,9 +20,10 @@ from typing import Any
 
 from filelock import FileLock, SoftFileLease, Timeout
 
-from harness.core.errors import HarnessError
-from harness.core.files import make_folder, read_object, rename, write_atomic, write_json
+from harness.core.errors import HarnessError, quoted, visible
+from harness.core.files import make_folder, read_shaped, rename, write_atomic, write_json
 from harness.core.genotype import parse
+from harness.core.untrusted import ANYTHING, OBJECT, TEXT, check, loads, reason
 from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.runs.code import Code, changed
 from harness.runs.protocol import Protocol
@@ -117,9 +118,9 @@ def check_protocol(results: Path, protocol: Protocol) -> None:
     copy = _copy(results, protocol)
     if copy.exists() and copy.read_bytes() != protocol.text.encode():
         raise HarnessError(
-            f"{copy.parent} holds runs of another version of protocol {protocol.name!r}: its copy, {copy}, differs "
-            f"from this one, version {protocol.version}. Raise the version with a change, and use another --results "
-            "folder."
+            f"{copy.parent} holds runs of another version of protocol {quoted(protocol.name)}: its copy, {copy}, "
+            f"differs from this one, version {protocol.version}. Raise the version with a change, and use another "
+            "--results folder."
         )
 
 
@@ -132,7 +133,7 @@ def cell_of(run: Path, after: int | None = None) -> Any:
 
     Raises HarnessError where the run is not done or was shorter, or a file is damaged.
     """
-    found = read_object(run / "result.json", "genotype")["genotype"]
+    found = read_shaped(run / "result.json", {"genotype": ANYTHING})["genotype"]
     if after is None:
         return found
     path = run / "records.jsonl"
@@ -140,15 +141,19 @@ def cell_of(run: Path, after: int | None = None) -> Any:
         lines = path.read_text("utf-8").splitlines()
         if after > len(lines):
             raise HarnessError(f"{run} took {len(lines)} epochs; it had no cell after epoch {after}.")
-        return parse(json.loads(lines[after - 1])["genotype"]).to_json()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(f"{path} cannot be read: {error!r}; it is damaged or no record of a search.") from None
+        record = loads(lines[after - 1])
+        check(record, {"genotype": TEXT})
+        return parse(record["genotype"]).to_json()
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise HarnessError(f"{path} cannot be read: {reason(error)}; it is damaged or no record of a search.") from None
 
 
 def check_code(folder: Path, code: Code) -> None:
     """Raises HarnessError where the run in this folder was made by other code than this. One that does not say by which
     it was made, as before that was noted, passes."""
-    known = read_object(folder / "spec.json", "spec").get("code", code)
+    known = read_shaped(folder / "spec.json", {"spec": OBJECT, "code?": {"*": TEXT}}).get("code", code)
     files = changed(known, code)
     if files:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -188,9 +193,9 @@ class RunFolder:
             write_json(path, {"spec": spec, "hash": spec_hash(spec), "code": code, "environments": [environment]})
             return
         check_code(self.path, code)
-        known = read_object(path, "spec", "environments")
+        known = read_shaped(path, {"spec": OBJECT, "environments": [OBJECT]})
         if known["spec"] != spec:
-            difference = _difference(known["spec"], spec) if isinstance(known["spec"], Mapping) else "it is damaged"
+            difference = _difference(known["spec"], spec)
             raise HarnessError(f"{path} describes another run ({difference}); use another --results folder.")
         environments = known["environments"] or [environment]
         _check_data(path, environments[-1], environment)
@@ -258,5 +263,5 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
             inner = _difference(a, b, f"{prefix}{key}.")
             found += [inner] if inner else []
         elif a != b:
-            found.append(f"{prefix}{key}: {a} there, {b} here")
+            found.append(f"{visible(prefix + key)}: {visible(str(a))} there, {visible(str(b))} here")
     return "; ".join(found[:3])

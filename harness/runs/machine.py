@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.version import __version__
 
 
@@ -27,10 +27,10 @@ def resolve_device(name: str) -> str:
     if kind == "cpu" and not index:
         return name
     if kind != "cuda" or (index and not index.isdecimal()):
-        raise HarnessError(f"device {name!r} is not known; use auto, cpu, cuda or cuda:N.")
+        raise HarnessError(f"device {quoted(name)} is not known; use auto, cpu, cuda or cuda:N.")
     devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(index or 0) >= devices:
-        raise HarnessError(f"device {name!r} is not here: PyTorch sees {devices} CUDA devices. Use --device cpu.")
+        raise HarnessError(f"device {quoted(name)} is not here: PyTorch sees {devices} CUDA devices. Use --device cpu.")
     return name
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness import data
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import read_object
+from harness.core.files import read_shaped
 from harness.core.genotype import Genotype, parse
 from harness.core.settings import parse_assignments
+from harness.core.shapes import FINISHED
 from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
@@ -189,4 +190,4 @@ def _finished(plan: Plan) -> Outcome | None:
 def finished(folder: Path) -> Outcome | None:
     """The run in this folder, if it is done."""
     path = folder / "result.json"
-    return Outcome(folder, read_object(path, "genotype", "cost", "how"), None, was_done=True) if path.exists() else None
+    return Outcome(folder, read_shaped(path, FINISHED), None, was_done=True) if path.exists() else None

@@ -19,7 +19,9 @@ from typing import Any
 from harness import data
 from harness.core import toml
 from harness.core.errors import HarnessError
-from harness.core.files import make_folder, write_json
+from harness.core.files import make_folder, read_json, write_json
+from harness.core.shapes import PLACES
+from harness.core.untrusted import check
 from harness.data import DATASETS
 from harness.runs.folder import cell_of, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
@@ -94,8 +96,10 @@ def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
     """Raises HarnessError, naming the cells, where a method, space or setting is unknown or does not fit."""
     path = cache_root() / "suites" / f"{_digest(asked)}.json"
     try:
-        places = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        places = read_json(path)
+        check(places, PLACES)
+        return [Cell(cell, **place) for cell, place in zip(asked, places, strict=True)]
+    except (HarnessError, ValueError, TypeError):  # there is none, or a damaged one
         places = _places(asked)
         with suppress(HarnessError):  # else it is worked out again
             make_folder(path.parent)

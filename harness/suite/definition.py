@@ -30,6 +30,7 @@ from typing import Any
 
 from harness.core import toml
 from harness.core.errors import HarnessError
+from harness.core.rng import MOST_SEED
 from harness.data import DATASETS, short_name
 
 KEYS = ("summary", "protocol", "include", "search", "evaluate")
@@ -212,8 +213,8 @@ def parse(text: str, name: str) -> Suite:
 def _searches(table: Mapping[str, Any]) -> Searches:
     toml.check_keys(table, (*MATCHED, "seed", "protocol", "set"), required=(*MATCHED, "seed"))
     seeds = table["seed"]
-    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    toml.expect(whole, "seed", seeds, "a list of whole numbers from 0 on")
+    whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed <= MOST_SEED for seed in seeds)
+    toml.expect(whole, "seed", seeds, f"a list of whole numbers from 0 on, {MOST_SEED} at most")
     names = {key: toml.strings(table, key, 'names, such as ["s1"]') for key in MATCHED}
     return Searches(names, seeds, toml.settings(table, "set"), _expect_string(table, "protocol"))
 

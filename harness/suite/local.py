@@ -13,7 +13,7 @@ from dataclasses import asdict
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.suite.job import Ending, Job
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -27,7 +27,7 @@ def environments(device: str, workers: int | None) -> list[dict[str, str]]:
     """
     gpus = _gpus() if device != "cpu" else []
     if device.startswith("cuda") and not gpus:
-        raise HarnessError(f"device {device!r} is not here: PyTorch sees no CUDA device. Use --device cpu.")
+        raise HarnessError(f"device {quoted(device)} is not here: PyTorch sees no CUDA device. Use --device cpu.")
     if gpus:
         if workers is not None and workers > len(gpus):
             raise HarnessError(f"{workers} workers are more than the {len(gpus)} GPUs, of which each takes one.")

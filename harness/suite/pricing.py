@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted
-from harness.core.files import make_folder, read_object
+from harness.core.files import make_folder, read_shaped
+from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell, cache_root, code_digest
 from harness.suite.definition import SearchCell, SuiteCell
@@ -22,9 +23,6 @@ from harness.suite.executors import Executor
 from harness.suite.job import Job
 from harness.suite.local import THREADS
 from harness.suite.status import Status, status_of
-
-PRICE = ("seconds", "memory", "memory_kind", "steps_timed")
-"""The keys of what `harness.suite.calibration` measures."""
 
 
 def kind_of(cell: SuiteCell) -> SuiteCell:
@@ -74,7 +72,7 @@ class Calibration:
     def price(self, kind: SuiteCell) -> dict[str, Any] | None:
         """What was measured for this kind, if it was."""
         with suppress(HarnessError):
-            return read_object(self._path(kind), *PRICE)
+            return read_shaped(self._path(kind), PRICE)
         return None
 
     def _job(self, kind: SuiteCell) -> Job:

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.suite.job import Ending, Job, do
 from harness.suite.local import THREADS, environments
 
@@ -45,7 +45,7 @@ class RayExecutor:
         gpus = int(ray.cluster_resources().get("GPU", 0)) if device != "cpu" else 0
         if device.startswith("cuda") and not gpus:
             ray.shutdown()
-            raise HarnessError(f"device {device!r} is not there: the Ray cluster has no GPU. Use --device cpu.")
+            raise HarnessError(f"device {quoted(device)} is not there: the Ray cluster has no GPU. Use --device cpu.")
         self.at_once = workers or (len(here) if address is None else MANY)
         self._task = ray.remote(
             num_cpus=threads,

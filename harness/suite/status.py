@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import read_object
+from harness.core.files import read_shaped
+from harness.core.untrusted import DAMAGES, OBJECT, PLAIN, TEXT, check, loads
 from harness.runs.folder import owner
 from harness.suite.cells import Cell
 
@@ -74,7 +74,7 @@ def status_of(cell: Cell, results: Path) -> Status:
         return _progress(cell, results, "running", where=where)
     failure = failure_of(cell, results)
     if failure.exists():
-        return _progress(cell, results, "failed", reason=read_object(failure, "reason")["reason"])
+        return _progress(cell, results, "failed", reason=read_shaped(failure, {"reason": TEXT})["reason"])
     return _progress(cell, results, "queued")
 
 
@@ -88,16 +88,17 @@ def _progress(cell: Cell, results: Path, state: str, where: str | None = None, r
     """How far a cell has come that somebody has begun."""
     folder = cell.workplace(results)
     try:
-        spec = read_object(folder / "spec.json", "spec")["spec"]
+        spec = read_shaped(folder / "spec.json", {"spec": OBJECT})["spec"]
         lines = (folder / "records.jsonl").read_text("utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
+        records = [loads(line) for line in lines]
+        check(records, [{"cost": {"*": PLAIN}}])
         age = time.time() - (folder / "records.jsonl").stat().st_mtime
-    except (HarnessError, OSError, ValueError):
-        return Status(cell, state, where=where, reason=reason)  # there are no records yet
-    left = _seconds_left(spec, records)
+        left, epochs = _seconds_left(spec, records), _epochs(spec)
+    except (HarnessError, OSError, *DAMAGES):
+        return Status(cell, state, where=where, reason=reason)  # there are no records yet, or they are damaged
     if left is not None and where is not None:
         left = max(0.0, left - age)
-    return Status(cell, state, len(records), _epochs(spec), left, where, reason)
+    return Status(cell, state, len(records), epochs, left, where, reason)
 
 
 def _seconds_left(spec: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> float | None:

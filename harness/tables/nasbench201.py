@@ -29,9 +29,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError, unknown
+from harness.core.errors import HarnessError, quoted, unknown
 from harness.core.files import write_atomic
 from harness.core.genotype import NB201_OPERATIONS, Genotype, from_nb201, parse, to_nb201
+from harness.core.untrusted import loads
 
 Column = NDArray[np.float64]
 """One number for each cell, (15625,), in the order of the index."""
@@ -197,7 +198,7 @@ class Table:
         if dataset not in SPLITS:
             return unknown("NAS-Bench-201 data set", dataset, SPLITS)
         if kind in ("accuracy", "eval_seconds") and rest[0] not in SPLITS[dataset]:
-            return HarnessError(f"{dataset} has no split {rest[0]!r}; it has {', '.join(SPLITS[dataset])}.")
+            return HarnessError(f"{dataset} has no split {quoted(rest[0])}; it has {', '.join(SPLITS[dataset])}.")
         source = self.provenance.get("source", "an unknown file")
         held = ", ".join(column for column in self.columns if column.startswith(f"{kind}/{dataset}/"))
         there = f"it has {held}" if held else "it has none of that kind for this data set"
@@ -238,7 +239,7 @@ def open_table(path: Path | None = None) -> Table:
             raise ValueError("its checksum does not match")
         for values in columns.values():
             values.flags.writeable = False
-        return Table(cells, columns, json.loads(provenance))
+        return Table(cells, columns, loads(provenance))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise HarnessError(f"the NAS-Bench-201 table {path} is damaged ({reason}); {HINT} again.") from None

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.types import Cost, Dataset
@@ -115,7 +115,7 @@ class ShortTrainingEvaluator:
         train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation, data.split_file)
         if len(train) < 2 or not len(self.valid):
             raise HarnessError(
-                f"{dataset.name!r} gives {len(train)} images to training and {len(self.valid)} to validation; "
+                f"{quoted(dataset.name)} gives {len(train)} images to training and {len(self.valid)} to validation; "
                 "2 and 1 are the least."
             )
         self.batches = Batches(train, seed, "trial", settings.batch)

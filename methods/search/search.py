@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from scipy.sparse.linalg import ArpackError
 from torch import Tensor
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, quoted
 from harness.core.genotype import Genotype, parse
 from harness.core.memory import peak_memory
 from harness.core.rng import generator, seed_of
@@ -62,14 +62,14 @@ class Search:
         data, training, divisor = parts.data, parts.training, space.divisor(parts.macro)
         if dataset.image_size % divisor:
             raise HarnessError(
-                f"images of {dataset.name!r} have side {dataset.image_size}; it must divide by {divisor} here."
+                f"images of {quoted(dataset.name)} have side {dataset.image_size}; it must divide by {divisor} here."
             )
         self.train, self.valid = dataset.to(device).halves(
             data.portion, data.images, data.normalisation, data.split_file
         )
         if min(len(self.train), len(self.valid)) < 2:
             raise HarnessError(
-                f"{dataset.name!r} gives {len(self.train)} images to the weights and {len(self.valid)} to alpha; "
+                f"{quoted(dataset.name)} gives {len(self.train)} images to the weights and {len(self.valid)} to alpha; "
                 "batch norm needs 2 or more of each."
             )
         self.train_batches = self._batches("train", training.batch)
