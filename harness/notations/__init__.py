@@ -1,7 +1,7 @@
 """The notations in which people write cells: one a file, and `parse`, which reads whatever was pasted.
 
-Nothing of a text is ever executed. What this program writes itself into its files is read by `harness.core.genotype.parse`,
-which knows the three notations that it writes and no others.
+Nothing of a text is ever executed. What this program writes itself into its files is read by
+`harness.core.genotype.parse`, which knows the three notations that it writes and no others.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli import main
 from harness.core.errors import LONGEST_MESSAGE, quoted, unknown, visible
-from harness.describing import describe
+from harness.describing.describe import describe
 from harness.describing.listing import KINDS, family, groups, registry
 from harness.evaluation.recipes import RECIPES
 from harness.runs import protocol

@@ -178,7 +178,7 @@ def test_bfloat16_is_near_and_not_the_same():
 def test_a_batch_leaves_every_process_two_images():
     trainer = trainer_of(images=35, batch=16, group=ProcessGroup(0, 2))
     assert trainer.steps_per_epoch == 2  # the 3 left over join the batch before them
-    shares = [ProcessGroup(rank, 2).of(trainer.order.at(1)) for rank in range(2)]
+    shares = [ProcessGroup(rank, 2).part_of(trainer.order.at(1)) for rank in range(2)]
     assert [len(share) for share in shares] == [10, 9]
     assert sorted(torch.cat([*shares, trainer.order.at(0)]).tolist()) == list(range(35))
     with pytest.raises(HarnessError, match="40 training images in batches of 2 leave 2 processes fewer than 2 images"):

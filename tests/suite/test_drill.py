@@ -30,7 +30,7 @@ LONG = "HARNESS_LONG_DRILL"
 LONG_DRILL = {"spaces": ["s1", "s4", "nasbench201"], "seeds": 4, "epochs": 4, "kills": 10}
 VICTIMS = {
     "local": ("harness.suite.worker", "drill.toml"),
-    "ray": ("ray::work",),
+    "ray": ("ray::do",),
     "slurm": ("submitit.core._submit",),
 }
 """By executor, words in the command lines of what is killed in turn: workers and their cells, and the runner."""
