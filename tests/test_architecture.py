@@ -22,8 +22,11 @@ ALLOWED = {
     "methods": ("methods", "spaces", "harness.tables"),
     "reports": ("reports", "harness.tables"),
     "harness.runs": ("harness.runs", "harness.data", "methods", "spaces"),
-    "harness.evaluation": ("harness.evaluation", "harness.runs", "harness.data", "harness.tables", "methods", "spaces"),
-    "harness.notations": ("harness.notations",),
+    "harness.evaluation": (
+        *("harness.evaluation", "harness.runs", "harness.data", "harness.notations", "harness.tables"),
+        *("methods", "spaces"),
+    ),
+    "harness.notations": ("harness.notations", "harness.tables"),
 }
 
 

@@ -46,7 +46,8 @@ class ReopenedRun:
         if self.spec["space"] not in SPACES:
             raise HarnessError(f"{folder / 'spec.json'}: {unknown('space', self.spec['space'], SPACES)}")
         given = dataset or self.spec["dataset"]
-        if dataset is None and given not in data.DATASETS:
+        by_path = given not in data.DATASETS or self.spec.get("dataset_files") is not None
+        if dataset is None and by_path:
             raise HarnessError(f"this run's data, {quoted(given)}, were given by path; name them with --dataset.")
         self.device = resolve_device(device)
         deterministic()
@@ -54,7 +55,7 @@ class ReopenedRun:
         if loaded is None:
             raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
         self.parts = self.parts_of(self.spec["method"])
-        found = data.load(given, data_root, images=self.parts.data.images)
+        found = data.load(given, data_root, images=self.parts.data.images, resize=self.parts.data.resize)
         if found.fingerprint != (saved["environments"] or [{}])[-1].get("data"):
             raise HarnessError(f"{given} holds other images than {folder} was made from.")
         space, self.epochs = SPACES[self.spec["space"]], self.parts.training.epochs

@@ -18,7 +18,7 @@ from harness.commands.options import warn
 @click.option(
     "--data", type=click.Path(path_type=Path), envvar="HARNESS_DATA", show_envvar=True, help="Where data sets are kept."
 )
-@click.option("--dataset", help="The run's data, where they were given by path.")
+@click.option("--dataset", help="The run's data, where they were given by path, as the run had them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
 def analyse(
     kind: str,

@@ -40,14 +40,21 @@ def prepare(dataset: str, root: Path | None) -> None:
 
 @data.command()
 @_data_options
-def check(dataset: str, root: Path | None) -> None:
+@click.option(
+    "--resize",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="With the images cropped and resized to NxN, as `--set resize=N` has them.",
+)
+def check(dataset: str, root: Path | None, resize: int) -> None:
     """Read every image of a data set that is here, or the table of nasbench201, and say what it holds."""
     if dataset == NASBENCH201:
         click.echo(_table_summary())
     else:
         from harness import data as datasets
 
-        click.echo(str(datasets.check(dataset, root)))
+        click.echo(str(datasets.check(dataset, root, resize)))
 
 
 @data.command(name="import")

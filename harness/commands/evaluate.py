@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.commands.options import DATASET
+
 if TYPE_CHECKING:
     from harness.evaluation.evaluate import Outcome as Evaluated
 
 
 @click.command()
 @click.argument("target", metavar="RUN_DIR|GENOTYPE")
-@click.option("--dataset", help="What to train on: a name or a path; by default the run's.")
+@click.option("--dataset", help=f"What to train on; by default the run's. {DATASET}")
 @click.option(
     "--recipe",
     help="cifar (usual for the DARTS family), imagenet, lookup (usual for NAS-Bench-201), or nasbench201 to train one.",

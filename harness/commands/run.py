@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import warn
+from harness.commands.options import DATASET, warn
 from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--method", required=True, help="What searches; see `harness list methods`.")
 @click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
-@click.option("--dataset", required=True, help="A name (`harness list datasets`), an image folder or Parquet files.")
+@click.option("--dataset", required=True, help=f"{DATASET} See `harness list datasets`.")
 @click.option(
     "--seed", "seeds", default="0", show_default=True, metavar="N[-M]", help="One seed, or from N to M, one run each."
 )

@@ -43,7 +43,7 @@ def _no_default(_: object = None) -> dict[Any, Any]:
     return {}
 
 
-STAND_INS: Mapping[tuple[str, str], Callable[..., Any]] = {
+STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): dict,
     ("collections", "defaultdict"): _no_default,
     ("builtins", "set"): set,
@@ -57,9 +57,62 @@ STAND_INS: Mapping[tuple[str, str], Callable[..., Any]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in STAND_INS:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is neither data nor was it run")
-        return STAND_INS[module, name]
+        return _allowed(STAND_INS, module, name)
+
+
+def _allowed(stand_ins: Mapping[tuple[str, str], Callable[..., Any]], module: str, name: str) -> Any:
+    if (module, name) not in stand_ins:
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is neither data nor was it run")
+    return stand_ins[module, name]
+
+
+class Array:
+    """Stands in for numpy.ndarray: `values` are its numbers, read only, once the pickle has filled it in."""
+
+    values: np.ndarray[Any, Any]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, by_columns, data = state
+        self.values = _filled(data, dtype, shape, "F" if by_columns else "C")
+
+
+def _reconstruct(*_: object) -> Array:
+    """Stands in for numpy's own, with which protocols up to 4 begin an array."""
+    return Array()
+
+
+def _frombuffer(data: Any, dtype: _Dtype, shape: tuple[int, ...], order: str) -> Array:
+    """Stands in for numpy's own, with which protocol 5 makes an array."""
+    array = Array()
+    array.values = _filled(data, dtype, shape, order)
+    return array
+
+
+def _filled(data: Any, dtype: _Dtype, shape: tuple[int, ...], order: str) -> np.ndarray[Any, Any]:
+    if isinstance(data, str):  # of Python 2, in the encoding that keeps every byte
+        data = data.encode("latin1")
+    values = np.frombuffer(data, dtype.order.replace("|", "=") + dtype.code)
+    return values.reshape(shape, order="F" if order == "F" else "C")
+
+
+ARRAYS: Mapping[tuple[str, str], Callable[..., Any]] = STAND_INS | {
+    ("numpy", "ndarray"): Array,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        return _allowed(ARRAYS, module, name)
+
+
+def unpickle_arrays(file: IO[bytes]) -> Any:
+    """As `unpickle`, with numpy's arrays as `Array`, and text of Python 2 as it is in latin1."""
+    with _no_collection():
+        return _ArrayUnpickler(file, encoding="latin1").load()
 
 
 def unpickle(file: IO[bytes]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError, quoted, visible
 from harness.data.catalogue import DATASETS
+from harness.data.layout import place_of, training_files
 
 
 def default_root() -> Path:
@@ -17,30 +18,34 @@ def default_root() -> Path:
 
 
 def short_name(name: str) -> str:
-    """A known name as it is; a path by its last part, in lower-case letters, digits and dashes."""
+    """A known name as it is; a path by its last part, and the column that was chosen in it, in lower-case letters,
+    digits and dashes."""
     if name in DATASETS:
         return name
     try:
-        path = Path(name).expanduser().resolve()
+        path, column = place_of(name)
+        path = path.resolve()
         stem = path.stem if path.is_file() else path.name
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or visible(str(error))
         raise HarnessError(f"dataset {quoted(name)} is no path: {why}.") from None
-    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "data"
+    full = stem if column is None else f"{stem}-{column}"
+    return re.sub(r"[^a-z0-9]+", "-", full.lower()).strip("-") or "data"
 
 
 def file_digest(name: str) -> str | None:
-    """8 hexadecimal digits over the names and sizes of a path's training files, None for a known name: cheap, the same
-    on every machine, and another for other data in all but contrived cases."""
+    """8 hexadecimal digits over the names and sizes of a path's training files, and over the column that was chosen in
+    them; None for a known name. Cheap, the same on every machine, and another for other data in all but contrived
+    cases."""
     if name in DATASETS:
         return None
-    root = Path(name).expanduser()
-    patterns = ("[!.]*.parquet", "data/[!.]*.parquet", "train/*/[!.]*")
+    root, column = place_of(name)
     try:
-        files = [root] if root.is_file() else sorted(path for pattern in patterns for path in root.glob(pattern))
-        listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in files]
+        listing = [f"{os.path.relpath(path, root)} {path.stat().st_size}" for path in training_files(root)]
     except OSError as error:
         raise _unreadable(error.filename or name, error) from None
+    if column is not None:
+        listing.append(f"::{column}")
     return hashlib.sha256("\n".join(listing).encode()).hexdigest()[:8]
 
 

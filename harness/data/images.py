@@ -95,6 +95,10 @@ class ImageDataset:
     published: Mapping[str, Statistics] = field(default_factory=dict)
     """Constants by convention; where there are none, they are measured."""
     read_test: Callable[[], Images] | None = None
+    held_out: str = ""
+    """Where the test images come from, for a reader; empty where it goes without saying."""
+    notices: tuple[str, ...] = ()
+    """Sentences on what was chosen or left out, which a user should know of."""
 
     @property
     def classes(self) -> int:

@@ -23,9 +23,10 @@ class Report:
         return "\n".join(self.lines)
 
 
-def check(name: str, root: Path | None = None) -> Report:
-    """Reads all of a dataset that is already here. Raises HarnessError as `load` does."""
-    return _report(load(name, root, download=False))
+def check(name: str, root: Path | None = None, resize: int = 0) -> Report:
+    """Reads all of a dataset that is already here, with its images resized as `load` does. Raises HarnessError as
+    `load` does."""
+    return _report(load(name, root, download=False, resize=resize), resize)
 
 
 def prepare(name: str, root: Path | None = None) -> Report:
@@ -33,17 +34,20 @@ def prepare(name: str, root: Path | None = None) -> Report:
     return _report(load(name, root))
 
 
-def _report(dataset: ImageDataset) -> Report:
+def _report(dataset: ImageDataset, resize: int = 0) -> Report:
     measured = measure(dataset.train.pixels)
     size = dataset.image_size
+    fit = "cut to squares and resized" if resize else "square, a multiple of 4: ok"
+    source = f", from {dataset.held_out}" if dataset.held_out else ""
     return Report(
         (
-            f"{dataset.name}: {dataset.classes} classes, all images {size}x{size} pixels (square, a multiple of 4: ok)",
+            f"{dataset.name}: {dataset.classes} classes, all images {size}x{size} pixels ({fit})",
             f"train: {_counts(dataset.train, dataset.class_names)}",
-            f"test: {_counts(dataset.test, dataset.class_names) if dataset.read_test else 'none'}",
+            f"test: {_counts(dataset.test, dataset.class_names) + source if dataset.read_test else 'none'}",
             f"mean of the training pixels: {_channels(measured.mean)}; standard deviation: {_channels(measured.std)}",
             f"order: {_order(dataset)}",
             f"fingerprint of the training part: {dataset.fingerprint}",
+            *(f"notice: {notice}" for notice in dataset.notices),
         )
     )
 

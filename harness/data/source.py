@@ -9,15 +9,17 @@ from pathlib import Path
 from torch import Tensor
 
 from harness.core.errors import HarnessError
+from harness.data.resizing import fit_all
 
 
 @dataclass(frozen=True)
 class Split:
     """The training or the test images: `labels` (n,), int64, of all, and `read`, which takes the row numbers (k,),
-    int64, of some and returns their pixels (k, 3, h, w), uint8, in the order asked for."""
+    int64, of some and a side, and returns their pixels (k, 3, h, h), uint8, in the order asked for: made squares of
+    that side (see `harness.data.resizing`), or as they are where it is 0."""
 
     labels: Tensor
-    read: Callable[[Tensor], Tensor]
+    read: Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,15 @@ class Source:
     class_names: tuple[str, ...]
     train: Split
     test: Callable[[], Split] | None
+    held_out: str = ""
+    """Where the test split comes from, for a reader; empty where it goes without saying."""
+    notices: tuple[str, ...] = ()
+    """Sentences on what was chosen or left out, which a user should know of."""
 
 
 def in_memory(pixels: Tensor, labels: Tensor) -> Split:
     """A split that is already decoded: pixels (n, 3, h, w), uint8."""
-    return Split(labels, lambda rows: pixels[rows].contiguous())
+    return Split(labels, lambda rows, side: fit_all(pixels[rows].contiguous(), side))
 
 
 def unseen_classes(name: str | Path, names: Iterable[str]) -> HarnessError:

@@ -19,7 +19,7 @@ from torchvision import transforms
 
 from harness.core.errors import HarnessError
 from harness.data.decode import rgb
-from harness.data.folders import Listing, is_image_folder, list_folder
+from harness.data.folders import Listing, is_class_folder, is_image_folder, list_folder
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's (ZARTS utils.py:67-108)."""
@@ -39,19 +39,20 @@ class ImageFolder:
     classes: tuple[str, ...]
     train: Listing
     test: Listing
+    notices: tuple[str, ...]
 
 
 def open_image_folder(name: str) -> ImageFolder:
     """Raises HarnessError where this is no image folder, or it has no test images."""
     folder = Path(name).expanduser()
-    if not is_image_folder(folder):
+    if not (is_image_folder(folder) or is_class_folder(folder)):
         raise HarnessError(
-            f"{name} is no image folder: it must hold train/<class>/ folders, and val/<class>/ or test/."
+            f"{name} is no image folder: it must hold train/<class>/ folders, and val/<class>/ or test/, or <class>/."
         )
-    classes, train, test = list_folder(folder)
+    classes, train, test, _, notices = list_folder(folder)
     if test is None:
         raise HarnessError(f"{name} has no test part; add test/<class>/ or val/<class>/ to evaluate on it.")
-    return ImageFolder(classes, train, test())
+    return ImageFolder(classes, train, test(), notices)
 
 
 class Files(Dataset[tuple[Tensor, int]]):

@@ -262,7 +262,7 @@ def _dataset(name: str) -> Description:
         "summary": [DATASETS[name]],
         "normalisation by convention, red, green, blue": columns(rows) if rows else ["measured on the images"],
     }
-    if published:
+    if name != "digits":
         sections["where it is kept"] = [f"{default_root()}, unless --data or HARNESS_DATA names another folder"]
     return Description(name, "dataset", sections, {"summary": DATASETS[name], "normalisation": published})
 

@@ -326,6 +326,8 @@ def _train(
 ) -> Outcome:
     deterministic()
     source = _open(plan, training, group)
+    for notice in source.notices if group.leads else ():
+        warn(notice)
     request, genotype = plan.request, plan.subject.genotype
     trainer = Trainer(genotype, training.recipe, training.parts, source, request.seed, plan.device, group)
     if group.leads and plan.subject.folder is None:

@@ -52,6 +52,11 @@ class Source(Protocol):
         """How many images there are to train and to test on."""
         ...
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences on what was chosen or left out of the data, which a user should know of."""
+        ...
+
     def train(self, order: Order, group: ProcessGroup, step: int) -> Batch:
         """This process's share of the training batch with this number, augmented."""
         ...
@@ -70,6 +75,7 @@ class MemorySource:
     fingerprint: str
     training: ImagePart
     testing: ImagePart
+    notices: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -102,6 +108,7 @@ class FolderSource:
         self.class_names, self.classes, self.image_size = folder.classes, len(folder.classes), settings.crop
         self.normalisation = Statistics(MEAN, STD)
         self.workers, self.device = workers, device
+        self.notices = folder.notices
         self._train_rows = _some(len(folder.train), settings.images)
         self._test_rows = _some(len(folder.test), settings.test_images)
         self.counts = len(self._train_rows), len(self._test_rows)
@@ -142,11 +149,16 @@ def open_source(
     """Raises HarnessError where the data are absent, unfit, or have no test part."""
     if isinstance(settings, Streamed):
         return FolderSource(name, settings, workers, device)
-    dataset = data.load(name, root, download, settings.images, settings.test_images).to(device)
+    dataset = data.load(name, root, download, settings.images, settings.test_images, settings.resize).to(device)
     training, testing = dataset.whole(settings.normalisation, settings.cutout)
     prints = f"{dataset.fingerprint} {testing.images.fingerprint()}"
     return MemorySource(
-        dataset.class_names, dataset.image_size, hashlib.sha256(prints.encode()).hexdigest(), training, testing
+        dataset.class_names,
+        dataset.image_size,
+        hashlib.sha256(prints.encode()).hexdigest(),
+        training,
+        testing,
+        dataset.notices,
     )
 
 

@@ -97,6 +97,12 @@ class InMemory:
     normalisation: str = setting(
         "darts", "as in search; NAS-Bench-201 has its own constants", choices=("darts", "nasbench201")
     )
+    resize: int = setting(
+        0,
+        "0: images as they are; else the largest square in the centre of each, scaled to so many pixels a side",
+        minimum=0,
+        omit_default=True,
+    )
 
 
 @dataclass(frozen=True)

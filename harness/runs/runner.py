@@ -152,7 +152,7 @@ def _search(
     request = plan.request
     deterministic()
     retain_heap()
-    dataset = open_data(plan)
+    dataset = open_data(plan, warn=warn)
     search = make_search(plan.parts, plan.space, dataset, request.seed, plan.device, request.budget)
     claim_protocol(request.results, request.protocol)
     with locked(plan.folder, wait=False) as lease:
@@ -170,13 +170,19 @@ def _search(
         return Outcome(plan.folder, result, resumed_from, was_done=False)
 
 
-def open_data(plan: Plan, download: bool = True) -> ImageDataset | TableData:
-    """What the plan searches on: the table's data set of that name, or images."""
+def open_data(
+    plan: Plan, download: bool = True, warn: Callable[[str], None] = lambda message: None
+) -> ImageDataset | TableData:
+    """What the plan searches on: the table's data set of that name, or images, with a warning of what was chosen or
+    left out of them."""
     request = plan.request
     if isinstance(plan.space, NasBench201Table):
         return open_table(request.dataset)
-    images = next(part.images for part in plan.parts.by_name().values() if isinstance(part, Data))
-    return data.load(request.dataset, request.data_root, download, images)
+    part = next(part for part in plan.parts.by_name().values() if isinstance(part, Data))
+    images = data.load(request.dataset, request.data_root, download, part.images, resize=part.resize)
+    for notice in images.notices:
+        warn(notice)
+    return images
 
 
 def _finished(plan: Plan) -> Outcome | None:

@@ -29,3 +29,9 @@ class Data:
         "for data given by path there are none, and the images used are measured",
         choices=("darts", "nasbench201"),
     )
+    resize: int = setting(
+        0,
+        "0: images as they are; else the largest square in the centre of each, scaled to so many pixels a side",
+        minimum=0,
+        omit_default=True,
+    )

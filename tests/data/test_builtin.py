@@ -68,7 +68,7 @@ def test_listing_datasets_loads_nothing_heavy() -> None:
     code = "import sys, harness.data as d; print(*d.DATASETS); print(*{'torch', 'numpy'}.intersection(sys.modules))"
     root = Path(__file__).resolve().parents[2]
     output = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
-    assert output == "cifar10 cifar100 svhn digits\n\n"
+    assert output == "cifar10 cifar100 svhn mnist fashion-mnist stl10 imagenet16-120 digits\n\n"
 
 
 @pytest.mark.usefixtures("no_network")
@@ -78,11 +78,20 @@ def test_an_absent_data_set_says_what_to_put_where(name: str, download: bool, tm
     root = tmp_path / "root"
     with pytest.raises(HarnessError) as error:
         load(name, root, download=download)
-    file = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz", "svhn": "train_32x32.mat"}[name]
+    file = {
+        "cifar10": "cifar-10-python.tar.gz",
+        "cifar100": "cifar-100-python.tar.gz",
+        "svhn": "train_32x32.mat",
+        "mnist": "train-images-idx3-ubyte.gz",
+        "fashion-mnist": "t10k-labels-idx1-ubyte.gz",
+        "stl10": "stl10_binary.tar.gz",
+        "imagenet16-120": "train_data_batch_1",
+    }[name]
+    fetched = download and name != "imagenet16-120"
     assert file in str(error.value)
     assert str(root) in str(error.value)
-    assert ("no route to host" in str(error.value)) == download
-    assert list(tmp_path.rglob("*")) == ([root] if download else [])
+    assert ("no route to host" in str(error.value)) == fetched
+    assert list(tmp_path.rglob("*")) == ([root] if fetched else [])
 
 
 @pytest.mark.usefixtures("no_network")

@@ -46,6 +46,6 @@ def test_all_classes_are_balanced_in_both_splits() -> None:
 def test_images_from_the_middle_of_the_file_are_the_same_alone_or_together() -> None:
     train = read_parquet(CIFAR10).train
     rows = torch.tensor([49_999, 4999, 25_000, 5000])
-    together = train.read(rows)
-    assert torch.equal(torch.cat([train.read(row[None]) for row in rows]), together)
+    together = train.read(rows, 0)
+    assert torch.equal(torch.cat([train.read(row[None], 0) for row in rows]), together)
     assert len(together.flatten(1).unique(dim=0)) == 4
