@@ -21,10 +21,11 @@ ALLOWED = {
     "spaces": ("spaces",),
     "methods": ("methods", "spaces", "harness.tables"),
     "reports": ("reports", "harness.tables"),
-    "harness.runs": ("harness.runs", "harness.data", "methods", "spaces"),
+    "harness.trackers": ("harness.trackers", "spaces"),
+    "harness.runs": ("harness.runs", "harness.data", "harness.trackers", "methods", "spaces"),
     "harness.evaluation": (
         *("harness.evaluation", "harness.runs", "harness.data", "harness.notations", "harness.tables"),
-        *("methods", "spaces"),
+        *("harness.trackers", "methods", "spaces"),
     ),
     "harness.notations": ("harness.notations", "harness.tables"),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import DATASET
+from harness.commands.options import DATASET, progress_options
 
 if TYPE_CHECKING:
     from harness.evaluation.evaluate import Outcome as Evaluated
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     help="Processes that read images, where they are not in memory; the result does not depend on it.",
 )
 @click.option("--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced.")
+@progress_options
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as one JSON object, and nothing else.")
 def evaluate(
     target: str,
@@ -79,6 +80,8 @@ def evaluate(
     checkpoint_seconds: float,
     workers: int,
     again: bool,
+    track: tuple[str, ...],
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Say what a cell is worth: train it from scratch, or look it up in NAS-Bench-201's table.
@@ -86,13 +89,11 @@ def evaluate(
     The cell is that of a run folder, a genotype in any notation, or a published one (DARTS_V2). The same command
     resumes what is unfinished and skips what is done. Several GPUs: torchrun --nproc-per-node N -m harness evaluate ...
     """
-    from rich.console import Console
-
     from harness.core.untrusted import reported
     from harness.evaluation import evaluate as evaluating
     from harness.evaluation.distributed import leads
     from harness.evaluation.progress import TrainingDisplay
-    from harness.runs.progress import live_display
+    from harness.runs.progress import shown
 
     request = evaluating.Request(
         target,
@@ -109,14 +110,13 @@ def evaluate(
         workers,
         again,
         at_epoch,
+        track,
     )
     plan = evaluating.plan(request)
-    console = Console(stderr=True)
     speaks = leads() and not as_json
     if speaks:
         click.echo(f"evaluation: {plan.file}")
-    with live_display(console) as live:
-        observe = (lambda trainer: TrainingDisplay(trainer, live)) if live is not None and speaks else None
+    with shown(TrainingDisplay, quiet or not speaks) as observe:
         outcome = evaluating.run(plan, lambda message: click.echo(f"harness: {message}", err=True), observe)
     if not leads():
         return

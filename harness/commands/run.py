@@ -6,13 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import DATASET, warn
+from harness.commands.options import DATASET, progress_options, warn
 from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     help="Save within an epoch, too, when the last checkpoint is so old.",
 )
 @click.option("--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced.")
+@progress_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
 def run(
     method: str,
@@ -73,16 +73,16 @@ def run(
     results: Path,
     checkpoint_seconds: float,
     again: bool,
+    track: tuple[str, ...],
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Search for a cell. The same command resumes what is unfinished and skips what is done."""
-    from rich.console import Console
-
     from harness.core.types import Budget
     from harness.core.untrusted import reported
     from harness.runs import protocol as protocols
     from harness.runs import runner
-    from harness.runs.progress import display, live_display
+    from harness.runs.progress import shown
 
     first = runner.Request(
         method,
@@ -97,16 +97,16 @@ def run(
         results,
         checkpoint_seconds,
         again,
+        track,
     )
     plans = [runner.plan(replace(first, seed=seed)) for seed in seed_range(seeds)]
     if not as_json:
         click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seeds}, {plans[0].device}")
     outcomes = []
-    with live_display(Console(stderr=True)) as live:
+    with shown(quiet=quiet or as_json) as observe:
         for plan in plans:
             if not as_json and len(plans) == 1:
                 click.echo(f"run folder: {plan.folder}")
-            observe = None if live is None or as_json else partial(display, live=live)
             outcomes.append(runner.run(plan, warn=warn, observe=observe))
     if len(plans) > 1:
         with reported(outcomes[0].folder.parent / "*/result.json"):

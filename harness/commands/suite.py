@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.commands.options import track_option
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def plan(
 @click.option(
     "--retries", type=click.IntRange(0), default=2, show_default=True, help="Attempts at a cell after one that failed."
 )
+@track_option
 def run(
     name: str,
     protocol: str | None,
@@ -173,6 +175,7 @@ def run(
     address: str | None,
     options: tuple[str, ...],
     retries: int,
+    track: tuple[str, ...],
 ) -> None:
     """Do every cell of suite NAME that is not done. Failed ones are tried again.
 
@@ -182,7 +185,9 @@ def run(
     from harness.suite import display as display
     from harness.suite.driver import Driver
     from harness.suite.status import log_of, status_of, totals
+    from harness.trackers import check
 
+    check(track)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
     began = time.monotonic()
@@ -194,7 +199,8 @@ def run(
 
     if not all(cell.is_done(results) for cell in cells):
         engine = _executor(executor, workers, device, address, options, retries, results)
-        Driver(cells, results, engine, _options(device, data), retries, tell).run()
+        given = [*_options(device, data), *(f"--track={tracker}" for tracker in track)]
+        Driver(cells, results, engine, given, retries, tell).run()
     found = [status_of(cell, results) for cell in cells]
     if as_json:
         content = {

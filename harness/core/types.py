@@ -142,3 +142,13 @@ class SearchResult:
 def ending(stopped_by: str) -> str:
     """How a search ended, in words."""
     return "ended early, by the eigenvalue" if stopped_by == "eigenvalue" else f"{stopped_by} used up"
+
+
+class Recorded(Protocol):
+    """The state of a process that writes a record an epoch."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]: ...
+
+    @property
+    def stopped_by(self) -> str: ...

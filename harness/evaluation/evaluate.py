@@ -31,9 +31,15 @@ from harness.runs import protocol as protocols
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
 from harness.runs.folder import RunFolder, cell_of, check_code, claim_protocol, locked, set_aside, spec_hash
+from harness.runs.lines import Lines
+from harness.runs.logs import LOGGER
 from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device
+from harness.runs.observers import Together
+from harness.runs.progress import EpochClock
 from harness.runs.protocol import Protocol
+from harness.trackers import check as check_trackers
+from harness.trackers.tracking import Tracking
 from spaces.counting import count
 from spaces.published import PUBLISHED
 
@@ -74,6 +80,8 @@ class Request:
     """Whether to evaluate anew where that has been done; the old file is kept."""
     at_epoch: int | None = None
     """Evaluate the cell that the run had after so many epochs; None: the one that it found."""
+    track: tuple[str, ...] = ()
+    """Names of trackers, which decide nothing of the evaluation."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,11 @@ class Plan:
         return (self.subject.folder or elsewhere) / self.name
 
     @property
+    def title(self) -> str:
+        """The name, with that of the run that is evaluated, if any: unique among all runs and evaluations."""
+        return f"{self.subject.folder.resolve().name}.{self.name}" if self.subject.folder else self.name
+
+    @property
     def file(self) -> Path:
         """What was found: beside the run's result, or in the folder of an evaluation that belongs to no run."""
         return (self.subject.folder or self.folder) / f"{self.name}.json"
@@ -158,6 +171,7 @@ def plan(request: Request) -> Plan:
 
 def plan_cell(request: Request, subject: Subject) -> Plan:
     """The same for a cell that is known, wherever from."""
+    check_trackers(request.track)
     name = recipe_for(subject.genotype, request.recipe)
     if name == LOOKUP:
         return _plan_lookup(request, subject)
@@ -250,10 +264,10 @@ def _dataset(request: Request, subject: Subject) -> str:
 
 def run(
     plan: Plan,
-    warn: Callable[[str], None] = lambda message: None,
+    warn: Callable[[str], None] = LOGGER.warning,
     observe: Callable[[Trainer], Observer[State]] | None = None,
 ) -> Outcome:
-    """Carries a planned evaluation to its end, resuming what is there.
+    """Carries a planned evaluation to its end, resuming what is there. Every epoch is a line of the logger `harness`.
 
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
@@ -307,7 +321,15 @@ def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
     with locked(plan.folder, wait=False):
         RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(table.provenance)), plan.code)
         write_json(plan.file, evaluation)
+        with _tracking(plan, warn) as tracking:
+            tracking.tell([{"accuracies": accuracies}])
+            tracking.finish(genotype)
     return Outcome(plan.file, evaluation, None, was_done=False)
+
+
+def _tracking(plan: Plan, warn: Callable[[str], None]) -> Tracking:
+    spec = {**plan.spec, "genotype": str(plan.subject.genotype)}
+    return Tracking(plan.request.track, plan.folder, plan.title, spec, warn)
 
 
 class _Bystander(RunFolder):
@@ -345,13 +367,19 @@ def _train(
         saved = group.broadcast(saved)
         state = trainer.start() if saved is None else State.from_dict(saved, plan.device)
         resumed_from = None if saved is None else state.cost.steps
-        observer = observe(trainer) if observe and group.leads else None
-        state = run_to_end(trainer, state, folder, request.checkpoint_seconds, observer, group.any)
-        evaluation = describe_training(plan, training, source, state, machine["device"])
-        if group.leads:
-            trained = _trained(plan, training, source, trainer.named_weights(state), evaluation, machine)
-            write_atomic(plan.weights, trained.pack())  # first: the evaluation says that all is done
-            write_json(plan.file, evaluation)
+        with _tracking(plan, warn) if group.leads else nullcontext() as tracking:
+            observers: list[Observer[State]] = []
+            if tracking:
+                epochs = training.parts.training.epochs
+                lines = Lines(plan.title, epochs, EpochClock(epochs, state.epoch), len(state.records))
+                observers = [lines, tracking, *([observe(trainer)] if observe else [])]
+            state = run_to_end(trainer, state, folder, request.checkpoint_seconds, Together(observers), group.any)
+            evaluation = describe_training(plan, training, source, state, machine["device"])
+            if tracking:
+                trained = _trained(plan, training, source, trainer.named_weights(state), evaluation, machine)
+                write_atomic(plan.weights, trained.pack())  # first: the evaluation says that all is done
+                write_json(plan.file, evaluation)
+                tracking.finish(genotype)
         return Outcome(plan.file, evaluation, resumed_from, was_done=False)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rich.live import Live
 from rich.table import Table
 
-from harness.runs.progress import REFRESH, duration
+from harness.runs.progress import REFRESH, Screen, duration
 
 if TYPE_CHECKING:
     from harness.evaluation.training import State as TrainingState
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 class TrainingDisplay:
     """The same of the training of one cell."""
 
-    def __init__(self, trainer: Trainer, live: Live) -> None:
+    def __init__(self, trainer: Trainer, live: Screen) -> None:
         self.trainer, self.live = trainer, live
         self._shown, self._seconds, self._steps = 0.0, 0.0, 0
 

@@ -1,23 +1,32 @@
-"""What a running search shows: a live display on a terminal, nothing elsewhere."""
+"""What a running search shows: a live display on a terminal and in a notebook, lines elsewhere.
+
+    with shown() as observe:
+        runner.run(plan, observe=observe)
+
+is what the command line does, and what a notebook does with the runs that it makes.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
+
+from harness.runs.logs import on_stderr
+from harness.runs.notebook import Notebook
 
 if TYPE_CHECKING:
     from harness.runs.loop import Observer
     from methods.families import AnySearch, AnyState
     from methods.search.search import Search
     from methods.search.state import State
-
 
 REFRESH = 0.5
 """Seconds between two looks at the state; a look waits for the device."""
@@ -56,16 +65,69 @@ def steps_left(search: Search, state: State) -> tuple[int, int]:
     return left - moving, moving
 
 
+class Clock(Protocol):
+    """Estimates how long a process will still take."""
+
+    def add(self, state: Any, seconds: float) -> None:
+        """After a step that took so many seconds."""
+        ...
+
+    def left(self, state: Any) -> float | None:
+        """Seconds; None while they cannot be known."""
+        ...
+
+
+class StepClock:
+    """Of a search on a supernet, by the kinds of its steps."""
+
+    def __init__(self, search: Search) -> None:
+        self.search, self.pace = search, Pace()
+
+    def add(self, state: State, seconds: float) -> None:
+        last = divmod(state.epoch * self.search.steps_per_epoch + state.step - 1, self.search.steps_per_epoch)
+        self.pace.add(self.search.moves_alpha(*last), seconds)
+
+    def left(self, state: State) -> float | None:
+        return self.pace.left(*steps_left(self.search, state))
+
+
+class EpochClock:
+    """Of anything with epochs that are alike, by those that ended since `done` were."""
+
+    def __init__(self, epochs: int, done: int) -> None:
+        self.epochs, self.done = epochs, done
+        self.seconds = 0.0
+
+    def add(self, state: Any, seconds: float) -> None:
+        self.seconds += seconds
+
+    def left(self, state: Any) -> float | None:
+        ended = state.epoch - self.done
+        return (self.epochs - state.epoch) * self.seconds / ended if ended else None
+
+
+def clock(search: AnySearch, state: AnyState) -> Clock:
+    """What fits this search, which goes on from this state."""
+    from methods.search.search import Search
+
+    return StepClock(search) if isinstance(search, Search) else EpochClock(search.epochs, state.epoch)
+
+
+class Screen(Protocol):
+    """Where the newest table is shown in place of the one before: rich's Live, or a notebook."""
+
+    def update(self, renderable: RenderableType, *, refresh: bool = False) -> None: ...
+
+
 class Display:
     """A live table of one search. `update` after every step is cheap."""
 
-    def __init__(self, search: Search, live: Live) -> None:
-        self.search, self.live, self.pace = search, live, Pace()
+    def __init__(self, search: Search, live: Screen) -> None:
+        self.search, self.live, self.clock = search, live, StepClock(search)
         self._shown = 0.0
 
     def update(self, state: State, seconds: float) -> None:
-        last = divmod(state.epoch * self.search.steps_per_epoch + state.step - 1, self.search.steps_per_epoch)
-        self.pace.add(self.search.moves_alpha(*last), seconds)
+        self.clock.add(state, seconds)
         if time.monotonic() - self._shown > REFRESH:
             self._shown = time.monotonic()
             self.live.update(self._table(state), refresh=True)
@@ -91,7 +153,7 @@ class Display:
             f"{duration(cost.seconds)}, {cost.weight_steps:,} weight steps, {cost.alpha_steps:,} alpha updates, "
             f"{cost.forwards:,} forward and {cost.backwards:,} backward passes",
         )
-        left = self.pace.left(*steps_left(search, state))
+        left = self.clock.left(state)
         table.add_row("time left", "known after the first update of alpha" if left is None else duration(left))
         return table
 
@@ -99,7 +161,7 @@ class Display:
 class Ticker:
     """A live line of a search without a supernet."""
 
-    def __init__(self, search: AnySearch, live: Live) -> None:
+    def __init__(self, search: AnySearch, live: Screen) -> None:
         self.search, self.live = search, live
         self._shown = 0.0
 
@@ -122,17 +184,38 @@ class Ticker:
         return table
 
 
-def display(search: AnySearch, live: Live) -> Observer[Any]:
+def display(search: AnySearch, live: Screen) -> Observer[Any]:
     """What shows the progress of this search."""
     from methods.search.search import Search
 
     return Display(search, live) if isinstance(search, Search) else Ticker(search, live)
 
 
-def live_display(console: Console) -> AbstractContextManager[Live | None]:
-    """A Live on a terminal, None elsewhere; FORCE_COLOR asks for colours, and makes rich take a file for a terminal."""
-    shown = console.is_terminal and console.file.isatty()
-    return Live(console=console, transient=True, auto_refresh=False) if shown else nullcontext()
+def live_display(console: Console) -> AbstractContextManager[Screen | None]:
+    """A live display on a terminal and in a notebook, None elsewhere; FORCE_COLOR asks for colours, and makes rich take
+    a file for a terminal."""
+    if console.is_jupyter:
+        return Notebook()
+    on_terminal = console.is_terminal and console.file.isatty()
+    return Live(console=console, transient=True, auto_refresh=False) if on_terminal else nullcontext()
+
+
+@contextmanager
+def shown(
+    made: Callable[[Any, Screen], Observer[Any]] = display, quiet: bool = False
+) -> Iterator[Callable[[Any], Observer[Any]] | None]:
+    """What to observe searches with, or trainings, so that a person sees how far they are: the display `made` of each
+    where there is a terminal or a notebook; None elsewhere, where the lines of every epoch go to standard error. If
+    `quiet`, None, and nothing is shown."""
+    if quiet:
+        yield None
+        return
+    with live_display(Console(stderr=True)) as live:
+        if live is not None:
+            yield lambda process: made(process, live)
+            return
+        with on_stderr():
+            yield None
 
 
 def duration(seconds: float) -> str:

@@ -22,10 +22,16 @@ from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
 from harness.runs.folder import RunFolder, check_code, claim_protocol, locked, set_aside, spec_hash
+from harness.runs.lines import Lines
+from harness.runs.logs import LOGGER
 from harness.runs.loop import Observer, run_to_end
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
+from harness.runs.observers import Together
+from harness.runs.progress import clock
 from harness.runs.protocol import Protocol
 from harness.runs.result import describe_result
+from harness.trackers import check as check_trackers
+from harness.trackers.tracking import Tracking
 from methods import METHODS
 from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search, search_type
 from methods.tabular.data import TableData
@@ -58,6 +64,8 @@ class Request:
     """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
     again: bool = False
     """Whether to make the run anew where there is one; the old folder is kept."""
+    track: tuple[str, ...] = ()
+    """Names of trackers, which decide nothing of the run."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class Plan:
 
 def plan(request: Request) -> Plan:
     """Resolves names and settings. Raises HarnessError for anything unknown, out of range or impossible here."""
+    check_trackers(request.track)
     method = METHODS[request.method]
     space = SPACES[request.space]
     on_table = isinstance(space, NasBench201Table)
@@ -129,10 +138,10 @@ def plan(request: Request) -> Plan:
 
 def run(
     plan: Plan,
-    warn: Callable[[str], None] = lambda message: None,
+    warn: Callable[[str], None] = LOGGER.warning,
     observe: Callable[[AnySearch], Observer[AnyState]] | None = None,
 ) -> Outcome:
-    """Carries a planned search to its end, resuming what is there.
+    """Carries a planned search to its end, resuming what is there. Every epoch is a line of the logger `harness`.
 
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
@@ -164,9 +173,14 @@ def _search(
         saved = folder.load()
         state = search.start() if saved is None else search.restore(saved)
         resumed_from = None if saved is None else state.cost.steps
-        state = run_to_end(search, state, folder, request.checkpoint_seconds, observe(search) if observe else None)
-        result = describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
-        folder.finish(result)
+        lines = Lines(plan.folder.name, search.epochs, clock(search, state), len(state.records))
+        with Tracking(request.track, plan.folder, plan.folder.name, plan.spec, warn) as tracking:
+            observers: Together[AnyState] = Together([lines, tracking, *([observe(search)] if observe else [])])
+            state = run_to_end(search, state, folder, request.checkpoint_seconds, observers)
+            found = search.result(state)
+            result = describe_result(search, found, plan.space, plan.spec, dataset.classes)
+            folder.finish(result)
+            tracking.finish(found.genotype)
         return Outcome(plan.folder, result, resumed_from, was_done=False)
 
 
