@@ -73,6 +73,11 @@ def test_the_drawing_of_the_architecture_is_up_to_date() -> None:
     assert drawing() in (ROOT / "ARCHITECTURE.md").read_text("utf-8"), "run python tests/draw_architecture.py"
 
 
+def test_suites_know_nothing_of_the_command_line() -> None:
+    suites = [module for module in MODULES if within(module, ("harness.suite",))]
+    assert not [m for m in suites if any(within(target, ("harness.cli", "click")) for target in IMPORTS[m])]
+
+
 def test_a_circle_is_found() -> None:
     assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()})) == {"a", "b", "c"}
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from harness.commands.options import DATASET, progress_options
-
-if TYPE_CHECKING:
-    from harness.evaluation.evaluate import Outcome as Evaluated
 
 
 @click.command()
@@ -93,6 +89,7 @@ def evaluate(
     from harness.evaluation import evaluate as evaluating
     from harness.evaluation.distributed import leads
     from harness.evaluation.progress import TrainingDisplay
+    from harness.evaluation.summary import summary
     from harness.runs.progress import shown
 
     request = evaluating.Request(
@@ -125,42 +122,5 @@ def evaluate(
         click.echo(json.dumps({**state, **outcome.evaluation}, indent=2))
     else:
         with reported(outcome.file):
-            summary = _evaluation_summary(outcome)
-        click.echo(summary)
-
-
-def _evaluation_summary(outcome: Evaluated) -> str:
-    from harness.core.genotype import parse
-    from harness.core.text import cell_rows, columns
-    from harness.runs.progress import duration
-
-    found = outcome.evaluation
-    state = "was done before" if outcome.was_done else "done"
-    if outcome.resumed_from is not None:
-        state += f", resumed from step {outcome.resumed_from:,}"
-    rows = [
-        ("evaluation", f"{found['kind']} {state}"),
-        *cell_rows(parse(json.dumps(found["genotype"]))),
-        ("genotype", found["notation"]),
-        ("protocol", f"{found['protocol']['name']}, version {found['protocol']['version']}"),
-        ("parameters", f"{found['parameters']:,}, {found['macs']:,} MACs ({found['how']['parameters']})"),
-    ]
-    if found["kind"] == "lookup":
-        for dataset, splits in found["accuracies"].items():
-            rows.append((dataset, ", ".join(f"{split} {value:.3f} %" for split, value in splits.items())))
-    else:
-        cost = found["cost"]
-        rows += [
-            ("recipe", f"{found['recipe']}, size {found['size']}, seed {found['seed']}"),
-            ("data", f"{found['dataset']}: {found['images']['train']:,} to train, {found['images']['test']:,} to test"),
-            ("test error", f"{found['test_error_last']:.2f} % after the last of {found['epochs']} epochs"),
-            ("", f"{found['test_error_best']:.2f} % after epoch {found['best_epoch'] + 1}, the lowest of all"),
-            ("train error", f"{found['train_error_last']:.2f} % in the last epoch, as augmented"),
-            ("cost", f"{duration(cost['seconds'])} of training, {duration(cost['test_seconds'])} of tests"),
-            ("", f"{cost['steps']:,} steps, {cost['images']:,} images, on {cost['device']}"),
-            ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
-        ]
-    rows.append(("file", str(outcome.file)))
-    if "weights" in found:
-        rows.append(("weights", str(outcome.file.with_name(found["weights"]))))
-    return "\n".join(columns(rows))
+            said = summary(outcome)
+        click.echo(said)

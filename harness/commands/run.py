@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +82,7 @@ def run(
     from harness.runs import protocol as protocols
     from harness.runs import runner
     from harness.runs.progress import shown
+    from harness.runs.summary import draw_cell, summary, summary_of_seeds
 
     first = runner.Request(
         method,
@@ -110,17 +110,17 @@ def run(
             outcomes.append(runner.run(plan, warn=warn, observe=observe))
     if len(plans) > 1:
         with reported(outcomes[0].folder.parent / "*/result.json"):
-            summary = "" if as_json else _summary_of_seeds(outcomes)
-        click.echo(json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2) if as_json else summary)
+            said = "" if as_json else summary_of_seeds(outcomes)
+        click.echo(json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2) if as_json else said)
         return
     (outcome,) = outcomes
-    drawing = _draw(outcome)
+    drawing = draw_cell(outcome)
     if as_json:
         click.echo(json.dumps({"drawing": str(drawing), **_as_json(outcome)}, indent=2))
     else:
         with reported(outcome.folder / "result.json"):
-            summary = _summary(outcome, drawing)
-        click.echo(summary)
+            said = summary(outcome, drawing)
+        click.echo(said)
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
@@ -130,16 +130,6 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "resumed_from": outcome.resumed_from,
         **outcome.result,
     }
-
-
-def _draw(outcome: Outcome) -> Path:
-    """The cell's drawing in the run folder, made if it is not there."""
-    from spaces.drawing import draw
-
-    path = outcome.folder / "cell.svg"
-    if not path.exists():
-        draw(outcome.genotype, path)
-    return path
 
 
 def seed_range(text: str) -> range:
@@ -153,92 +143,3 @@ def seed_range(text: str) -> range:
     if last < first:
         raise HarnessError(f"--seed {quoted(text)} is empty; the first number is the smaller one.")
     return range(first, last + 1)
-
-
-def _summary(outcome: Outcome, drawing: Path) -> str:
-    from harness.core.text import cell_rows, columns
-    from harness.core.types import ending
-
-    result = outcome.result
-    state = "was done before" if outcome.was_done else f"done, {ending(result['stopped_by'])}"
-    if outcome.resumed_from is not None:
-        state += f", resumed from step {outcome.resumed_from:,}"
-    rows = [
-        ("search", state),
-        *cell_rows(outcome.genotype),
-        ("genotype", result["notation"]),
-        ("parameters", f"{result['parameters']:,} ({result['how']['parameters']})"),
-        *_accuracies(result),
-        *_costs(result["cost"]),
-        ("drawing", str(drawing)),
-        ("run folder", str(outcome.folder)),
-    ]
-    return "\n".join(columns(rows))
-
-
-def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of the cell, by what its search was on."""
-    rows = []
-    if "valid_accuracy" in result:
-        rows.append(("validation", f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"))
-    if "trial_accuracy" in result:
-        rows.append(("best trial", f"{result['trial_accuracy']:.2f} % of the validation images"))
-    for dataset, accuracies in result.get("table", {}).items():
-        shown = ", ".join(f"{split} {percent:.2f} %" for split, percent in accuracies.items())
-        rows.append(("" if dataset != next(iter(result["table"])) else "by the table", f"{dataset}: {shown}"))
-    return rows
-
-
-def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was spent, without what this family of searches does not spend."""
-    from harness.runs.progress import duration
-
-    seconds = [f"{duration(cost['seconds'])} of search"]
-    if cost["validation_seconds"]:
-        seconds.append(f"{duration(cost['validation_seconds'])} of validation")
-    if cost["simulated_seconds"]:
-        seconds.append(f"{duration(cost['simulated_seconds'])} by the table's times")
-    names = {
-        "weight_steps": "weight steps",
-        "alpha_steps": "alpha updates",
-        "finetune_steps": "fine-tuning steps",
-        "evaluations": "evaluations",
-        "forwards": "forward passes",
-        "backwards": "backward passes",
-        "images": "images",
-    }
-    counts = [f"{cost[key]:,} {name}" for key, name in names.items() if cost[key]]
-    saved = cost["saved_activations"]
-    return [
-        ("cost", ", ".join(seconds)),
-        ("", ", ".join(counts)),
-        *([("", f"saved activations {saved / 2**20:,.1f} MiB at a step")] if saved else []),
-        ("", f"peak memory {cost['peak_memory'] / 2**20:,.0f} MiB ({cost['memory_kind']})"),
-    ]
-
-
-def _summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
-    """Mean and standard deviation of what all runs report."""
-    from statistics import fmean, median, pstdev
-
-    from harness.core.text import columns
-
-    results = [outcome.result for outcome in outcomes]
-    done = sum(outcome.was_done for outcome in outcomes)
-    rows = [
-        ("runs", f"{len(results)}, of which {done} were done before"),
-        ("run folders", str(outcomes[0].folder.parent)),
-    ]
-    for name in ("valid_accuracy", "trial_accuracy"):
-        if name in results[0]:
-            values = [result[name] for result in results]
-            rows.append((name, f"{fmean(values):.4f} ± {pstdev(values):.4f}"))
-    for dataset, accuracies in results[0].get("table", {}).items():
-        for split in accuracies:
-            values = [result["table"][dataset][split] for result in results]
-            rows.append(
-                (f"{dataset} {split}", f"{fmean(values):.2f} ± {pstdev(values):.2f} %, median {median(values):.2f} %")
-            )
-    seconds = fmean(result["cost"]["seconds"] for result in results)
-    rows.append(("cost", f"{seconds:.2f} s of search per run"))
-    return "\n".join(columns(rows))

@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 if TYPE_CHECKING:
     from harness.suite.cells import Cell
     from harness.suite.executors import Executor
+    from harness.suite.requests import Equipment
     from harness.suite.status import Status
 
 FAILED = 1
@@ -70,7 +71,7 @@ def list_(as_json: bool) -> None:
 @click.option("--watch", is_flag=True, help="Keep it on the screen until Ctrl-C.")
 def status(name: str, protocol: str | None, results: Path, as_json: bool, watch: bool) -> None:
     """Where every cell of suite NAME stands: done, running, queued, waiting for its search, or failed."""
-    from harness.suite import display as display
+    from harness.suite import display
     from harness.suite.status import status_of, totals
 
     cells = _cells(name, protocol)
@@ -125,14 +126,13 @@ def plan(
 
     Times a few real steps of every kind of cell, once, and keeps what it measured.
     """
-    from harness.suite import display as display
-    from harness.suite import pricing
+    from harness.suite import display, pricing
     from harness.suite.local import LocalExecutor, environments
 
     cells = _cells(name, protocol)
     check_protocols(cells, results)
     places = environments(device, workers)
-    calibration = pricing.Calibration(places, _options(device, data))
+    calibration = pricing.Calibration(places, _equipment(device, data))
     kinds = list(dict.fromkeys(pricing.kind_of(cell.asked) for cell in cells))
     failures: dict[Any, str] = {}
     if not no_calibration:
@@ -163,6 +163,9 @@ def plan(
     "--retries", type=click.IntRange(0), default=2, show_default=True, help="Attempts at a cell after one that failed."
 )
 @track_option
+@click.option(
+    "--again", is_flag=True, help="Do anew what other code than this has done; what is there is kept in .replaced."
+)
 def run(
     name: str,
     protocol: str | None,
@@ -176,13 +179,14 @@ def run(
     options: tuple[str, ...],
     retries: int,
     track: tuple[str, ...],
+    again: bool,
 ) -> None:
     """Do every cell of suite NAME that is not done. Failed ones are tried again.
 
     A cell that fails is retried from its checkpoint, then given up, while the others go on; its log lies beside its run
     folder. Ends with exit code 1 where cells have failed.
     """
-    from harness.suite import display as display
+    from harness.suite import display
     from harness.suite.driver import Driver
     from harness.suite.status import log_of, status_of, totals
     from harness.trackers import check
@@ -190,6 +194,7 @@ def run(
     check(track)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
+    _settle_outdated(cells, results, again)
     began = time.monotonic()
 
     def tell(what: str, cell: Cell, reason: str) -> None:
@@ -199,8 +204,7 @@ def run(
 
     if not all(cell.is_done(results) for cell in cells):
         engine = _executor(executor, workers, device, address, options, retries, results)
-        given = [*_options(device, data), *(f"--track={tracker}" for tracker in track)]
-        Driver(cells, results, engine, given, retries, tell).run()
+        Driver(cells, results, engine, _equipment(device, data, track), retries, tell).run()
     found = [status_of(cell, results) for cell in cells]
     if as_json:
         content = {
@@ -216,25 +220,22 @@ def run(
         click.get_current_context().exit(FAILED)
 
 
-@suite.command(hidden=True)
-@click.argument("cell")
-@click.option("--device", required=True)
-@click.option("--data", type=click.Path(path_type=Path))
-@click.option("--into", required=True, type=click.Path(path_type=Path))
-def calibrate(cell: str, device: str, data: Path | None, into: Path) -> None:
-    """Times a few steps of one cell, given as JSON: what a worker does for `plan`."""
-    from harness.core.files import write_json
-    from harness.suite.calibration import measure
-    from harness.suite.definition import EvaluationCell, from_json
-    from harness.suite.planning import Planner
+def _equipment(device: str, data: Path | None, track: tuple[str, ...] = ()) -> Equipment:
+    from harness.suite.requests import Equipment
 
-    planner, asked = Planner(device, data), from_json(json.loads(cell))
-    write_json(into, measure(planner.evaluation(asked) if isinstance(asked, EvaluationCell) else planner.search(asked)))
+    return Equipment(device, str(data) if data else None, track)
 
 
-def _options(device: str, data: Path | None) -> list[str]:
-    """What the command of every cell is given."""
-    return [f"--device={device}", *([f"--data={data}"] if data else [])]
+def _settle_outdated(cells: list[Cell], results: Path, again: bool) -> None:
+    """Moves what other code has made out of the way. Raises HarnessError where that is not asked for, before anything
+    has begun."""
+    for cell in cells:
+        if cell.is_outdated(results):
+            if not again:
+                from harness.suite.planning import Planner
+
+                Planner().check_code(cell.asked, cell.workplace(results))
+            cell.set_aside(results)
 
 
 def check_protocols(cells: list[Cell], results: Path) -> None:

@@ -76,7 +76,9 @@ LOOKUP: Shape = {"accuracies": {"*": {"valid?": FINITE, "test?": FINITE}}}
 """evaluation-*.json: all of them, and what the two kinds say besides."""
 PRICE: dict[str, Shape] = {"seconds": FINITE, "memory": FINITE, "memory_kind": TEXT, "steps_timed": WHOLE}
 """A calibration in the cache."""
-PLACES: Shape = [{"folder": TEXT, "evaluation?": {"name": TEXT, "spec": OBJECT}}]
+MADE_BY: dict[str, Shape] = {"spec": OBJECT, "code?": {"*": TEXT}}
+"""spec.json, for the source files that decided the numbers."""
+PLACES: Shape = [{"folder": TEXT, "code": TEXT, "evaluation?": {"name": TEXT, "spec": OBJECT}}]
 """The cells of a suite in the cache."""
 BASELINE: dict[str, Shape] = {
     "made": OBJECT,

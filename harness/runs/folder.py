@@ -23,6 +23,7 @@ from filelock import FileLock, SoftFileLease, Timeout
 from harness.core.errors import HarnessError, quoted, visible
 from harness.core.files import make_folder, read_shaped, rename, write_atomic, write_json
 from harness.core.genotype import parse
+from harness.core.shapes import MADE_BY
 from harness.core.untrusted import ANYTHING, OBJECT, TEXT, check, loads, reason
 from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.runs.code import Code, changed
@@ -153,7 +154,7 @@ def cell_of(run: Path, after: int | None = None) -> Any:
 def check_code(folder: Path, code: Code) -> None:
     """Raises HarnessError where the run in this folder was made by other code than this. One that does not say by which
     it was made, as before that was noted, passes."""
-    known = read_shaped(folder / "spec.json", {"spec": OBJECT, "code?": {"*": TEXT}}).get("code", code)
+    known = read_shaped(folder / "spec.json", MADE_BY).get("code", code)
     files = changed(known, code)
     if files:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""

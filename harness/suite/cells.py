@@ -19,12 +19,15 @@ from typing import Any
 from harness import data
 from harness.core import toml
 from harness.core.errors import HarnessError
-from harness.core.files import make_folder, read_json, write_json
-from harness.core.shapes import PLACES
+from harness.core.files import make_folder, read_json, read_shaped, write_json
+from harness.core.registry import plugin_names
+from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
-from harness.runs.folder import cell_of, spec_hash
+from harness.runs.code import digest_of
+from harness.runs.folder import cell_of, set_aside, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
+from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchRequest
 
 SHOWN = 3
 """Mistakes in a suite that one message names."""
@@ -39,6 +42,8 @@ class Cell:
     """Of the run."""
     evaluation: Mapping[str, Any] | None = None
     """Of an evaluation the beginning of its file's name, and its spec without the genotype, which the search finds."""
+    code: str = ""
+    """Of the source files that decide its numbers; empty where none do."""
 
     @property
     def search(self) -> SearchCell:
@@ -85,11 +90,23 @@ class Cell:
     def is_done(self, results: Path) -> bool:
         return self.may_begin(results) and self.output(results).exists()
 
-    def command(self, results: Path) -> tuple[str, ...]:
-        """The arguments of `harness` that do this cell."""
-        if self.evaluation is None:
-            return ("run", *self.asked.options, f"--results={results}")
-        return ("evaluate", str(results / self.folder), *self.asked.options)
+    def is_outdated(self, results: Path) -> bool:
+        """Whether other code has done it, or begun it."""
+        if not self.code or not self.may_begin(results):
+            return False
+        spec = self.workplace(results) / "spec.json"
+        made_by = read_shaped(spec, MADE_BY).get("code") if spec.exists() else None
+        return made_by is not None and digest_of(made_by) != self.code
+
+    def set_aside(self, results: Path) -> None:
+        """Moves what there is of it out of the way. Raises Busy where another process is working on it."""
+        set_aside(self.workplace(results), *([] if self.evaluation is None else [self.output(results)]))
+
+    def request(self, results: Path, equipment: Equipment) -> Request:
+        """What a worker is asked to do with this cell."""
+        if isinstance(self.asked, SearchCell):
+            return SearchRequest(self.asked, str(results), equipment)
+        return EvaluationRequest(self.asked, str(results / self.folder), equipment)
 
 
 def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
@@ -142,6 +159,7 @@ def _digest(asked: Sequence[SuiteCell]) -> str:
         "datasets": {name: data.file_digest(name) for name in sorted(filter(None, datasets))},
         "files": sorted({data.content_digest(path) for path in _named_files(written)}),
         "code": code_digest(),
+        "plugins": {name: plugin_digest(name) for name in plugin_names()},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -161,3 +179,8 @@ def code_digest() -> str:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def plugin_digest(name: str) -> str:
+    """Of a plugin's file; a module, which an installed package holds, is known by its name."""
+    return hashlib.sha256(Path(name).read_bytes()).hexdigest() if name.endswith(".py") else name

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from harness.core.errors import Interrupted
 from harness.core.files import make_folder, write_json
+from harness.core.registry import plugin_names
 from harness.runs.folder import owner
 from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell
 from harness.suite.executors import Executor
 from harness.suite.job import Ending, Job
+from harness.suite.requests import Equipment
 from harness.suite.status import failure_of, log_of
 
 TICK = 0.5
@@ -35,8 +37,7 @@ class Driver:
     cells: Sequence[Cell]
     results: Path
     executor: Executor
-    options: Sequence[str] = ()
-    """For the command of every cell."""
+    equipment: Equipment = field(default_factory=Equipment)
     retries: int = 2
     """Attempts at a cell after one that failed."""
     tell: Callable[[str, Cell, str], None] = lambda what, cell, reason: None
@@ -77,11 +78,14 @@ class Driver:
             if self._is_free(cell):
                 failure_of(cell, self.results).unlink(missing_ok=True)
                 self._at_work[cell.name] = self._open.pop(cell.name)
-                command = (*cell.command(self.results), *self.options)
-                jobs.append((cell.name, Job(command, str(log_of(cell, self.results)), os.getcwd())))
+                jobs.append((cell.name, self._job(cell)))
                 self.tell("begun", cell, "")
         if jobs:
             self.executor.submit(jobs)
+
+    def _job(self, cell: Cell) -> Job:
+        request, log = cell.request(self.results, self.equipment), log_of(cell, self.results)
+        return Job(request, str(log), os.getcwd(), plugin_names())
 
     def _is_free(self, cell: Cell) -> bool:
         """Whether it may begin now. One that somebody else has done is struck off."""

@@ -1,4 +1,4 @@
-"""One cell, done in this process: the command that a user would type, with its output in the cell's log."""
+"""One cell, done in this process by what the commands call, too, with all that is said in the cell's log."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import click
-
+from harness.core.errors import Interrupted
+from harness.core.registry import add_plugins
 from harness.runs.folder import Busy
+from harness.suite.requests import Request, request_from_json, to_json
 
 LONGEST = 500
 """Characters of a reason."""
@@ -24,11 +25,20 @@ LONGEST = 500
 class Job:
     """All that a process on any machine needs to do a cell."""
 
-    command: tuple[str, ...]
-    """Arguments of `harness`."""
+    request: Request
     log: str
     place: str
     """The working directory, which relative paths start from."""
+    plugins: tuple[str, ...] = ()
+    """What the cell needs that does not ship with the harness; see `harness.core.registry.plugin_names`."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "request": to_json(self.request)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Job:
+        request, plugins = request_from_json(values["request"]), tuple(values["plugins"])
+        return cls(request, values["log"], values["place"], plugins)
 
 
 @dataclass(frozen=True)
@@ -43,21 +53,23 @@ class Ending:
 
 def do(job: Job) -> Ending:
     """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and in the log."""
-    from harness.cli import main
-
     os.chdir(job.place)
     with _logged(Path(job.log)) as log:
-        print(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} harness {' '.join(job.command)}", file=log)
+        print(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {job.request.title}", file=log)
         try:
-            code = main.main(["--debug", *job.command], prog_name="harness", standalone_mode=False)
+            from harness.suite.work import carry_out  # imports torch, which those who only hand jobs over do without
+
+            add_plugins(job.plugins)
+            carry_out(job.request)
         except Busy as busy:
             return Ending("busy", str(busy))
-        except click.ClickException as error:
-            return _failed(log, error.format_message())
+        except (Interrupted, KeyboardInterrupt) as stop:  # Ray cancels a task that is not searching yet by the latter
+            print(f"stopped: {stop or 'interrupted.'}", file=log)
+            return Ending("stopped")
         except Exception as error:
             traceback.print_exc(file=log)
             return _failed(log, str(error) or type(error).__name__)
-    return Ending("stopped" if code else "done")
+    return Ending("done")
 
 
 def _failed(log: IO[str], message: str) -> Ending:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO
 
@@ -68,7 +67,7 @@ class Worker:
             )
         self.name = name
         with suppress(BrokenPipeError):  # it has died, which its reports say
-            _pipe(self.process.stdin).write(json.dumps(asdict(job)).encode() + b"\n")
+            _pipe(self.process.stdin).write(json.dumps(job.to_json()).encode() + b"\n")
             _pipe(self.process.stdin).flush()
 
     @property

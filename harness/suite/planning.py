@@ -12,6 +12,8 @@ from harness.evaluation import evaluate
 from harness.evaluation.recipes import LOOKUP, recipe_for
 from harness.runs import protocol as protocols
 from harness.runs import runner
+from harness.runs.code import digest_of
+from harness.runs.folder import check_code
 from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell
 from spaces import SPACES
 from spaces.published import PUBLISHED
@@ -38,11 +40,21 @@ class Planner:
     def place(self, cell: SuiteCell) -> dict[str, Any]:
         """The fields of `harness.suite.cells.Cell` besides what was asked for. Raises HarnessError."""
         if isinstance(cell, SearchCell):
-            return {"folder": str(self.search(cell).folder)}
+            found = self.search(cell)
+            return {"folder": str(found.folder), "code": digest_of(found.code)}
         plan = self.evaluation(cell)
         spec = {key: value for key, value in plan.spec.items() if key != "genotype"}
         name, _, _ = plan.name.rpartition("-")  # the rest is the digest, of which the genotype is a part
-        return {"folder": str(self.search(cell.search).folder), "evaluation": {"name": name, "spec": spec}}
+        code = digest_of(plan.code) if plan.code else ""
+        return {
+            "folder": str(self.search(cell.search).folder),
+            "code": code,
+            "evaluation": {"name": name, "spec": spec},
+        }
+
+    def check_code(self, cell: SuiteCell, folder: Path) -> None:
+        """Raises HarnessError, naming the files that changed, where other code has worked in the cell's folder."""
+        check_code(folder, self.search(cell).code if isinstance(cell, SearchCell) else self.evaluation(cell).code)
 
     def evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
         """As `harness evaluate` will plan it, but for another cell of the same space."""

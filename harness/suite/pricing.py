@@ -15,13 +15,15 @@ from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted
 from harness.core.files import make_folder, read_shaped
+from harness.core.registry import plugin_names
 from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
-from harness.suite.cells import Cell, cache_root, code_digest
+from harness.suite.cells import Cell, cache_root, code_digest, plugin_digest
 from harness.suite.definition import SearchCell, SuiteCell
 from harness.suite.executors import Executor
 from harness.suite.job import Job
 from harness.suite.local import THREADS
+from harness.suite.requests import CalibrationRequest, Equipment
 from harness.suite.status import Status, status_of
 
 
@@ -38,8 +40,7 @@ class Calibration:
 
     environments: Sequence[Mapping[str, str]]
     """Of the workers: how many there are, and the threads of each, decide how fast one is."""
-    options: Sequence[str]
-    """The device and where data are, for the commands that measure."""
+    equipment: Equipment
 
     def measure(
         self, kinds: Sequence[SuiteCell], executor: Executor, tell: Callable[[str], None]
@@ -78,12 +79,13 @@ class Calibration:
     def _job(self, kind: SuiteCell) -> Job:
         path = self._path(kind)
         make_folder(path.parent)
-        command = ("suite", "calibrate", json.dumps(asdict(kind)), *self.options, f"--into={path}")
-        return Job(command, str(path.with_suffix(".log")), os.getcwd())
+        request = CalibrationRequest(kind, str(path), self.equipment)
+        return Job(request, str(path.with_suffix(".log")), os.getcwd(), plugin_names())
 
     def _path(self, kind: SuiteCell) -> Path:
         machine = [socket.gethostname(), *(sorted(environment.items()) for environment in self.environments)]
-        content = json.dumps([asdict(kind), list(self.options), machine, code_digest()])
+        code = [code_digest(), *(plugin_digest(name) for name in plugin_names())]
+        content = json.dumps([asdict(kind), asdict(self.equipment), machine, code])
         return cache_root() / "calibration" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
 
 

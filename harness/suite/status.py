@@ -15,8 +15,8 @@ from harness.core.untrusted import DAMAGES, OBJECT, PLAIN, TEXT, check, loads
 from harness.runs.folder import owner
 from harness.suite.cells import Cell
 
-STATES = ("done", "running", "failed", "queued", "waiting")
-"""`waiting` is for an evaluation whose search is not done."""
+STATES = ("done", "outdated", "running", "failed", "queued", "waiting")
+"""`outdated` is what other code has done; `waiting` is for an evaluation whose search is not done."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def status_of(cell: Cell, results: Path) -> Status:
     if not cell.may_begin(results):
         return Status(cell, "waiting")
     if cell.is_done(results):
-        return Status(cell, "done")
+        return Status(cell, "outdated" if cell.is_outdated(results) else "done")
     where = owner(cell.workplace(results))
     if where is not None:
         return _progress(cell, results, "running", where=where)

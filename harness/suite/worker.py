@@ -19,10 +19,7 @@ from dataclasses import asdict
 from harness.suite.job import Ending, Job, do
 
 PRELOADED = (
-    "harness.cli",
-    "harness.commands.evaluate",
-    "harness.commands.run",
-    "harness.runs.runner",
+    "harness.suite.work",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
     "sklearn.datasets",
@@ -45,7 +42,7 @@ def main() -> None:
     while piece := os.read(ORDERS, 65536):
         pending += piece
         if pending.endswith(b"\n"):
-            ending = _in_a_fork(Job(**json.loads(pending)))
+            ending = _in_a_fork(Job.from_json(json.loads(pending)))
             if ending is None:
                 return
             pending = b""

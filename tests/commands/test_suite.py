@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -104,3 +105,23 @@ def test_results_of_another_version_of_the_protocol_are_refused(command, here):
     refused = suite(command, "mine.toml")
     assert refused.exit_code == 2
     assert "holds runs of another version of protocol 'smoke'" in refused.stderr
+
+
+def test_what_other_code_has_done_is_not_taken_for_done(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    search = 'method = ["darts-1st"]\nspace = ["s2"]\ndataset = ["digits"]\nseed = [0]\n'
+    Path("one.toml").write_text(f'summary = "one"\nprotocol = "smoke"\n[[search]]\n{search}')
+    command = ["suite", "run", "one.toml", "--workers=1", "--device=cpu"]
+    assert forked(harness(command)).code == 0
+    (spec,) = Path("results/smoke").glob("darts-1st-*/spec.json")
+    made = json.loads(spec.read_text())
+    made["code"]["methods/rules/adam.py"] = "another"
+    spec.write_text(json.dumps(made))
+    assert "1 outdated" in forked(harness(["suite", "status", "one.toml"])).out
+    refused = forked(harness(command))
+    assert refused.code == 2
+    assert "was made by other code: methods/rules/adam.py changed since. Give --again" in refused.err
+    again = forked(harness([*command, "--again"]))
+    assert again.code == 0, again.err
+    assert "1 done" in again.out
+    assert len(list(Path("results/smoke/.replaced").glob("1/darts-1st-*"))) == 1

@@ -80,7 +80,7 @@ def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(mon
     images = tmp_path / "images" / "train" / "a"
     images.mkdir(parents=True)
     by_path = SearchCell("darts-1st", "s1", str(tmp_path / "images"), 0, "smoke", ())
-    monkeypatch.setattr(cells, "_places", lambda asked: [{"folder": "smoke/x"}])
+    monkeypatch.setattr(cells, "_places", lambda asked: [{"folder": "smoke/x", "code": ""}])
     resolve([by_path])
     monkeypatch.setattr(cells, "_places", never)
     resolve([by_path])

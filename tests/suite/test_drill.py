@@ -24,6 +24,7 @@ from processes import forked, harness
 
 from harness.suite import definition
 from harness.suite.cells import resolve
+from harness.suite.requests import Equipment
 
 LONG = "HARNESS_LONG_DRILL"
 """Set it to have 24 cells killed ten times, in place of a few cells and kills; that takes minutes."""
@@ -89,7 +90,7 @@ class Drill:
     def check(self):
         """The same bits as the same cells one after another, as if by hand; nothing missing, twice, or left over."""
         for cell in self.cells:
-            ended = forked(harness(list(cell.command(self.quiet))))
+            ended = forked(harness(list(cell.request(self.quiet, Equipment("cpu")).command)))
             assert ended.code == 0, ended.err
         assert ends(self.results) == ends(self.quiet)
         assert len(ends(self.quiet)) == len(self.cells)

@@ -18,6 +18,7 @@ from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.driver import Driver
 from harness.suite.job import Ending, do
+from harness.suite.requests import Equipment
 from harness.suite.status import status_of
 
 GENOTYPE = {"cell": "any"}
@@ -207,7 +208,7 @@ def test_real_cells_and_one_that_explodes(tmp_path):
     suite = write_suite(tmp_path, ["s1"], 1, epochs=2)
     suite.write_text(suite.read_text() + FAILS)
     cells, results = resolve(definition.cells(str(suite))), tmp_path / "results"
-    driving = Driver(cells, results, Forks(), ["--device=cpu"], retries=1)
+    driving = Driver(cells, results, Forks(), Equipment("cpu"), retries=1)
     driving.run()
     (bad,) = driving.failed
     assert bad.search.space == "nasbench201"

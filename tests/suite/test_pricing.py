@@ -14,6 +14,7 @@ from harness.suite import calibration
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
+from harness.suite.requests import Equipment
 from harness.suite.status import Status
 from methods.search.search import Search
 
@@ -59,7 +60,7 @@ def test_an_interrupted_cell_costs_what_is_left_of_it():
 
 def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
     cells = [search(0), search(1), search(0, "other")]
-    kept = Calibration([{"OMP_NUM_THREADS": "3"}] * 2, [])
+    kept = Calibration([{"OMP_NUM_THREADS": "3"}] * 2, Equipment())
     path = kept._path(kind_of(cells[0].asked))
     path.parent.mkdir(parents=True)
     price = {"seconds": 1800.0, "memory": 2**30, "memory_kind": "peak", "steps_timed": 7}

@@ -304,7 +304,7 @@ def test_a_tracker_that_is_not_there_is_one_sentence_before_anything_starts(comm
 def test_a_suite_hands_its_trackers_to_every_cell(here, monkeypatch):
     given = []
     monkeypatch.setattr(trackers, "check", lambda names: None)
-    monkeypatch.setattr("harness.suite.driver.Driver.run", lambda drive: given.append(list(drive.options)))
+    monkeypatch.setattr("harness.suite.driver.Driver.run", lambda drive: given.append(list(drive.equipment.options)))
     suite = 'summary = "x"\nprotocol = "smoke"\n[[search]]\nmethod = ["darts-1st"]\nspace = ["s1"]\n'
     (here / "mine.toml").write_text(suite + 'dataset = ["digits"]\nseed = [0]\n')
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))

@@ -1,0 +1,73 @@
+"""Jobs: what travels to a worker, and what is said in the log of a cell."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from processes import forked
+
+from harness.core.registry import add_plugins, forget_plugins, plugin_names
+from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.job import Job, do
+from harness.suite.requests import CalibrationRequest, Equipment, EvaluationRequest, SearchRequest
+
+SEARCH = SearchCell("darts-1st", "nasbench201", "digits", 3, "smoke", ("images=32", "batch=8", "epochs=1"))
+EVALUATION = EvaluationCell(SEARCH, None, "smoke", None, ("size=8x16",), 2)
+EQUIPMENT = Equipment("cpu", "/data")
+REQUESTS = [
+    SearchRequest(SEARCH, "results", EQUIPMENT),
+    EvaluationRequest(EVALUATION, "results/a", Equipment("cpu")),
+    CalibrationRequest(EVALUATION, "price.json", EQUIPMENT),
+]
+PLUGIN = """
+from dataclasses import replace
+from methods.catalogue import CATALOGUE
+METHODS = {"mine": replace(CATALOGUE["darts-1st"], summary="of a plugin")}
+"""
+
+
+def done(job):
+    """How the job ended, in a process of its own."""
+    ended = forked(lambda: print("\n" + json.dumps(vars(do(job)))))
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out.splitlines()[-1])
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: type(request).__name__)
+def test_a_job_travels_as_json(request_):
+    job = Job(request_, "a.log", "/here", ("/there/mine.py", "module"))
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
+
+
+def test_a_search_and_an_evaluation_say_which_command_asks_for_the_same():
+    search, evaluation, calibration = REQUESTS
+    assert search.command[:4] == ("run", "--method=darts-1st", "--space=nasbench201", "--dataset=digits")
+    assert search.command[-3:] == ("--results=results", "--device=cpu", "--data=/data")
+    assert evaluation.command[:2] == ("evaluate", "results/a")
+    assert "--at-epoch=2" in evaluation.title
+    assert calibration.title.startswith("a few steps of harness evaluate --protocol=smoke")
+
+
+def test_a_worker_has_the_plugins_of_its_job(tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    add_plugins(["mine.py"], beside=tmp_path)
+    names = plugin_names()
+    forget_plugins()
+    cell = SearchCell("mine", *(getattr(SEARCH, key) for key in ("space", "dataset", "seed", "protocol", "settings")))
+    request = SearchRequest(cell, str(tmp_path / "results"), Equipment("cpu"))
+    log = tmp_path / "log"
+    assert done(Job(request, str(log), str(tmp_path)))["how"] == "failed"
+    assert "unknown method 'mine'" in log.read_text()
+    assert done(Job(request, str(log), str(tmp_path), names)) == {"how": "done", "reason": ""}
+    said = log.read_text()
+    assert said.count("harness run --method=mine --space=nasbench201") == 2
+    assert "done, epochs used up" in said
+    (drawing,) = tmp_path.glob("results/smoke/*/cell.svg")
+    assert str(drawing) in said
+
+
+def test_a_calibration_leaves_its_price(tmp_path):
+    request = CalibrationRequest(SEARCH, str(tmp_path / "price.json"), Equipment("cpu"))
+    assert done(Job(request, str(tmp_path / "log"), str(tmp_path)))["how"] == "done"
+    assert json.loads((tmp_path / "price.json").read_text())["steps_timed"] > 0
