@@ -68,6 +68,9 @@ class AnySearch(Protocol):
     def seed(self) -> int: ...
 
     @property
+    def parts(self) -> AnyParts: ...
+
+    @property
     def epochs(self) -> int:
         """How many there are at most."""
         ...

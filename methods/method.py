@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core import notebook
 from harness.core.types import Budget, Dataset, SearchResult
 from methods.composition import BlackBox, Composition
 from methods.families import AnyParts, make_search, resolve
@@ -13,12 +14,21 @@ from methods.tabular.data import TableData
 from spaces import Space
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """A registered method. Calling it with a seed gives a searcher."""
 
     name: str
     composition: Composition | BlackBox
+
+    def __repr__(self) -> str:
+        return f"<method {self.name}: {self.composition.summary}>"
+
+    def _repr_html_(self) -> str:
+        made_of, settings = self.composition.parts, self.composition.settings
+        rows = [("what", self.composition.summary), ("source", self.composition.source), *made_of.items()]
+        chosen = ", ".join(f"{name}={value}" for name, value in settings.items())
+        return notebook.table(f"Method {self.name}", [*rows, *([("settings", chosen)] if chosen else [])])
 
     def __call__(self, seed: int = 0, device: str = "cpu", settings: Mapping[str, Any] | None = None) -> Searcher:
         return Searcher(self, seed, device, settings or {})

@@ -1,5 +1,6 @@
 """The search spaces by name. Importing this package needs no torch; a space builds its networks on demand."""
 
+from harness.core import notebook
 from harness.core.registry import Registry
 from spaces.darts.members import DARTS, DARTS_NONE, S1, S2, S3, S4
 from spaces.nasbench201.space import NASBENCH201, NASBENCH201_TABLE
@@ -11,5 +12,7 @@ SPACES: Registry[Space] = Registry(
     {space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE)},
     interface="spaces.space:Space",
 )
+
+notebook.drawn_by("spaces.drawing:svg")
 
 __all__ = ["SPACES", "Space"]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,14 @@ def draw(genotype: Genotype, path: str | os.PathLike[str], kinds: Sequence[str] 
         if kind not in genotype.kinds:
             raise HarnessError(f"the genotype has no {quoted(kind)} cell; it has {', '.join(genotype.kinds)}.")
     _save([(kind, genotype[kind]) for kind in kinds], path)
+
+
+def svg(genotype: Genotype) -> str:
+    """The drawing as SVG to stand in a page."""
+    buffer = BytesIO()
+    _write([(kind, genotype[kind]) for kind in genotype.kinds], buffer, ".svg")
+    text = buffer.getvalue().decode()
+    return text[text.index("<svg") :]
 
 
 # The layout: items in columns, linked from column to column.
@@ -282,12 +291,22 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _save(cells: Sequence[tuple[str, Cell]], path: Path) -> None:
+    if not path.parent.is_dir():
+        raise HarnessError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write(cells, temporary, path.suffix.lower())
+        temporary.replace(path)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}. Give another path.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(cells: Sequence[tuple[str, Cell]], file: Path | BytesIO, suffix: str) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    if not path.parent.is_dir():
-        raise HarnessError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
-    suffix = path.suffix.lower()
     metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[suffix]
     # Type 42 embeds TrueType fonts, which publishers ask for; in SVG, text as paths looks the same everywhere.
     options: dict[Any, Any] = {
@@ -296,17 +315,10 @@ def _save(cells: Sequence[tuple[str, Cell]], path: Path) -> None:
         "svg.hashsalt": "cell",
         "font.family": "DejaVu Sans",
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with matplotlib.rc_context(options):
         figure = Figure(facecolor="white")
         figure.set_size_inches(_draw_cells(figure.add_axes((0, 0, 1, 1)), cells))
-        try:
-            figure.savefig(temporary, format=suffix[1:], dpi=300, metadata=metadata)
-            temporary.replace(path)
-        except OSError as error:
-            raise HarnessError(f"{path} cannot be written: {error.strerror}. Give another path.") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+        figure.savefig(file, format=suffix[1:], dpi=300, metadata=metadata)
 
 
 def _draw_cells(axes: Axes, cells: Sequence[tuple[str, Cell]]) -> tuple[float, float]:

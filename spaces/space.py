@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from harness.core import notebook
 from harness.core.genotype import Genotype
 from spaces.cells import Edge
 
@@ -27,7 +28,7 @@ class Final:
     cells: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Space(ABC):
     """A cell-based search space.
 
@@ -41,6 +42,15 @@ class Space(ABC):
     final: Final
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The hyper-parameters that this space's experiments set differently from a method's own defaults."""
+
+    def __repr__(self) -> str:
+        return f"<space {self.name}: {self.summary}, d = {self.dimension}>"
+
+    def _repr_html_(self) -> str:
+        cells = ", ".join(f"{kind}: {len(edges)} edges" for kind, edges in self.cells.items())
+        operations = ", ".join(dict.fromkeys(name for edge in self.edges for name in edge.operations))
+        rows = [("what", self.summary), ("source", self.source), ("cells", cells), ("operations", operations)]
+        return notebook.table(f"Space {self.name}", [*rows, ("dimension of alpha", self.dimension)])
 
     @property
     def edges(self) -> tuple[Edge, ...]:

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import warn
+from harness.commands import options
 
 
 @click.command()
 @click.argument("kind", metavar="KIND")
 @click.argument("run_dir", type=click.Path(path_type=Path))
-@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), envvar="HARNESS_DATA", show_envvar=True, help="Where data sets are kept."
-)
+@options.settings("A setting of the analysis.")
+@options.device()
+@options.data()
 @click.option("--dataset", help="The run's data, where they were given by path, as the run had them.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
+@options.as_json()
 def analyse(
     kind: str,
     run_dir: Path,
@@ -52,5 +50,5 @@ def analyse(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
         task = progress.add_task(kind, total=None)
-        found = analysis.analyse(asked, warn, lambda done, of: progress.update(task, completed=done, total=of))
+        found = analysis.analyse(asked, options.warn, lambda done, of: progress.update(task, completed=done, total=of))
     click.echo(json.dumps(found, indent=2) if as_json else str(run_dir / f"analysis-{kind}.json"))

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.commands import options
+
 
 @click.group()
 def data() -> None:
@@ -18,15 +20,7 @@ NASBENCH201 = "nasbench201"
 
 
 def _data_options(command: Any) -> Any:
-    command = click.option(
-        "--data",
-        "root",
-        type=click.Path(path_type=Path),
-        envvar="HARNESS_DATA",
-        show_envvar=True,
-        help="Where data sets are kept.",
-    )(command)
-    return click.argument("dataset")(command)
+    return click.argument("dataset")(options.data("root")(command))
 
 
 @data.command()

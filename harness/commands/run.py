@@ -1,67 +1,61 @@
-"""`harness run`: search for a cell."""
+"""`harness run`: search for cells."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import DATASET, progress_options, warn
+from harness.commands import options
+from harness.commands.several import Several
 from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
 if TYPE_CHECKING:
     from harness.runs.runner import Outcome
 
+MOST_SEEDS = 100_000
+"""In one range."""
+
 
 @click.command()
-@click.option("--method", required=True, help="What searches; see `harness list methods`.")
-@click.option("--space", required=True, help="What is searched; see `harness list spaces`.")
-@click.option("--dataset", required=True, help=f"{DATASET} See `harness list datasets`.")
+@click.option("--method", "methods", required=True, multiple=True, help="What searches; see `harness list methods`.")
+@click.option("--space", "spaces", required=True, multiple=True, help="What is searched; see `harness list spaces`.")
 @click.option(
-    "--seed", "seeds", default="0", show_default=True, metavar="N[-M]", help="One seed, or from N to M, one run each."
+    "--dataset",
+    "datasets",
+    required=True,
+    multiple=True,
+    help="A name (`harness list datasets`), an image folder or Parquet files.",
 )
 @click.option(
-    "--protocol", default="proxy", show_default=True, help="A name (`harness list protocols`) or a TOML file."
+    "--seed",
+    "seeds",
+    default="0",
+    show_default=True,
+    metavar="N[-M][,...]",
+    help="One seed, or several, such as 0,3,7-9: one run each.",
 )
+@options.protocol(default="proxy")
 @click.option("--epochs", type=int, help="Search epochs, in place of the protocol's.")
 @click.option("--seconds", type=float, help="End the search after so many seconds of search time.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A hyper-parameter; see `harness describe METHOD`. May be given again.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), envvar="HARNESS_DATA", show_envvar=True, help="Where data sets are kept."
-)
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where run folders are kept.",
-)
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Save within an epoch, too, when the last checkpoint is so old.",
-)
-@click.option("--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced.")
-@progress_options
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, and nothing else.")
+@options.settings("A hyper-parameter; see `harness describe METHOD`.")
+@options.device()
+@options.data()
+@options.results()
+@options.checkpoint_seconds()
+@options.again()
+@options.quiet()
+@options.track()
+@options.as_json()
 def run(
-    method: str,
-    space: str,
-    dataset: str,
+    methods: tuple[str, ...],
+    spaces: tuple[str, ...],
+    datasets: tuple[str, ...],
     seeds: str,
     protocol: str,
     epochs: int | None,
@@ -76,55 +70,72 @@ def run(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Search for a cell. The same command resumes what is unfinished and skips what is done."""
+    """Search for cells. The same command resumes what is unfinished and skips what is done.
+
+    \b
+    harness run --method zarts-mgs --method darts-1st --space s1 --dataset digits --seed 0,3,7-9
+
+    Methods, spaces and data sets may be given again: every combination is done, one after the other, and compared in
+    the end. Where one fails the others go on, and the exit code is 2. With --json every run is one line, as soon as it
+    is done.
+    """
     from harness.core.types import Budget
     from harness.core.untrusted import reported
     from harness.runs import protocol as protocols
     from harness.runs import runner
     from harness.runs.progress import shown
-    from harness.runs.summary import draw_cell, summary, summary_of_seeds
+    from harness.runs.summary import draw_cell, summary_of
 
-    first = runner.Request(
-        method,
-        space,
-        dataset,
-        protocols.load(protocol),
-        0,
-        Budget(epochs, seconds),
-        assignments,
-        device,
-        data,
-        results,
-        checkpoint_seconds,
-        again,
-        track,
-    )
-    plans = [runner.plan(replace(first, seed=seed)) for seed in seed_range(seeds)]
-    if not as_json:
-        click.echo(f"{method} on {space} with {dataset}, protocol {protocol}, seed {seeds}, {plans[0].device}")
-    outcomes = []
+    chosen, numbers = protocols.load(protocol), seed_list(seeds)
+    combinations = list(dict.fromkeys(product(methods, spaces, datasets)))
+    several = Several(len(combinations) * len(numbers), as_json)
+    plans: list[runner.Plan] = []
+    for method, space, dataset in combinations:
+        with several.attempt(f"{method} on {space} with {dataset}"):
+            plans += [
+                runner.plan(
+                    runner.Request(
+                        method,
+                        space,
+                        dataset,
+                        chosen,
+                        Budget(epochs, seconds),
+                        seed=seed,
+                        assignments=assignments,
+                        device=device,
+                        data_root=data,
+                        results=results,
+                        checkpoint_seconds=checkpoint_seconds,
+                        again=again,
+                        track=track,
+                    )
+                )
+                for seed in numbers
+            ]
+    if plans and not as_json:
+        names = (", ".join(dict.fromkeys(given)) for given in (methods, spaces, datasets))
+        click.echo("{} on {} with {}, ".format(*names) + f"protocol {protocol}, seed {seeds}, {plans[0].device}")
+    outcomes, is_alone = [], several.count == 1
     with shown(quiet=quiet or as_json) as observe:
         for plan in plans:
-            if not as_json and len(plans) == 1:
+            if is_alone and not as_json:
                 click.echo(f"run folder: {plan.folder}")
-            outcomes.append(runner.run(plan, warn=warn, observe=observe))
-    if len(plans) > 1:
+            with several.attempt(plan.folder.name):
+                outcomes.append(runner.run(plan, warn=options.warn, observe=observe))
+                drawing = draw_cell(outcomes[-1]) if is_alone else None
+                if as_json:
+                    click.echo(json.dumps(_as_json(outcomes[-1], drawing)))
+    if outcomes and not as_json:
         with reported(outcomes[0].folder.parent / "*/result.json"):
-            said = "" if as_json else summary_of_seeds(outcomes)
-        click.echo(json.dumps({"runs": [_as_json(outcome) for outcome in outcomes]}, indent=2) if as_json else said)
-        return
-    (outcome,) = outcomes
-    drawing = draw_cell(outcome)
-    if as_json:
-        click.echo(json.dumps({"drawing": str(drawing), **_as_json(outcome)}, indent=2))
-    else:
-        with reported(outcome.folder / "result.json"):
-            said = summary(outcome, drawing)
+            said = summary_of(outcomes)
         click.echo(said)
+    several.finish()
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
+def _as_json(outcome: Outcome, drawing: Path | None) -> dict[str, Any]:
+    """The result, and where it is; a drawing is made of a run that is alone."""
     return {
+        "drawing": drawing and str(drawing),
         "folder": str(outcome.folder),
         "was_done": outcome.was_done,
         "resumed_from": outcome.resumed_from,
@@ -132,14 +143,21 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def seed_range(text: str) -> range:
-    """`7` or `0-499`. Raises HarnessError."""
+def seed_list(text: str) -> list[int]:
+    """The seeds of `7`, `0-499` or `0,3,7-9`, once each. Raises HarnessError."""
+    return list(dict.fromkeys(seed for item in text.split(",") for seed in _seed_range(item)))
+
+
+def _seed_range(text: str) -> range:
     found = re.fullmatch(r"(\d{1,30})(?:-(\d{1,30}))?", text.strip())
     if not found or max(map(int, filter(None, found.groups()))) > MOST_SEED:
         raise HarnessError(
-            f"--seed {quoted(text)} is not in the range: give a number from 0 to {MOST_SEED}, or two such as 0-499."
+            f"--seed {quoted(text)} is not in the range: give a number from 0 to {MOST_SEED}, two such as 0-499, or "
+            "several such as 0,3,7-9."
         )
     first, last = int(found[1]), int(found[2] or found[1])
     if last < first:
         raise HarnessError(f"--seed {quoted(text)} is empty; the first number is the smaller one.")
+    if last - first >= MOST_SEEDS:
+        raise HarnessError(f"--seed {quoted(text)} is more than the {MOST_SEEDS:,} seeds of one command; give fewer.")
     return range(first, last + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import track_option
+from harness.commands import options
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -40,14 +40,8 @@ def suite() -> None:
 def _common(command: Any) -> Any:
     """NAME and the options that decide which cells are meant."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else."),
-        click.option(
-            "--results",
-            type=click.Path(path_type=Path),
-            default=Path("results"),
-            show_default=True,
-            help="Where run folders are kept.",
-        ),
+        options.as_json(),
+        options.results(),
         click.option("--protocol", help="In place of those that the suite names: a name or a TOML file."),
         click.argument("name"),
     ):
@@ -56,7 +50,7 @@ def _common(command: Any) -> Any:
 
 
 @suite.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.as_json()
 def list_(as_json: bool) -> None:
     """The suites that ship with the harness; any other is named by the path of its TOML file."""
     from harness.core.text import columns
@@ -92,14 +86,8 @@ def status(name: str, protocol: str | None, results: Path, as_json: bool, watch:
 def _device_options(command: Any) -> Any:
     """Where cells run, and with which data."""
     for option in (
-        click.option(
-            "--data",
-            type=click.Path(path_type=Path),
-            envvar="HARNESS_DATA",
-            show_envvar=True,
-            help="Where data sets are kept.",
-        ),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+        options.data(),
+        options.device("auto, cpu or cuda."),
         click.option(
             "--workers", type=click.IntRange(1), help="Cells at a time; without it, one per GPU, or else per core."
         ),
@@ -154,7 +142,7 @@ def plan(
 @click.option("--address", help="Of the Ray cluster; without it, RAY_ADDRESS, or else a Ray on this machine alone.")
 @click.option(
     "--option",
-    "options",
+    "parameters",
     multiple=True,
     metavar="NAME=VALUE",
     help="For Slurm: a parameter of submitit, such as slurm_partition=gpu or timeout_min=600. May be given again.",
@@ -162,7 +150,7 @@ def plan(
 @click.option(
     "--retries", type=click.IntRange(0), default=2, show_default=True, help="Attempts at a cell after one that failed."
 )
-@track_option
+@options.track()
 @click.option(
     "--again", is_flag=True, help="Do anew what other code than this has done; what is there is kept in .replaced."
 )
@@ -176,7 +164,7 @@ def run(
     device: str,
     data: Path | None,
     address: str | None,
-    options: tuple[str, ...],
+    parameters: tuple[str, ...],
     retries: int,
     track: tuple[str, ...],
     again: bool,
@@ -203,7 +191,7 @@ def run(
             click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{': ' if reason else ''}{reason}{where}")
 
     if not all(cell.is_done(results) for cell in cells):
-        engine = _executor(executor, workers, device, address, options, retries, results)
+        engine = _executor(executor, workers, device, address, parameters, retries, results)
         Driver(cells, results, engine, _equipment(device, data, track), retries, tell).run()
     found = [status_of(cell, results) for cell in cells]
     if as_json:
@@ -252,7 +240,7 @@ def _executor(
     workers: int | None,
     device: str,
     address: str | None,
-    options: tuple[str, ...],
+    parameters: tuple[str, ...],
     retries: int,
     results: Path,
 ) -> Executor:
@@ -266,7 +254,7 @@ def _executor(
             from harness.core.settings import parse_assignments
             from harness.suite.slurm import SlurmExecutor
 
-            chosen = {name: _value(text) for name, text in parse_assignments(options).items()}
+            chosen = {name: _value(text) for name, text in parse_assignments(parameters).items()}
             return SlurmExecutor(results / ".submitit", workers, device, chosen)
     except ModuleNotFoundError as error:
         raise HarnessError(f"{error.name} is not installed; pip install 'zarts-harness[{kind}]'.") from None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.core import notebook
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 
@@ -123,7 +124,7 @@ TIMINGS = ("seconds", "validation_seconds", "test_seconds", "peak_memory")
 """The fields of a cost that differ between two identical runs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
     """What a search found, what it cost, and how it got there."""
 
@@ -137,6 +138,25 @@ class SearchResult:
     """Every resolved setting, by part."""
     stopped_by: str = "epochs"
     """"epochs"; "seconds" where the budget's seconds ran out first; "eigenvalue" where the method ended it early."""
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {value}" for name, value in self._facts)
+        return f"SearchResult({facts}, genotype={str(self.genotype)!r})"
+
+    def _repr_html_(self) -> str:
+        return notebook.table("Search result", self._facts, self.genotype)
+
+    @property
+    def _facts(self) -> list[tuple[str, str]]:
+        """What it is in short."""
+        last = self.records[-1] if self.records else {}
+        known = [name for name in ("valid_accuracy", "best_accuracy", "valid_loss") if last.get(name) is not None]
+        return [
+            ("epochs", f"{len(self.records)} ({ending(self.stopped_by)})"),
+            *((name.replace("_", " "), f"{last[name]:.4g}") for name in known[:1]),
+            ("seconds", f"{self.cost.seconds:,.1f}"),
+            ("steps", f"{self.cost.steps:,}"),
+        ]
 
 
 def ending(stopped_by: str) -> str:

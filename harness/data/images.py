@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from harness.core import notebook
 from harness.core.errors import HarnessError, quoted, unknown
 from harness.data.augment import crop_and_flip, cutout, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
@@ -79,7 +80,7 @@ class ImagePart:
         return (cutout(images, self.cutout, rows, columns) if self.cutout else images), labels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageDataset:
     """Labelled images in memory: the `Dataset` of harness.core.types. Made by `harness.data.load`."""
 
@@ -99,6 +100,20 @@ class ImageDataset:
     """Where the test images come from, for a reader; empty where it goes without saying."""
     notices: tuple[str, ...] = ()
     """Sentences on what was chosen or left out, which a user should know of."""
+
+    def __repr__(self) -> str:
+        size = self.image_size
+        return f"<data set {self.name}: {len(self.train):,} images of {size}x{size}, {self.classes} classes>"
+
+    def _repr_html_(self) -> str:
+        named = ", ".join(self.class_names[:10]) + (", ..." if self.classes > 10 else "")
+        rows: list[tuple[str, object]] = [
+            ("training images", f"{len(self.train):,}, {self.image_size}x{self.image_size} pixels"),
+            ("classes", f"{self.classes}: {named}"),
+            ("test part", "none" if self.read_test is None else "there is one"),
+            ("device", self.train.pixels.device),
+        ]
+        return notebook.table(f"Data set {self.name}", rows)
 
     @property
     def classes(self) -> int:

@@ -38,6 +38,7 @@ from harness.runs.machine import deterministic, environment, memory_reported, re
 from harness.runs.observers import Together
 from harness.runs.progress import EpochClock
 from harness.runs.protocol import Protocol
+from harness.runs.request import WorkRequest
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
 from spaces.counting import count
@@ -58,30 +59,20 @@ ELSEWHERE = "evaluations"
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a user asked for. None stands for the usual one: of the run that is evaluated, or of the family of cells."""
+class Request(WorkRequest):
+    """The evaluation that a user asked for. None stands for the usual one: of the run that is evaluated, or of the
+    family of cells."""
 
     target: str
     """A run folder, a genotype in any notation, or a published cell's name."""
     dataset: str | None = None
     recipe: str | None = None
     protocol: str | None = None
-    seed: int = 0
     epochs: int | None = None
-    assignments: tuple[str, ...] = ()
-    """`name=value` each."""
-    device: str = "auto"
-    data_root: Path | None = None
-    results: Path = Path("results")
-    checkpoint_seconds: float = 60.0
     workers: int = 4
     """Processes that read images, where they are not in memory."""
-    again: bool = False
-    """Whether to evaluate anew where that has been done; the old file is kept."""
     at_epoch: int | None = None
     """Evaluate the cell that the run had after so many epochs; None: the one that it found."""
-    track: tuple[str, ...] = ()
-    """Names of trackers, which decide nothing of the evaluation."""
 
 
 @dataclass(frozen=True)

@@ -193,11 +193,11 @@ class RunFolder:
         if not path.exists():
             write_json(path, {"spec": spec, "hash": spec_hash(spec), "code": code, "environments": [environment]})
             return
-        check_code(self.path, code)
         known = read_shaped(path, {"spec": OBJECT, "environments": [OBJECT]})
         if known["spec"] != spec:
             difference = _difference(known["spec"], spec)
             raise HarnessError(f"{path} describes another run ({difference}); use another --results folder.")
+        check_code(self.path, code)
         environments = known["environments"] or [environment]
         _check_data(path, environments[-1], environment)
         if environments[-1] != environment:

@@ -29,7 +29,7 @@ def describe_result(
     search: AnySearch, found: SearchResult, space: Space, spec: Mapping[str, Any], classes: int
 ) -> dict[str, Any]:
     """The result of a finished search on data of so many classes."""
-    final, counted = space.final, _count(space.name, found.genotype, classes)
+    final, counted = space.final, _count(space, found.genotype, classes)
     figures, how = _figures(search, found)
     return {
         **{key: spec[key] for key in ("method", "space", "dataset", "seed", "protocol")},
@@ -55,10 +55,19 @@ def describe_result(
     }
 
 
+def _count(space: Space, genotype: Genotype, classes: int) -> Count:
+    """Of the final network."""
+    known = space.name in SPACES and SPACES[space.name] is space
+    return _count_known(space.name, genotype, classes) if known else _count_in(space, genotype, classes)
+
+
 @lru_cache(maxsize=1000)
-def _count(space_name: str, genotype: Genotype, classes: int) -> Count:
-    """Of the final network; many runs end with the same cell."""
-    space = SPACES[space_name]
+def _count_known(space_name: str, genotype: Genotype, classes: int) -> Count:
+    """Many runs end with the same cell."""
+    return _count_in(SPACES[space_name], genotype, classes)
+
+
+def _count_in(space: Space, genotype: Genotype, classes: int) -> Count:
     return count(space.network(genotype, space.final.channels, space.final.cells, classes), FINAL_IMAGE_SIZE)
 
 

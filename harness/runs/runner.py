@@ -29,6 +29,7 @@ from harness.runs.machine import deterministic, environment, memory_reported, re
 from harness.runs.observers import Together
 from harness.runs.progress import clock
 from harness.runs.protocol import Protocol
+from harness.runs.request import WorkRequest
 from harness.runs.result import describe_result
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
@@ -46,26 +47,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a user asked for."""
+class Request(WorkRequest):
+    """The search that a user asked for."""
 
     method: str
     space: str
     dataset: str
     protocol: Protocol
-    seed: int = 0
     budget: Budget = field(default_factory=Budget)
-    assignments: tuple[str, ...] = ()
-    """`name=value` each."""
-    device: str = "auto"
-    data_root: Path | None = None
-    results: Path = Path("results")
-    checkpoint_seconds: float = 60.0
-    """A checkpoint is written after every epoch, and within one when the last is so many seconds old."""
-    again: bool = False
-    """Whether to make the run anew where there is one; the old folder is kept."""
-    track: tuple[str, ...] = ()
-    """Names of trackers, which decide nothing of the run."""
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,71 @@ def _costs(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def summary_of(outcomes: Sequence[Outcome]) -> str:
+    """One run in full, the mean over several of one kind, or a comparison of several kinds."""
+    if len(outcomes) == 1:
+        return summary(outcomes[0], draw_cell(outcomes[0]))
+    return summary_of_seeds(outcomes) if len(_by_kind(outcomes)) == 1 else comparison(outcomes)
+
+
+KIND = ("method", "space", "dataset")
+"""What runs are of one kind by."""
+PERCENT = {"valid_accuracy": ("validation %", 100.0), "trial_accuracy": ("best trial %", 1.0)}
+"""Of a result's figures: the heading, and what makes percent of them."""
+
+
+def comparison(outcomes: Sequence[Outcome]) -> str:
+    """A line per method, space and data set: how many runs, mean ± standard deviation of each figure that any of them
+    has, and the mean cost of a run."""
+    kinds = _by_kind(outcomes)
+    figures = [[_percentages(outcome.result) for outcome in group] for group in kinds.values()]
+    names = list(dict.fromkeys(name for group in figures for name in group[0]))
+    rows = [("method", "space", "data", "n", *names, "seconds", "steps", "peak MiB")]
+    for (kind, group), found in zip(kinds.items(), figures, strict=True):
+        costs = [outcome.result["cost"] for outcome in group]
+        rows.append(
+            (
+                *kind,
+                str(len(group)),
+                *(_spread([item[name] for item in found]) if name in found[0] else "-" for name in names),
+                _spread([cost["seconds"] for cost in costs]),
+                f"{fmean(_steps(cost) for cost in costs):,.0f}",
+                f"{max(cost['peak_memory'] for cost in costs) / 2**20:,.0f}",
+            )
+        )
+    note = "n runs each; mean ± standard deviation over them; seconds and steps of search, a run; the highest memory"
+    return "\n".join([*columns(rows), "", note, f"run folders: {_parents(outcomes)}"])
+
+
+def _by_kind(outcomes: Sequence[Outcome]) -> dict[tuple[str, ...], list[Outcome]]:
+    kinds: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        kinds.setdefault(tuple(str(outcome.result[key]) for key in KIND), []).append(outcome)
+    return kinds
+
+
+def _percentages(result: Mapping[str, Any]) -> dict[str, float]:
+    """What is known of a cell, by heading: the test accuracies of a table, else what the search itself measured."""
+    found = {heading: result[key] * factor for key, (heading, factor) in PERCENT.items() if key in result}
+    tested = {f"{data} test %": splits["test"] for data, splits in result.get("table", {}).items()}
+    return tested or found
+
+
+def _steps(cost: Mapping[str, Any]) -> int:
+    """How far a search went, as `harness.core.types.Cost.steps` counts it."""
+    return int(cost["weight_steps"] or cost["alpha_steps"] or cost["evaluations"])
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{fmean(values):.2f} ± {pstdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
+
+
+def _parents(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(dict.fromkeys(str(outcome.folder.parent) for outcome in outcomes))
+
+
 def summary_of_seeds(outcomes: Sequence[Outcome]) -> str:
-    """Mean and standard deviation of what all runs report."""
+    """Mean and standard deviation of what all runs of one kind report."""
     results = [outcome.result for outcome in outcomes]
     done = sum(outcome.was_done for outcome in outcomes)
     rows = [

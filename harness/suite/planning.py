@@ -85,7 +85,7 @@ class Planner:
                     kind.space,
                     kind.dataset,
                     self._protocol(kind.protocol),
-                    kind.seed,
+                    seed=kind.seed,
                     assignments=kind.settings,
                     device=self.device,
                     data_root=self.data_root,

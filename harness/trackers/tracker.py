@@ -27,7 +27,7 @@ class Tracker(ABC):
     @abstractmethod
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """The numbers of this step, by names such as "cost/seconds", which are all finite. On return they are safe from
-        the end of this process, but for a kill where a process of the tracker's own writes them."""
+        the end of this process."""
 
     @abstractmethod
     def end(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from harness.trackers.tracker import Tracker
 
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else it reports crashes to its makers
+os.environ.setdefault("WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL", "0.1")  # seconds; else a kill loses up to 15
 import wandb
 
 LONGEST = 64

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spaces.supernet import Outgoing, Supernet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spaces.supernet import Outgoing, Supernet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NasBench201Space(Space):
     @property
     def choices(self) -> tuple[tuple[int, ...], ...]:

@@ -33,7 +33,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch on S2 with digits."""
     results = tmp_path_factory.mktemp("results")
     request = runner.Request(
-        "zarts-mgs", "s2", "digits", protocols.load("smoke"), 1, Budget(1), SMALL, "cpu", results=results
+        *("zarts-mgs", "s2", "digits", protocols.load("smoke"), Budget(1)),
+        seed=1,
+        assignments=SMALL,
+        device="cpu",
+        results=results,
     )
     return runner.run(runner.plan(request)).folder
 

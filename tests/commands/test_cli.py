@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +204,7 @@ def test_a_run_is_summed_up_drawn_and_described(here: Path) -> None:
     (folder,) = (here / "results" / "tiny").glob("darts-1st-s2-digits-s0-*")
     assert f"run folder: {folder.relative_to(here)}" in first.stdout
     assert "done, epochs used up" in first.stdout
-    assert not first.stderr
+    assert "epoch 1 of 1" in first.stderr
     result = json.loads((folder / "result.json").read_text())
     assert result["notation"] in first.stdout
     before = changes(here)
@@ -221,6 +223,61 @@ def test_options_reach_the_search(here: Path) -> None:
     assert folder.parts[:2] == ("elsewhere", "tiny")
     assert (spec["seed"], spec["budget"]["epochs"]) == (7, 2)
     assert (spec["settings"]["training"]["lr"], spec["settings"]["schedule"]["cadence"]) == (0.5, 2)
+
+
+def lines_of(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_every_combination_is_run_and_compared_and_a_run_looks_the_same_alone(here: Path) -> None:
+    several = ("--method=darts-2nd", "--space=s1", "--seed=0,3-4,3", "--set=images=32")
+    first = run(*several)
+    assert first.exit_code == 0, first.output
+    assert len(list(here.glob("results/tiny/*/result.json"))) == 2 * 2 * 3
+    rows = [line.split() for line in first.stdout.splitlines()]
+    assert rows[1][:4] == ["method", "space", "data", "n"]
+    assert [row[:4] for row in rows[2:6]] == [
+        [method, space, "digits", "3"] for method in ("darts-1st", "darts-2nd") for space in ("s2", "s1")
+    ]
+    again = lines_of(run(*several, "--json"))
+    assert [item["was_done"] for item in again] == [True] * 12
+    accuracies = [item["valid_accuracy"] for item in again[:3]]
+    assert f"{100 * fmean(accuracies):.2f} ± {100 * pstdev(accuracies):.2f}" in first.stdout
+    (alone,) = lines_of(run("--set=images=32", "--seed=3", "--json"))
+    assert alone | {"drawing": None} == again[1]
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(here: Path) -> None:
+    result = run("--method=zarts-msg", "--dataset=./absent", "--json")
+    assert result.exit_code == 2
+    wrong, worse, done, failed = lines_of(result)
+    assert wrong["failed"] == "zarts-msg on s2 with digits"  # told before any run begins
+    assert wrong["error"] == "unknown method 'zarts-msg'; did you mean 'zarts-mgs'?"
+    assert worse["failed"] == "zarts-msg on s2 with ./absent"
+    assert done["method"] == "darts-1st"
+    assert failed["failed"].startswith("darts-1st-s2-absent-s0-")
+    assert failed["error"].startswith("./absent does not exist")
+    assert f"harness: {failed['failed']}: ./absent does not exist" in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("harness: failed, while the others went on: zarts-msg on s2 with digits, ")
+
+
+def test_a_pattern_stands_for_the_runs_that_are_done(here: Path) -> None:
+    assert run("--seed=1,0").exit_code == 0
+    done = sorted(map(str, Path("results").glob("*/*")))[:2]
+    unfinished = Path("results/tiny/unfinished")
+    unfinished.mkdir()
+    (unfinished / "spec.json").write_text("{}")
+    options = ("--protocol=smoke", "--set=images=32", "--epochs=1", "--device=cpu", "--json")
+    result = harness("evaluate", "results/**", done[0], "DARTS_V2", "--dataset=digits", *options)
+    assert result.exit_code == 0, result.output
+    assert [str(Path(item["file"]).parent) for item in lines_of(result)[:2]] == done
+    assert [item["was_done"] for item in lines_of(result)] == [False] * 3
+    assert f"harness: skipped, for the run is not done: {unfinished}." in result.stderr
+    failing = harness("evaluate", unfinished, "results/t*/darts-1st-*", "--dataset=digits", *options)
+    assert failing.exit_code == 2
+    assert [item.get("was_done", item.get("failed")) for item in lines_of(failing)] == [str(unfinished), True, True]
+    refused(harness("evaluate", "absent/*", *options), "'absent/*' matches no folder of a finished run")
 
 
 # Mistakes
@@ -257,8 +314,9 @@ def test_options_reach_the_search(here: Path) -> None:
         ({"seconds": "nan"}, ["nan seconds; give a number above 0"]),
         ({"seed": "-1"}, ["--seed '-1' is not in the range"]),
         ({"seed": "9" * 300}, ["is not in the range"]),
+        ({"seed": "0-9999999999"}, ["more than the 100,000 seeds of one command"]),
         ({"seed": "3-1"}, ["--seed '3-1' is empty; the first number is the smaller one"]),
-        ({"seed": "1,2"}, ["give a number from 0 to 9223372036854775807, or two such as 0-499"]),
+        ({"seed": "1,,2"}, ["give a number from 0 to 9223372036854775807, two such as 0-499, or several"]),
         ({"checkpoint-seconds": "-1"}, ["-1.0 is not in the range"]),
         ({"device": "tpu"}, ["device 'tpu' is not known; use auto, cpu, cuda or cuda:N"]),
         ({"device": "cuda:x"}, ["device 'cuda:x' is not known"]),

@@ -177,7 +177,7 @@ def test_a_stopped_evaluation_goes_on(number, straight, tmp_path):
 
 def test_what_decides_the_outcome_names_the_evaluation(tmp_path):
     def name(target="DARTS_V2", seed=0, *assignments):
-        request = Request(target, "digits", None, "smoke", seed, assignments=assignments, device="cpu")
+        request = Request(target, "digits", None, "smoke", seed=seed, assignments=assignments, device="cpu")
         return evaluate.plan(request).name
 
     assert name().startswith("evaluation-smoke-digits-3x4-s0-")

@@ -196,21 +196,22 @@ def test_the_page_works_in_a_browser(page: Path, tmp_path: Path, width: int) -> 
 @pytest.mark.parametrize(("method", "space"), [("zarts-mgs", "s1"), ("darts-2nd", "nasbench201"), ("zarts-gld", "s3")])
 def test_the_command_of_a_run_asks_for_the_same_run(method: str, space: str) -> None:
     asked = runner.Request(
-        method, space, "digits", protocols.load("smoke"), 3, Budget(3, 60.0), ("lr=0.1", "nesterov=true"), "cpu"
+        *(method, space, "digits", protocols.load("smoke"), Budget(3, 60.0)),
+        seed=3,
+        assignments=("lr=0.1", "nesterov=true"),
+        device="cpu",
     )
     spec = runner.plan(asked).spec
     words = shlex.split(run_command(Path("results/smoke/run"), spec))
     assert words[:2] == ["harness", "run"]
     given = run.make_context("run", words[2:]).params
     again = runner.Request(
-        given["method"],
-        given["space"],
-        given["dataset"],
+        *(given[name][0] for name in ("methods", "spaces", "datasets")),
         protocols.load(given["protocol"]),
-        int(given["seeds"]),
         Budget(given["epochs"], given["seconds"]),
-        given["assignments"],
-        "cpu",
+        seed=int(given["seeds"]),
+        assignments=given["assignments"],
+        device="cpu",
     )
     assert spec_hash(runner.plan(again).spec) == spec_hash(spec)
 

@@ -145,7 +145,7 @@ def test_a_results_folder_that_cannot_be_made_is_named(tmp_path):
 def test_the_run_folder_is_named_after_everything_that_decides_the_outcome():
     def name(seed=0, *assignments):
         request = runner.Request(
-            "darts-1st", "s1", "digits", protocol.load("smoke"), seed, assignments=assignments, device="cpu"
+            "darts-1st", "s1", "digits", protocol.load("smoke"), seed=seed, assignments=assignments, device="cpu"
         )
         return runner.plan(request).folder
 

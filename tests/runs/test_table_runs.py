@@ -41,7 +41,7 @@ def test_many_seeds_are_one_run_each_and_resumed_alike(tmp_path):
     assert f"cifar100 test         {mean:.2f} ± " in first.out
     again = run(tmp_path, "rea", "--seed", "0-2", "--epochs", "15", "--json")
     assert contents(tmp_path) == before
-    runs = json.loads(again.out)["runs"]
+    runs = [json.loads(line) for line in again.out.splitlines()]
     assert [item["was_done"] for item in runs] == [True] * 3
     assert [item["folder"] for item in runs] == list(map(str, folders))
     single = run(tmp_path, "rea", "--seed", "1", "--epochs", "15")
