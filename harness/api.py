@@ -345,14 +345,13 @@ def _open(dataset: Any, space: Space, parts: Any, root: Path | None) -> Any:
     from harness import data
     from methods.tabular.data import open_data
     from methods.training.data import Data
-    from spaces.nasbench201.space import NasBench201Table
 
     if not isinstance(dataset, str | Path):
         return dataset
-    if isinstance(space, NasBench201Table):
-        return open_data(str(dataset))
-    images = next(part.images for part in parts.by_name().values() if isinstance(part, Data))
-    return data.load(str(dataset), root, images=images)
+    if space.table:
+        return open_data(str(dataset), space.table)
+    part = next(part for part in parts.by_name().values() if isinstance(part, Data))
+    return data.load(str(dataset), root, images=part.images, resize=part.resize)
 
 
 def _target(target: str | Path | Genotype | SearchResult | Run) -> str:

@@ -1,7 +1,7 @@
 """Three families of searches behind one interface: which a method is on a space, and what it is made of.
 
 * an alpha on a supernet of the space                     methods.search.search
-* an alpha on the benchmark's table                       methods.tabular.search
+* an alpha on a table                                    methods.tabular.search
 * whole genotypes, by the table or by short trainings     methods.blackbox
 """
 
@@ -14,9 +14,11 @@ from typing import Any, Protocol
 from harness.core.errors import HarnessError
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
+from harness.tables import TABLES
 from methods.blackbox import STRATEGIES
 from methods.blackbox.evaluators import ShortTraining, TableLookup
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
+from methods.blackbox.strategy import flat
 from methods.catalogue import CATALOGUE
 from methods.composition import BlackBox, Composition
 from methods.resolving import resolve_settings
@@ -28,7 +30,7 @@ from methods.tabular.search import TableLoss, TableParts, TableSearch
 from methods.training.data import Data
 from spaces import SPACES, Space
 from spaces.edges import EDGES
-from spaces.nasbench201.space import NasBench201Table
+from spaces.relations import on_images
 
 ON_TABLE = {
     "relaxation": "softmax",
@@ -88,14 +90,29 @@ class AnySearch(Protocol):
 
 def check(method: Composition | BlackBox, space: Space) -> None:
     """Raises HarnessError for a space that the method does not apply to."""
+    if space.table:
+        TABLES[space.table]  # a space whose table is not known is none that can be searched
     if isinstance(method, BlackBox):
         return
     EDGES.find(method.edge).check(space)
+    if space.table:
+        _check_on_table(method, space)
+
+
+def _check_on_table(method: Composition, space: Space) -> None:
+    """Raises HarnessError for a method that an alpha, its softmax and a rule do not make, and for a space whose choices
+    are not the operations of its edges: the expected error is known only for these."""
     others = [f"{name} {part}" for part, name in method.parts.items() if name != ON_TABLE.get(part, name)]
-    if isinstance(space, NasBench201Table) and others:
+    if others:
+        elsewhere = on_images(space)
         raise HarnessError(
-            f"{space.name} has no supernet, and this method's {' and '.join(others)} would need one; it runs on "
-            "nasbench201."
+            f"{space.name} has no supernet, and this method's {' and '.join(others)} would need one"
+            + (f"; it runs on {elsewhere}." if elsewhere else ".")
+        )
+    if flat(space.choices) != list(space.widths):
+        raise HarnessError(
+            f"{space.name} is searched on a table, and its choices are not the operations of its edges, one by one; "
+            "only methods without an alpha can search it."
         )
 
 
@@ -116,27 +133,36 @@ def resolve(
 ) -> AnyParts:
     """The parts of a method on a space, with their settings; see `resolve_settings`. Raises HarnessError."""
     check(method, space)
-    on_table = isinstance(space, NasBench201Table)
+    if space.table:
+        return _resolve_on_table(method, space, layers, user)
     if isinstance(method, BlackBox):
-        strategy = {"strategy": STRATEGIES.find(method.strategy)}
-        if on_table:
-            return TableTrials(
-                **resolve_settings({**strategy, "evaluator": TableLookup()}, method, space, layers, user)
-            )
-        trained = {**strategy, "evaluator": ShortTraining(), "data": Data()}
+        trained = {"strategy": STRATEGIES.find(method.strategy), "evaluator": ShortTraining(), "data": Data()}
         return TrainedTrials(**resolve_settings(trained, method, space, layers, user))
-    if on_table:
-        return TableParts(
-            **resolve_settings({"rule": RULES.find(method.rule), "table": TableLoss()}, method, space, layers, user)
-        )
     return compose(method, space, layers, user)
 
 
-def search_type(parts: AnyParts) -> type[Search | TableSearch | BlackBoxSearch]:
+def search_type(parts: AnyParts) -> type[Search] | type[TableSearch] | type[BlackBoxSearch]:
     """Which kind of search these parts make."""
     if isinstance(parts, TableTrials | TrainedTrials):
         return BlackBoxSearch
     return TableSearch if isinstance(parts, TableParts) else Search
+
+
+def _resolve_on_table(
+    method: Composition | BlackBox, space: Space, layers: Sequence[Mapping[str, Any]], user: Mapping[str, Any] | None
+) -> TableParts | TableTrials:
+    """The same on a space with a table, whose lengths of training are the defaults."""
+    known = TABLES[space.table].epochs
+    parts: TableParts | TableTrials
+    if isinstance(method, BlackBox):
+        trials = {"strategy": STRATEGIES.find(method.strategy), "evaluator": TableLookup(table_epochs=str(min(known)))}
+        parts = TableTrials(**resolve_settings(trials, method, space, layers, user))
+    else:
+        exact = {"rule": RULES.find(method.rule), "table": TableLoss(table_epochs=str(max(known)))}
+        parts = TableParts(**resolve_settings(exact, method, space, layers, user))
+    if parts.table_epochs not in map(str, known):
+        raise HarnessError(f"table_epochs={parts.table_epochs!r} is not one of {', '.join(map(str, known))}.")
+    return parts
 
 
 def make_search(
@@ -147,6 +173,12 @@ def make_search(
     if on_table != isinstance(dataset, TableData):
         needed = "methods.tabular.data.open_data(...)" if on_table else "a data set of images"
         raise HarnessError(f"a search on {space.name} is given {needed}, not {type(dataset).__name__}.")
+    if isinstance(dataset, TableData):
+        assert isinstance(parts, TableParts | TableTrials)
+        epochs, sizes = int(parts.table_epochs), flat(space.choices)
+        dataset.check("accuracies", dataset.validation(epochs), sizes)
+        if isinstance(parts, TableTrials):
+            dataset.check("seconds", dataset.seconds(epochs).values, sizes)
     if isinstance(parts, TableTrials | TrainedTrials):
         return BlackBoxSearch(parts, space, dataset, seed, device, budget)
     if isinstance(dataset, TableData):

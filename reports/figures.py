@@ -141,7 +141,7 @@ def convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame) -> list[Plot]:
 
 
 def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, dataset: str) -> Plot:
-    kind = "cell" if space.startswith("nasbench201") else "normal"
+    kind = _first_kind(epochs)
     panels = []
     evaluated = evaluated[evaluated.run.isin(epochs.run)]
     if len(evaluated):  # of several sizes of network the one that most cells were trained in
@@ -152,12 +152,14 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
         panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
+    if "table.test" in epochs:
+        panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
         counted = epochs.genotype.map(lambda text: parameters(text, CHANNELS, CELLS, classes), na_action="ignore")
         epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
         panels.append(("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
-    of_cell = "normal cell" if kind == "normal" else "cell"
+    of_cell = "normal cell" if kind == "normal" else "cell"  # the other families have one
     panels += [
         (f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", "operations"),
         (f"operations.{kind}.skip", f"Skip connections, {of_cell}", "operations"),
@@ -180,6 +182,12 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
         "was evaluated. Parameterless: pooling and skip connections among the chosen operations."
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
+
+
+def _first_kind(epochs: pd.DataFrame) -> str:
+    """The kind of cell whose operations are drawn: the first that these epochs count the operations of."""
+    counted = [name for name in epochs if name.startswith("operations.") and epochs[name].notna().any()]
+    return str(counted[0]).split(".")[1] if counted else "normal"
 
 
 def ess(epochs: pd.DataFrame) -> Plot | None:

@@ -26,6 +26,8 @@ class Final:
 
     channels: int
     cells: int
+    per_stage: bool = False
+    """Whether so many cells are in each of the network's stages, not in all."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +44,8 @@ class Space(ABC):
     final: Final
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The hyper-parameters that this space's experiments set differently from a method's own defaults."""
+    table: str = ""
+    """The name of the table that it is searched on, in `harness.tables.TABLES`; empty: it is searched on images."""
 
     def __repr__(self) -> str:
         return f"<space {self.name}: {self.summary}, d = {self.dimension}>"

@@ -18,6 +18,7 @@ from harness.core.genotype import from_darts, from_json, from_nb201, parse, to_d
 from harness.core.settings import declared
 from harness.core.types import Budget, SearchResult
 from harness.runs import protocol
+from harness.tables.nasbench201_truth import NasBench201
 from methods import CATALOGUE, METHODS
 from methods.blackbox.search import BlackBoxSearch
 from methods.catalogue import crosses
@@ -64,7 +65,7 @@ def search_of(method: str, space: str, seed: int = 0) -> AnySearch:
     layers = [*protocol.load("smoke").layers(method, space, "toy"), QUICK, far]
     budget = Budget(epochs=EPOCHS)
     parts = METHODS[method].parts(SPACES[space], budget, layers)
-    dataset = TableData("cifar10", TABLE) if space == "nasbench201-table" else ToyDataset(IMAGES)
+    dataset = TableData("cifar10", NasBench201(TABLE)) if space == "nasbench201-table" else ToyDataset(IMAGES)
     return make_search(parts, SPACES[space], dataset, seed, "cpu", budget)
 
 

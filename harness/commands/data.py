@@ -15,10 +15,6 @@ def data() -> None:
     """Fetch, import and verify data sets and tables."""
 
 
-NASBENCH201 = "nasbench201"
-"""Beside the data sets, a table of what training every cell of that space gave."""
-
-
 def _data_options(command: Any) -> Any:
     return click.argument("dataset")(options.data("root")(command))
 
@@ -42,9 +38,11 @@ def prepare(dataset: str, root: Path | None) -> None:
     help="With the images cropped and resized to NxN, as `--set resize=N` has them.",
 )
 def check(dataset: str, root: Path | None, resize: int) -> None:
-    """Read every image of a data set that is here, or the table of nasbench201, and say what it holds."""
-    if dataset == NASBENCH201:
-        click.echo(_table_summary())
+    """Read every image of a data set that is here, or a whole table, and say what it holds."""
+    from harness.tables import TABLES, ground_truth
+
+    if dataset in TABLES:
+        click.echo(ground_truth.check(TABLES[dataset]))
     else:
         from harness import data as datasets
 
@@ -52,28 +50,26 @@ def check(dataset: str, root: Path | None, resize: int) -> None:
 
 
 @data.command(name="import")
-@click.argument("table", type=click.Choice([NASBENCH201]))
+@click.argument("table")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(table: str, file: Path) -> None:
-    """Make the TABLE that later commands look cells up in.
+    """Make the TABLE that later commands look cells up in; see `harness list tables`.
 
-    FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a CSV file. None of
-    them is trusted: what would run code is refused.
+    For nasbench201, FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a
+    CSV file. None of them is trusted: what would run code is refused.
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from harness.tables.importing import import_table, size
+    from harness.core.errors import HarnessError
+    from harness.tables import TABLES
+    from harness.tables.ground_truth import Importable
 
+    benchmark = TABLES[table]
+    if not isinstance(benchmark, Importable):
+        raise HarnessError(f"the table {table} is made from no file: it comes with {TABLES.origin(table)}.")
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"reading {file.name}", total=2 * size(file))
-        import_table(file, advance=lambda count: progress.advance(task, count))
-    click.echo(_table_summary())
-
-
-def _table_summary() -> str:
-    from harness.tables.importing import summary
-    from harness.tables.nasbench201 import default_path, open_table
-
-    return summary(open_table(), default_path())
+        task = progress.add_task(f"reading {file.name}", total=2 * benchmark.size(file))
+        benchmark.import_from(file, lambda count: progress.advance(task, count))
+    click.echo(benchmark.check())

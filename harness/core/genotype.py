@@ -101,18 +101,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Genotype:
-    """The cells of a network by kind: ("normal", "reduce") in the DARTS family, ("cell",) in NAS-Bench-201."""
+    """The cells of a network by kind: ("normal", "reduce") in the DARTS family, ("cell",) in NAS-Bench-201; a cell of
+    another kind is a family by itself, of a space from outside."""
 
     cells: tuple[tuple[str, Cell], ...]
 
     def __post_init__(self) -> None:
-        if self.kinds not in KINDS:
+        own_family = len(self.kinds) == 1 and self.kinds[0] not in INPUTS
+        if self.kinds not in KINDS and not own_family:
             raise HarnessError(
                 f"genotype: cells {quoted(list(self.kinds))} are of no known family; expected normal and reduce, or "
                 "cell."
             )
         for kind, cell in self.cells:
-            if cell.inputs != INPUTS[kind]:
+            if cell.inputs != INPUTS.get(kind, cell.inputs):
                 raise HarnessError(
                     f"genotype: the {kind} cell has {quoted(cell.inputs)} inputs; it must have {INPUTS[kind]}."
                 )
@@ -128,8 +130,8 @@ class Genotype:
 
     @property
     def family(self) -> str:
-        """ "nasbench201" for its single-input cell, else "darts"."""
-        return "nasbench201" if self.kinds == ("cell",) else "darts"
+        """ "darts", "nasbench201" for its single-input cell, else the kind of the cell."""
+        return {("normal", "reduce"): "darts", ("cell",): "nasbench201"}.get(self.kinds, self.kinds[0])
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -146,7 +148,7 @@ class Genotype:
         if self.family == "nasbench201":
             return to_nb201(self)
         paired = all(len(node) == 2 for _, cell in self.cells for node in cell.nodes)
-        return to_darts(self) if paired else json.dumps(self.to_json())
+        return to_darts(self) if paired and self.family == "darts" else json.dumps(self.to_json())
 
 
 def parse(text: str) -> Genotype:

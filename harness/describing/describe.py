@@ -25,17 +25,18 @@ from harness.evaluation import recipes
 from harness.evaluation.recipes import RECIPES
 from harness.runs import protocol as protocols
 from harness.suite import definition
+from harness.tables import TABLES
 from harness.tables.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
 from methods import CATALOGUE, METHODS
 from methods.catalogue import ALIASES
 from methods.composition import BlackBox, Composition
 from methods.families import all_settings, applies, resolve
 from methods.search.parts import Parts
-from methods.tabular.data import SEARCHED
 from reports import REPORTS
 from spaces import SPACES, Space
 from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
+from spaces.relations import space_of
 
 IMAGENET_SIZE, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES = 224, 48, 14, 1000
 """Of the transfer evaluation (ZARTS paper, section 5.2)."""
@@ -245,7 +246,7 @@ def _supernet_size(space: Space, classes: int) -> tuple[str, int | None]:
     """A line, and the number of parameters; a table has no supernet."""
     parts = resolve(CATALOGUE["darts-1st"], space)
     if not isinstance(parts, Parts):
-        return f"no supernet; data sets: {', '.join(SEARCHED)}", None
+        return f"no supernet; data sets: {', '.join(TABLES[space.table].datasets)}", None
     supernet = parameters(space.supernet(parts.macro, classes, parts.edge.outgoing))
     size = ", ".join(f"{item.name} = {item.value}" for item in declared(parts.macro).values())
     return f"supernet ({size}): {supernet:,} parameters", supernet
@@ -306,8 +307,8 @@ def _recipes(bundle: protocols.Bundle) -> list[str]:
 
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:
-    space = SPACES["nasbench201" if genotype.family == "nasbench201" else "darts"]
-    final, per_stage = space.final, " per stage" if genotype.family == "nasbench201" else ""
+    space = space_of(genotype)
+    final, per_stage = space.final, " per stage" if space.final.per_stage else ""
     small = count(space.network(genotype, final.channels, final.cells, classes), CIFAR_SIZE)
     networks = {f"CIFAR: {final.cells} cells{per_stage}, {final.channels} channels, {classes:,} classes": small}
     facts: dict[str, Any] = {

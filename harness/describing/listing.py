@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from methods.composition import BlackBox, Composition
 
-KINDS = ("methods", "spaces", "datasets", "protocols", "suites", "reports")
+KINDS = ("methods", "spaces", "datasets", "tables", "protocols", "suites", "reports")
 FAMILIES = {
     "progressive": "progressive",
     "staged": "progressive",
@@ -39,6 +39,10 @@ def registry(kind: str) -> dict[str, str]:
         from harness.data.catalogue import DATASETS
 
         return dict(DATASETS)
+    if kind == "tables":
+        from harness.tables import TABLES
+
+        return {name: f"{table.title}: {table.summary}" for name, table in TABLES.items()}
     if kind == "suites":
         from harness.suite import definition
 

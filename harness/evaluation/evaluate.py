@@ -25,8 +25,8 @@ from harness.core.untrusted import TEXT
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
 from harness.evaluation.model import Model, weights_beside
-from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for
-from harness.evaluation.training import State, Trainer, final_network, space_of
+from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for, trainings_of
+from harness.evaluation.training import State, Trainer, final_network
 from harness.runs import protocol as protocols
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
@@ -39,20 +39,15 @@ from harness.runs.observers import Together
 from harness.runs.progress import EpochClock
 from harness.runs.protocol import Protocol
 from harness.runs.request import WorkRequest
+from harness.tables import TABLES
+from harness.tables.ground_truth import opened
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
+from spaces import SPACES
 from spaces.counting import count
 from spaces.published import PUBLISHED
+from spaces.relations import space_of, table_of
 
-TABLE = {"name": "nasbench201-200", "version": 1}
-"""The protocol of a look-up: 200 epochs, mean over the seeds that each cell was trained with."""
-TABLE_EPOCHS = 200
-TABLE_COLUMNS = {
-    "cifar10": {"valid": ("cifar10-valid", "valid"), "test": ("cifar10", "test")},
-    "cifar100": {"valid": ("cifar100", "valid"), "test": ("cifar100", "test")},
-    "imagenet16-120": {"valid": ("imagenet16-120", "valid"), "test": ("imagenet16-120", "test")},
-}
-"""What a look-up reports, and where the table has it: CIFAR-10's valid is of trainings on half of its training set."""
 DEFAULT_PROTOCOL = "proxy"
 ELSEWHERE = "evaluations"
 """The folder of results with the evaluations that belong to no run."""
@@ -83,6 +78,11 @@ class Subject:
     space: str
     folder: Path | None = None
     """Of the run that found it."""
+
+    @property
+    def table(self) -> str:
+        """The name of the table that holds the cell; empty where none does, or the space is not known here."""
+        return table_of(SPACES[self.space]) if self.space in SPACES else ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def plan(request: Request) -> Plan:
 def plan_cell(request: Request, subject: Subject) -> Plan:
     """The same for a cell that is known, wherever from."""
     check_trackers(request.track)
-    name = recipe_for(subject.genotype, request.recipe)
+    name = recipe_for(subject.genotype, request.recipe, subject.table)
     if name == LOOKUP:
         return _plan_lookup(request, subject)
     recipe, protocol, dataset = RECIPES[name], _protocol(request, subject), _dataset(request, subject)
@@ -194,6 +194,8 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
 
 
 def _plan_lookup(request: Request, subject: Subject) -> Plan:
+    """Its protocol is named after the table and the length of training."""
+    benchmark = TABLES[subject.table]
     given = {
         "--dataset": request.dataset,
         "--protocol": request.protocol,
@@ -201,11 +203,13 @@ def _plan_lookup(request: Request, subject: Subject) -> Plan:
         "--set": request.assignments,
     }
     if named := [option for option, value in given.items() if value]:
+        trained = " or ".join(f"--recipe {name}" for name in trainings_of(subject.genotype))
         raise HarnessError(
-            f"{' and '.join(named)}: a NAS-Bench-201 cell is looked up, which takes no such thing; leave it out, or "
-            "train the cell with --recipe nasbench201."
+            f"{' and '.join(named)}: a {benchmark.title} cell is looked up, which takes no such thing; leave it out"
+            + (f", or train the cell with {trained}." if trained else ".")
         )
-    spec = {"format": FORMAT, "kind": "lookup", "protocol": TABLE, "genotype": subject.genotype.to_json()}
+    protocol = {"name": f"{subject.table}-{max(benchmark.epochs)}", "version": 1}
+    spec = {"format": FORMAT, "kind": "lookup", "protocol": protocol, "genotype": subject.genotype.to_json()}
     return Plan(request, subject, None, "cpu", spec)
 
 
@@ -219,7 +223,7 @@ def find(target: str, at_epoch: int | None = None) -> Subject:
     if not is_folder(target):
         if notations.looks_like(target):
             genotype = notations.parse(target)
-            return Subject(genotype, "nasbench201" if genotype.family == "nasbench201" else "darts")
+            return Subject(genotype, space_of(genotype).name)
         raise HarnessError(
             f"{quoted(target)} is neither a run folder nor a genotype; known cells: {', '.join(PUBLISHED)}."
         )
@@ -285,32 +289,27 @@ def finished(file: Path) -> Outcome | None:
 
 
 def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
-    from harness.tables.nasbench201 import MEAN, open_table
-
-    table, genotype = open_table(), plan.subject.genotype
-    accuracies = {
-        dataset: {split: table.accuracy(genotype, *place, TABLE_EPOCHS, MEAN) for split, place in splits.items()}
-        for dataset, splits in TABLE_COLUMNS.items()
-    }
-    recipe = RECIPES["nasbench201"]
-    counted = count(final_network(genotype, recipe, recipe.parts(), classes=10), image_size=32)
+    subject = plan.subject
+    truth, genotype, space = opened(TABLES[subject.table]), subject.genotype, SPACES[subject.space]
+    accuracies, final = truth.accuracies(genotype), space.final
+    first, classes = next(iter(truth.datasets.items()))
+    counted = count(space.network(genotype, final.channels, final.cells, classes), image_size=32)
     evaluation = {
         **{key: plan.spec[key] for key in ("kind", "protocol", "genotype")},
         "notation": str(genotype),
         "parameters": counted.parameters,
         "macs": counted.macs,
-        "size": recipe.parts().network.size,
+        "size": f"{final.cells}x{final.channels}",
         "accuracies": accuracies,
-        "table": dict(table.provenance),
+        "table": dict(truth.provenance),
         "how": {
-            "accuracies": f"NAS-Bench-201's, percent: {TABLE_EPOCHS} epochs, mean over the seeds that the cell was "
-            "trained with; CIFAR-10's valid of trainings on half of its training set, its test of trainings on all",
-            "parameters": "the benchmark's network for CIFAR-10",
+            "accuracies": truth.how,
+            "parameters": f"the benchmark's network for {first}",
             "macs": "convolutions and linear layers of that network on one image of side 32",
         },
     }
     with locked(plan.folder, wait=False):
-        RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(table.provenance)), plan.code)
+        RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(truth.provenance)), plan.code)
         write_json(plan.file, evaluation)
         with _tracking(plan, warn) as tracking:
             tracking.tell([{"accuracies": accuracies}])

@@ -225,20 +225,27 @@ RECIPES: dict[str, Recipe] = {
 LOOKUP = "lookup"
 
 
-def recipe_for(genotype: Genotype, name: str | None) -> str:
-    """The recipe of this name, or the usual one for this family of cells: `cifar`, or the look-up, which is no
-    training. Raises HarnessError for a recipe that is not for these cells."""
-    family = genotype.family
-    if name is None:
-        return LOOKUP if family == "nasbench201" else "cifar"
+KINDS = {"nasbench201": "a NAS-Bench-201 cell", "darts": "a cell of the DARTS family"}
+"""What the cells of a family are called."""
+
+
+def recipe_for(genotype: Genotype, name: str | None, table: str) -> str:
+    """The recipe of this name, or the usual one for such a cell: the look-up, which is no training, where a table holds
+    it, else `cifar`. `table` names that table, or is empty. Raises HarnessError for a recipe that is not for it."""
+    name = name or (LOOKUP if table else "cifar")
     if name != LOOKUP and name not in RECIPES:
         raise unknown("recipe", name, [*RECIPES, LOOKUP])
-    wanted = "nasbench201" if name == LOOKUP else RECIPES[name].family
-    if family != wanted:
-        others = [LOOKUP, "nasbench201"] if family == "nasbench201" else ["cifar", "imagenet"]
-        kind = "a NAS-Bench-201 cell" if family == "nasbench201" else "a cell of the DARTS family"
-        raise HarnessError(f"recipe {quoted(name)} is not for {kind}; use --recipe {' or '.join(others)}.")
+    fitting = [*([LOOKUP] if table else []), *trainings_of(genotype)]
+    if name not in fitting:
+        kind = KINDS.get(genotype.family, f"a cell of the kind {genotype.family}")
+        use = f"use --recipe {' or '.join(fitting)}" if fitting else "no recipe is"
+        raise HarnessError(f"recipe {quoted(name)} is not for {kind}; {use}.")
     return name
+
+
+def trainings_of(genotype: Genotype) -> list[str]:
+    """The recipes by which such a cell is trained."""
+    return [name for name, recipe in RECIPES.items() if recipe.family == genotype.family]
 
 
 def all_settings() -> set[str]:

@@ -25,7 +25,7 @@ from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
-from spaces import SPACES, Space
+from spaces.relations import space_of
 
 CHECK_EVERY = 50
 """Steps between two looks at whether the loss is still finite; a look waits for the device."""
@@ -76,11 +76,6 @@ class State:
         """A state saved by to_dict, with its tensors on this device."""
         moved: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
         return cls(**moved | {"cost": Cost(**values["cost"])})
-
-
-def space_of(genotype: Genotype) -> Space:
-    """The space that builds the network of a genotype of its family."""
-    return SPACES["nasbench201" if genotype.family == "nasbench201" else "darts"]
 
 
 def final_network(genotype: Genotype, recipe: Recipe, parts: Parts, classes: int) -> nn.Module:

@@ -12,7 +12,7 @@ from harness.core.genotype import Genotype
 from harness.core.rng import seed_of
 from harness.core.settings import parse_assignments
 from harness.evaluation.model import Model
-from harness.evaluation.recipes import LOOKUP, RECIPES, Streamed, recipe_for
+from harness.evaluation.recipes import RECIPES, Streamed, recipe_for, trainings_of
 from harness.evaluation.training import final_network
 
 CIFAR_SIDE = 32
@@ -28,8 +28,7 @@ def untrained(genotype: Genotype, recipe: str | None, assignments: Iterable[str]
         )
     if others := ", ".join(sorted(set(given) - {"size"})):
         raise HarnessError(f"--set {others}: of an untrained network only the size can be set.")
-    name = recipe_for(genotype, recipe)
-    chosen = RECIPES["nasbench201" if name == LOOKUP else name]
+    chosen = RECIPES[recipe_for(genotype, recipe or trainings_of(genotype)[0], table="")]
     parts = chosen.parts(user={**given, "auxiliary": 0})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(0, "weights"))

@@ -12,17 +12,13 @@ from methods.blackbox.search import BlackBoxSearch, TableTrials
 from methods.families import AnySearch
 from methods.search.records import operation_counts
 from methods.search.search import Search
-from methods.tabular.data import FINAL_EPOCHS, TableData
+from methods.tabular.data import TableData
 from methods.tabular.search import TableSearch
 from spaces import SPACES, Space
 from spaces.counting import Count, count
 
 FINAL_IMAGE_SIZE = 32
 """Side of the images that MACs are counted on."""
-TABLE = (
-    f"NAS-Bench-201's table by data set, percent: {FINAL_EPOCHS} epochs, mean over its seeds; CIFAR-10's valid is that "
-    "of training on half of the images"
-)
 
 
 def describe_result(
@@ -44,7 +40,7 @@ def describe_result(
         "stopped_by": found.stopped_by,
         "how": {
             "parameters": f"final network, {final.cells} cells"
-            f"{' per stage' if found.genotype.family == 'nasbench201' else ''}, {final.channels} channels, "
+            f"{' per stage' if final.per_stage else ''}, {final.channels} channels, "
             f"{classes} classes, CIFAR stem, without auxiliary head",
             "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
             "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
@@ -104,9 +100,9 @@ def _(search: TableSearch, found: SearchResult) -> tuple[dict[str, Any], dict[st
     }
     return figures, {
         "genotype": "derived from the alpha of the last epoch; no selection over epochs",
-        "valid_loss": f"validation error (a fraction) by the table, after {search.parts.table.table_epochs} epochs, "
+        "valid_loss": f"validation error (a fraction) by the table, after {search.parts.table_epochs} epochs, "
         "expected under softmax(alpha)",
-        "table": TABLE,
+        "table": search.data.truth.how,
     }
 
 
@@ -119,8 +115,8 @@ def _(search: BlackBoxSearch, found: SearchResult) -> tuple[dict[str, Any], dict
         "trial_accuracy": f"validation accuracy of that trial, percent, {trained}",
     }
     if isinstance(search.dataset, TableData):
-        timed = search.dataset.times_validation(int(search.parts.settings()["evaluator"]["table_epochs"]))
-        charged = "training and one validation" if timed else "training, as the imported file does not time validation"
-        how |= {"simulated_seconds": f"by the table's times, {charged}", "table": TABLE}
+        assert isinstance(search.parts, TableTrials)
+        charged = search.dataset.seconds(int(search.parts.table_epochs)).of
+        how |= {"simulated_seconds": f"by the table's times, {charged}", "table": search.dataset.truth.how}
         return figures | {"table": search.dataset.accuracies(found.genotype)}, how
     return figures, how

@@ -39,7 +39,6 @@ from methods.tabular.data import TableData
 from methods.tabular.data import open_data as open_table
 from methods.training.data import Data
 from spaces import SPACES, Space
-from spaces.nasbench201.space import NasBench201Table
 
 if TYPE_CHECKING:
     from harness.data import ImageDataset
@@ -101,8 +100,7 @@ def plan(request: Request) -> Plan:
     check_trackers(request.track)
     method = METHODS[request.method]
     space = SPACES[request.space]
-    on_table = isinstance(space, NasBench201Table)
-    dataset = request.dataset if on_table else data.short_name(request.dataset)
+    dataset = request.dataset if space.table else data.short_name(request.dataset)
     known = all_settings()
     for name in sorted(request.protocol.mentioned() - known):
         raise HarnessError(f"protocol {request.protocol.name}: {unknown('setting', name, sorted(known))}")
@@ -116,7 +114,7 @@ def plan(request: Request) -> Plan:
         "parts": method.composition.parts,
         "space": request.space,
         "dataset": dataset,
-        "dataset_files": None if on_table else data.file_digest(request.dataset),
+        "dataset_files": None if space.table else data.file_digest(request.dataset),
         "split": data.content_digest(settings["split_file"]) if settings.get("split_file") else None,
         "seed": request.seed,
         "budget": asdict(request.budget) | {"epochs": settings["epochs"]},
@@ -179,8 +177,8 @@ def open_data(
     """What the plan searches on: the table's data set of that name, or images, with a warning of what was chosen or
     left out of them."""
     request = plan.request
-    if isinstance(plan.space, NasBench201Table):
-        return open_table(request.dataset)
+    if plan.space.table:
+        return open_table(request.dataset, plan.space.table)
     part = next(part for part in plan.parts.by_name().values() if isinstance(part, Data))
     images = data.load(request.dataset, request.data_root, download, part.images, resize=part.resize)
     for notice in images.notices:

@@ -15,7 +15,8 @@ from harness.runs import runner
 from harness.runs.machine import deterministic, memory_reported
 from harness.runs.progress import steps_left
 from harness.runs.result import describe_result
-from harness.tables.nasbench201 import open_table
+from harness.tables import TABLES
+from harness.tables.ground_truth import opened
 from methods.families import AnySearch, make_search
 from methods.search.search import Search
 from methods.search.state import State
@@ -55,7 +56,7 @@ def _of_evaluation(plan: evaluate.Plan) -> tuple[float, int]:
     """The same."""
     began, training, request = time.perf_counter(), plan.training, plan.request
     if training is None:
-        open_table()
+        opened(TABLES[plan.subject.table])
         return time.perf_counter() - began, 0
     data, name = training.parts.data, training.dataset
     source = open_source(data, name, request.data_root, plan.device, request.workers, download=False)

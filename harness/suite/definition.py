@@ -32,6 +32,8 @@ from harness.core import toml
 from harness.core.errors import HarnessError
 from harness.core.rng import MOST_SEED
 from harness.data import DATASETS, short_name
+from spaces import SPACES
+from spaces.relations import table_of
 
 KEYS = ("summary", "protocol", "include", "search", "evaluate")
 MATCHED = ("method", "space", "dataset")
@@ -128,7 +130,8 @@ class Evaluations:
 
     def cells(self, search: SearchCell, protocol: str | None) -> Iterator[EvaluationCell]:
         """The evaluations of one search."""
-        looked_up = self.recipe in (None, "lookup") and search.space.startswith("nasbench201")
+        in_table = search.space in SPACES and table_of(SPACES[search.space])
+        looked_up = self.recipe in (None, "lookup") and in_table
         own = None if search.dataset in DATASETS or looked_up else search.dataset  # a run does not know its data's path
         for settings, at_epoch in product(_combinations(self.settings), self.epochs):
             yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings, at_epoch)

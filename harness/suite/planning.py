@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.genotype import parse
+from harness.core.genotype import Genotype, parse
 from harness.evaluation import evaluate
 from harness.evaluation.recipes import LOOKUP, recipe_for
 from harness.runs import protocol as protocols
@@ -15,18 +15,25 @@ from harness.runs import runner
 from harness.runs.code import digest_of
 from harness.runs.folder import check_code
 from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell
-from spaces import SPACES
+from spaces import SPACES, Space
 from spaces.published import PUBLISHED
 
-TYPICAL = {
-    "darts": PUBLISHED["DARTS_V2"].genotype,
-    "nasbench201": parse(
+TYPICAL = (
+    PUBLISHED["DARTS_V2"].genotype,
+    parse(
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|"
         + "|".join(f"nor_conv_3x3~{source}" for source in range(3))
         + "|"
     ),
-}
-"""By family, the cell that stands for those that searches will find: a published one, and the most expensive one."""
+)
+"""The cells that stand for those that searches will find: a published one, and the most expensive one."""
+
+
+def _typical(space: Space) -> Genotype:
+    """The cell that stands for those of a space: of the typical ones, else that of every choice's last option."""
+    known = {genotype.kinds: genotype for genotype in TYPICAL}
+    last = [options - 1 for node in space.choices for options in node]
+    return known.get(tuple(space.cells)) or space.decode(last)
 
 
 class Planner:
@@ -62,10 +69,10 @@ class Planner:
         if cell.at_epoch is not None and cell.at_epoch > epochs:
             raise HarnessError(f"at_epoch {cell.at_epoch}: the search has {epochs} epochs; name one of them.")
         space = SPACES[cell.search.space]
-        genotype = TYPICAL["nasbench201" if "cell" in space.cells else "darts"]
-        looked_up = recipe_for(genotype, cell.recipe) == LOOKUP
+        subject = evaluate.Subject(_typical(space), space.name)
+        looked_up = recipe_for(subject.genotype, cell.recipe, subject.table) == LOOKUP
         request = evaluate.Request(
-            str(genotype),
+            str(subject.genotype),
             cell.dataset or (None if looked_up else cell.search.dataset),
             cell.recipe,
             cell.protocol or (None if looked_up else cell.search.protocol),
@@ -73,7 +80,7 @@ class Planner:
             device=self.device,
             data_root=self.data_root,
         )
-        return evaluate.plan_cell(request, evaluate.Subject(genotype, space.name))
+        return evaluate.plan_cell(request, subject)
 
     def search(self, cell: SearchCell) -> runner.Plan:
         """As `harness run` will plan it."""

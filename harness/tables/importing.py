@@ -13,7 +13,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import product
@@ -27,12 +27,10 @@ from harness.core.errors import HarnessError
 from harness.core.files import make_folder
 from harness.core.unpickling import unpickle
 from harness.core.version import __version__
+from harness.tables.ground_truth import Advance
 from harness.tables.nasbench201 import CELLS, MEAN, Column, Table, all_cells, default_path
 from harness.tables.nasbench201 import EPOCHS as EVALUATED_AFTER
 from harness.tables.nasbench201 import SPLITS as EVALUATED
-
-Advance = Callable[[int], object]
-"""Is told how many more bytes have been read."""
 
 KNOWN = (
     "NAS-Bench-201's .pth, NATS-Bench's topology file (.pickle.pbz2) or its folder with such a file for each cell, or "

@@ -44,6 +44,11 @@ class TableTrials(Resolved):
     strategy: Strategy
     evaluator: TableLookup
 
+    @property
+    def table_epochs(self) -> str:
+        """Of the training whose accuracies are looked up."""
+        return self.evaluator.table_epochs
+
 
 @dataclass(frozen=True)
 class TrainedTrials(Resolved):

@@ -28,11 +28,12 @@ class Relaxation:
 
 
 def rows_of(alpha: Tensor, widths: tuple[int, ...]) -> Tensor:
-    """alpha (d,) as (rows, max(widths)), padded with -inf where an edge has fewer operations."""
+    """alpha (..., d) as (..., rows, max(widths)), padded with -inf where an edge has fewer operations."""
     widest = max(widths)
+    shape = (*alpha.shape[:-1], len(widths), widest)
     if min(widths) == widest:
-        return alpha.view(len(widths), widest)
-    return alpha.new_full((len(widths), widest), -torch.inf).masked_scatter(within(widths, alpha.device), alpha)
+        return alpha.view(shape)
+    return alpha.new_full(shape, -torch.inf).masked_scatter(within(widths, alpha.device), alpha)
 
 
 def within(widths: tuple[int, ...], device: torch.device) -> Tensor:

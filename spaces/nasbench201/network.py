@@ -16,13 +16,14 @@ class NasBench201Network(nn.Module):
 
     def __init__(self, genotype: Genotype, channels: int = 16, cells: int = 5, classes: int = 10) -> None:
         super().__init__()
+        ((_, cell),) = genotype.cells
         self.stem = image_stem(channels)
         self.body = nn.ModuleList()
         for stage in range(3):
             if stage > 0:
                 self.body.append(ResidualBlock(channels, 2 * channels))
                 channels *= 2
-            self.body.extend(Cell(genotype["cell"], channels, [nn.Identity()], reduction=False) for _ in range(cells))
+            self.body.extend(Cell(cell, channels, [nn.Identity()], reduction=False) for _ in range(cells))
         self.last = nn.Sequential(norm(channels, affine=True), nn.ReLU())
         self.classifier = nn.Linear(channels, classes)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from spaces.cells import Edge
-from spaces.nasbench201.topology import STATES, NasBench201Macro
+from spaces.nasbench201.topology import NasBench201Macro
 from spaces.operations import OPERATIONS, ResidualBlock, norm
 from spaces.stems import image_stem
 from spaces.supernet import Gates, MixedGraph, Outgoing, Supernet
@@ -23,7 +23,7 @@ def nasbench201_candidate(name: str, channels: int, stride: int) -> nn.Module:
 class NasBench201Cell(nn.Module):
     def __init__(self, edges: Sequence[Edge], channels: int, outgoing: Outgoing) -> None:
         super().__init__()
-        strides = [1] * (STATES - 1)
+        strides = [1] * max(edge.target for edge in edges)
         self.graph = MixedGraph(edges, 1, channels, strides, nasbench201_candidate, outgoing)
 
     def forward(self, x: Tensor, gates: Gates, draw: Generator | None) -> Tensor:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness.core.errors import HarnessError
 from PIL import Image
 
+from harness.core.errors import HarnessError
 from harness.data import check, file_digest, load
 from harness.data.resizing import fit
 from harness.data.streaming import open_image_folder

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness.core.errors import HarnessError
 from PIL import Image
 
+from harness.core.errors import HarnessError
 from harness.data import check, file_digest, load, short_name
 
 LABELS = [1, 0, 2, 1, 0]

@@ -115,12 +115,12 @@ def test_a_size_that_is_none(size):
 
 
 def test_recipes_are_for_families():
-    assert recipe_for(DARTS_V2, None) == "cifar"
-    assert recipe_for(NB201, None) == "lookup"
-    assert recipe_for(NB201, "nasbench201") == "nasbench201"
+    assert recipe_for(DARTS_V2, None, "") == "cifar"
+    assert recipe_for(NB201, None, "nasbench201") == "lookup"
+    assert recipe_for(NB201, "nasbench201", "nasbench201") == "nasbench201"
     with pytest.raises(HarnessError, match="'cifar' is not for a NAS-Bench-201 cell; use --recipe lookup or nas"):
-        recipe_for(NB201, "cifar")
+        recipe_for(NB201, "cifar", "nasbench201")
     with pytest.raises(HarnessError, match="recipe 'lookup' is not for a cell of the DARTS family; use --recipe cifar"):
-        recipe_for(DARTS_V2, "lookup")
+        recipe_for(DARTS_V2, "lookup", "")
     with pytest.raises(HarnessError, match="unknown recipe 'cifer'; did you mean 'cifar'"):
-        recipe_for(DARTS_V2, "cifer")
+        recipe_for(DARTS_V2, "cifer", "")

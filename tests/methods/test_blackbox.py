@@ -15,6 +15,7 @@ from toy_table import toy_table
 from harness.core.errors import HarnessError
 from harness.core.rng import generator
 from harness.core.types import Budget
+from harness.tables.nasbench201_truth import NasBench201
 from methods import CATALOGUE, METHODS
 from methods.blackbox.evolution import Evolution
 from methods.blackbox.hyperband import BOHB, Density, Hyperband
@@ -27,7 +28,7 @@ from methods.tabular.data import TableData
 from spaces import SPACES
 
 TABLE = toy_table()
-DATA = TableData("cifar10", TABLE)
+DATA = TableData("cifar10", NasBench201(TABLE))
 SPACE = SPACES["nasbench201-table"]
 CHOICES = SPACE.choices
 BLACK_BOX = [name for name, method in CATALOGUE.items() if isinstance(method, BlackBox)]
@@ -212,12 +213,13 @@ def test_the_tables_seconds_end_a_search_before_the_trial_that_exceeds_them(meth
     search = search_of(method, simulated_seconds=5000)
     state = run_to_end(search)
     assert state.stopped_by == "simulated seconds"
-    seconds = TABLE.grid(DATA.seconds(12))
+    table, guide = TABLE, "cifar10-valid"
+    seconds = table.grid(table.train_seconds(guide, 12) + table.eval_seconds(guide, "valid", 12))
     spent = [float(seconds[tuple(code)]) for code in state.codes.tolist()]
     assert state.cost.simulated_seconds == pytest.approx(sum(spent))
     assert 4000 < sum(spent) <= 5000
     assert state.cost.evaluations == len(spent) == len(state.records) > 20
-    accuracies = TABLE.grid(DATA.validation(12))
+    accuracies = table.grid(table.column(guide, "valid", 12, "mean"))
     assert state.accuracies.tolist() == [float(accuracies[tuple(code)]) for code in state.codes.tolist()]
     result = search.result(state)
     assert result.records[-1]["table"] == DATA.accuracies(result.genotype)["cifar10"]

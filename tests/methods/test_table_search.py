@@ -12,6 +12,7 @@ from toy_table import toy_table
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget, Cost
+from harness.tables.nasbench201_truth import NasBench201
 from methods import METHODS
 from methods.families import make_search
 from methods.tabular.data import TableData, open_data
@@ -20,7 +21,8 @@ from spaces import SPACES
 
 SPACE = SPACES["nasbench201-table"]
 TABLE = toy_table()
-DATA = TableData("cifar10", TABLE)
+TRUTH = NasBench201(TABLE)
+DATA = TableData("cifar10", TRUTH)
 ERRORS = DATA.error_grid(200)
 RULES = ("darts-1st", "zarts-rs", "zarts-mgs", "zarts-gld")
 
@@ -110,7 +112,11 @@ def test_lookaheads_coincide_without_weights() -> None:
 
 def test_the_other_training_and_data_set_are_other_objectives() -> None:
     batch = alphas(1)
-    grids = [TableData(name, TABLE).error_grid(epochs) for name in ("cifar10", "cifar100") for epochs in (12, 200)]
+    grids = [
+        TableData(name, NasBench201(TABLE)).error_grid(epochs)
+        for name in ("cifar10", "cifar100")
+        for epochs in (12, 200)
+    ]
     losses = [float(TableOracle(grid, Cost()).losses(batch)) for grid in grids]
     assert len(set(losses)) == 4
     assert float(search_of("zarts-gld", table_epochs="12").errors[0, 0, 0, 0, 0, 0]) == float(

@@ -16,6 +16,7 @@ from harness import data
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.regress import checks as regress
+from harness.tables.nasbench201_truth import NasBench201
 from methods.lookaheads.fine_tuned import FineTunedOracle
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
@@ -29,7 +30,7 @@ SUPERNET = replace(regress.SUPERNET, settings=dict(regress.SUPERNET.settings) | 
 
 @pytest.fixture(scope="module")
 def table() -> TableData:
-    return TableData("cifar10", toy_table())
+    return TableData("cifar10", NasBench201(toy_table()))
 
 
 @pytest.fixture(autouse=True)

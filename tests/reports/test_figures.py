@@ -136,3 +136,12 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(figures, "open_table", missing)
     assert "nasbench201" not in drawn(tmp_path)
+
+
+def test_a_search_on_a_table_is_drawn_with_what_the_table_says(tmp_path):
+    counts = {"tiny": {"skip": 1, "parameterless": 1, "none": 0}}
+    write_run(tmp_path, space="tiny-table", operations=counts, table={"valid": 70.0, "test": 69.0})
+    (plot,) = [p for p in figures.draw(read(tmp_path)) if p.name.startswith("convergence")]
+    titles = [ax.get_title() for ax in plot.figure.axes]
+    assert "Derived cell, by the table, test" in titles
+    assert {"Parameterless operations, cell", "Skip connections, cell"} <= set(titles)
