@@ -1,16 +1,36 @@
-"""Tables, figures and statistics from run folders."""
+"""Tables, figures and statistics from run folders.
 
-REPORTS = {
-    "table2": "test error on S1-S4 with CIFAR-10, CIFAR-100 and SVHN",
-    "table3": "CIFAR-10 and CIFAR-100 in DARTS's space: parameters, error, cost",
-    "table4": "transfer to ImageNet",
-    "table5": "variants of ZARTS: parameters, error, cost, memory",
-    "supp-table1": "ablations over N and M",
-    "supp-table2": "test error on S1-S4 with large networks: best, and mean with deviation",
-    "supp-table3": "searches on ImageNet itself",
-    "supp-table4": "NAS-Bench-201",
-    "statistics": "test errors with intervals, seeds needed, ranks, wins, paired tests, of any runs",
-    "figures": "convergence, effective sample size, ablations, cost, ranks, landscapes: PNG and PDF",
-    "all": "everything",
-}
-"""The reports by name: what each shows."""
+A report has a line that says what it shows, and makes files of records (`report`). Those by name are in REPORTS, from
+outside too:
+
+    class Genotypes:
+        summary = "every genotype that was found, one a line"
+
+        def files(self, records, form, epoch):
+            return {f"genotypes.{form}": "\\n".join(records.finished.notation).encode()}
+
+    REPORTS = {"genotypes": Genotypes}
+"""
+
+from harness.core.registry import Registry
+from reports.report import Report
+
+REPORTS: Registry[Report] = Registry(
+    "reports",
+    "report",
+    {
+        "table2": "reports.assembled:TABLE2",
+        "table3": "reports.assembled:TABLE3",
+        "table4": "reports.assembled:TABLE4",
+        "table5": "reports.assembled:TABLE5",
+        "supp-table1": "reports.assembled:SUPP_TABLE1",
+        "supp-table2": "reports.assembled:SUPP_TABLE2",
+        "supp-table3": "reports.assembled:SUPP_TABLE3",
+        "supp-table4": "reports.assembled:SUPP_TABLE4",
+        "statistics": "reports.assembled:STATISTICS",
+        "figures": "reports.assembled:FIGURES",
+        "all": "reports.assembled:ALL",
+    },
+    interface="reports.report:Report",
+)
+"""The reports by name. A line of each needs neither pandas nor matplotlib."""

@@ -11,8 +11,8 @@ import pandas as pd
 
 from harness.core.shapes import ANALYSES, BEGUN
 from harness.core.untrusted import check, loads, reason
-from reports.comparison import Sheet
 from reports.records import DAMAGES, Records
+from reports.statistics.sheets import Sheet
 
 PANELS = {"fixed": "weights fixed", "unrolled": "one unrolled step", "fine-tuned": "fine-tuned"}
 

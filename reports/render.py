@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.comparison import Sheet
-from reports.tables import RULE, Cell, Table
+from reports.statistics.sheets import Sheet
+from reports.tables.cells import RULE, Cell, Table
 
 LEGEND = "Each cell: published / measured (statistic; verdict). '–': no run."
 

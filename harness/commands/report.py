@@ -55,14 +55,17 @@ def report(
     """
     from harness.core.files import make_folder, write_atomic
     from harness.core.settings import parse_assignments
-    from reports import report as reports
+    from reports import REPORTS
+    from reports.records import Records, read
 
-    found = results or Path("results")
-    records = reports.load(found, must_exist=results is not None, warn=warn)
+    chosen, found = REPORTS[name], results or Path("results")
+    records = read(found, warn) if results or found.is_dir() else Records()
     records = records.select(protocol).where(parse_assignments(where))
     if records.runs.empty:
         warn(f"no runs are found in {found}; only published values are shown.")
-    files = reports.files(name, form, records, epoch)
+    files = chosen.files(records, form, epoch)
+    if wrong := [file for file, content in files.items() if not isinstance(content, bytes)]:
+        raise HarnessError(f"report {name!r} of {REPORTS.origin(name)} must give bytes for the file {wrong[0]}.")
     if out is None:
         if len(files) != 1 or form == "html":
             raise HarnessError(f"{name} as {form} is made of files; name a folder for them with --out.")

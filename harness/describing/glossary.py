@@ -59,7 +59,7 @@ def report(name: str) -> Entry:
     commands = [(f"harness report {name} --format html --out FOLDER",)]
     if name not in ("figures", "all"):
         commands.insert(0, (f"harness report {name}",))
-    return Entry({"summary": [(REPORTS[name],)], "commands": commands}, {"summary": REPORTS[name]})
+    return Entry({"summary": [(REPORTS[name].summary,)], "commands": commands}, {"summary": REPORTS[name].summary})
 
 
 def recipe(name: str) -> Entry:

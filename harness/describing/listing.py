@@ -30,11 +30,11 @@ def registry(kind: str) -> dict[str, str]:
     if kind == "methods":
         from methods.catalogue import CATALOGUE
 
-        return {name: entry.summary for name, entry in CATALOGUE.items()}
+        return {name: entry.summary for name, entry in CATALOGUE.working()[0].items()}
     if kind == "spaces":
         from spaces import SPACES
 
-        return {name: f"{space.summary} (d = {space.dimension})" for name, space in SPACES.items()}
+        return {name: f"{space.summary} (d = {space.dimension})" for name, space in SPACES.working()[0].items()}
     if kind == "datasets":
         from harness.data.catalogue import DATASETS
 
@@ -42,7 +42,7 @@ def registry(kind: str) -> dict[str, str]:
     if kind == "tables":
         from harness.tables import TABLES
 
-        return {name: f"{table.title}: {table.summary}" for name, table in TABLES.items()}
+        return {name: f"{table.title}: {table.summary}" for name, table in TABLES.working()[0].items()}
     if kind == "suites":
         from harness.suite import definition
 
@@ -50,7 +50,7 @@ def registry(kind: str) -> dict[str, str]:
     if kind == "reports":
         from reports import REPORTS
 
-        return dict(REPORTS)
+        return {name: report.summary for name, report in REPORTS.working()[0].items()}
     from harness.runs import protocol
 
     loaded = [protocol.load(name) for name in protocol.available()]

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from run_folders import notation, write_run, write_training
 
 from harness.core.errors import HarnessError
-from reports import figures, statistics
+from reports import REPORTS, figures
+from reports.figures.critical_difference import _cliques
 from reports.parameters import parameters
 from reports.records import Records, read
-from reports.report import files
+from reports.statistics import inference
 
 
 def drawn(results: Path) -> dict[str, figures.Plot]:
@@ -85,7 +86,7 @@ def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
         "critical-difference",
     }
     with pytest.raises(HarnessError, match="no figures"):
-        files("figures", "md", Records())
+        REPORTS["figures"].files(Records(), "md", "last")
 
 
 def test_the_ablation_shows_the_means(tmp_path: Path) -> None:
@@ -107,9 +108,9 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_bars_join_what_is_not_told_apart() -> None:
     """Ranks 1, 1.5, 3, 3.4, 5 at a difference of 2.2: 1 to 3, 1.5 to 3.4, 3 to 5."""
-    ranks = statistics.Ranks(pd.Series([1, 1.5, 3, 3.4, 5.0], list("abcde")), 10, 0.01, 2.2)
-    assert figures._cliques(ranks) == [(1, 3), (1.5, 3.4), (3, 5)]
-    assert figures._cliques(statistics.Ranks(ranks.mean, 10, 0.01, 0.1)) == []
+    ranks = inference.Ranks(pd.Series([1, 1.5, 3, 3.4, 5.0], list("abcde")), 10, 0.01, 2.2)
+    assert _cliques(ranks) == [(1, 3), (1.5, 3.4), (3, 5)]
+    assert _cliques(inference.Ranks(ranks.mean, 10, 0.01, 0.1)) == []
 
 
 def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
         def column(self, *arguments: object) -> np.ndarray:
             return np.array([50.0, 94.0])
 
-    monkeypatch.setattr(figures, "open_table", Table)
+    monkeypatch.setattr(figures.nasbench201, "open_table", Table)
     plot = drawn(tmp_path)["nasbench201"]
     assert lines(plot, 0) == [([1, 2], [90, 90]), ([0, 1], [94, 94])]
     assert lines(plot, 2)[0][1] == [40, 40]
@@ -134,7 +135,7 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
     def missing() -> None:
         raise HarnessError("no table")
 
-    monkeypatch.setattr(figures, "open_table", missing)
+    monkeypatch.setattr(figures.nasbench201, "open_table", missing)
     assert "nasbench201" not in drawn(tmp_path)
 
 

@@ -23,11 +23,11 @@ from harness.core.types import Budget
 from harness.runs import protocol as protocols
 from harness.runs import runner
 from harness.runs.folder import spec_hash
+from reports import REPORTS
 from reports.commands import run_command
-from reports.page import _small
+from reports.page.packing import small
 from reports.parameters import parameters
 from reports.records import Records, read
-from reports.report import files
 from spaces import SPACES
 from spaces.counting import count
 from spaces.published import PUBLISHED
@@ -48,7 +48,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (run / "cell.svg").write_text(DRAWING)
     write_training(next((folder / "results").glob("*/zarts-mgs-s1-cifar10-s0-*")), 3.0, cell=notation(2))
     write_run(folder / "results", "zarts-gld", "s1", finished=False, epochs=1)
-    made = files("all", "html", read(folder / "results").select())
+    made = REPORTS["all"].files(read(folder / "results").select(), "html", "last")
     assert list(made) == ["index.html"]
     (folder / "index.html").write_bytes(made["index.html"])
     return folder / "index.html"
@@ -77,7 +77,7 @@ def test_the_page_has_every_table_every_figure_and_every_run(page: Path) -> None
 def test_a_look_up_of_a_cell_on_the_way_is_shown_whole(tmp_path: Path) -> None:
     accuracies = {"cifar10": {"valid": 90.0, "test": 93.0}, "cifar100": {"valid": 70.0, "test": 71.0}}
     write_lookup(write_run(tmp_path), accuracies, cell=notation(0))
-    text = files("all", "html", read(tmp_path).select())["index.html"].decode()
+    text = REPORTS["all"].files(read(tmp_path).select(), "html", "last")["index.html"].decode()
     (run,) = (unpack(found) for found in re.findall(r'id="run-\d+">([^<]+)<', text))
     assert run["facts"]["evaluation-lookup.json"] == "; ".join(  # type: ignore[index]
         f"the cell after epoch 1: {name} looked up: valid {of['valid']:.2f} %, test {of['test']:.2f} %"
@@ -99,7 +99,7 @@ def test_what_a_record_holds_cannot_break_into_the_page(tmp_path: Path) -> None:
         for word in ("zarts-mgs", "cifar10", "sigma", "sep_conv_3x3"):
             text = text.replace(word, word + HOSTILE)
         file.write_text(text)
-    made = files("all", "html", read(tmp_path).select())["index.html"].decode()
+    made = REPORTS["all"].files(read(tmp_path).select(), "html", "last")["index.html"].decode()
     assert "<script>document.title" not in made
     assert html.escape("<script>document.title") in made
 
@@ -108,22 +108,22 @@ def test_a_drawing_is_made_smaller_and_stays_what_it_is() -> None:
     before = b"""<svg><!-- made by --><metadata>x</metadata><g transform="scale(0.015625)">
     <path d="M 1.23456 -0.05 L 10 .25"/></g></svg>"""
     after = b'<svg><g transform="scale(0.015625)"> <path d="M 1.2 -0.0 L 10 .2"/></g></svg>'
-    assert _small(before) == after
+    assert small(before) == after
 
 
 def test_a_page_without_runs_shows_the_published_values() -> None:
-    text = files("all", "html", Records())["index.html"].decode()
+    text = REPORTS["all"].files(Records(), "html", "last")["index.html"].decode()
     assert "No runs: published values only" in text
     assert text.count("not measured</span>") == 1
     assert 'id="run-0"' not in text
-    alone = files("table2", "html", Records())
+    alone = REPORTS["table2"].files(Records(), "html", "last")
     assert list(alone) == ["table2.html"]
 
 
 def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
     for seed in range(3):
         write_training(write_run(tmp_path, seed=seed), 2.5 + seed)
-    first, second = (files("all", "html", read(tmp_path).select()) for _ in range(2))
+    first, second = (REPORTS["all"].files(read(tmp_path).select(), "html", "last") for _ in range(2))
     assert first == second
 
 
@@ -247,5 +247,5 @@ def test_real_smoke_runs_become_a_report(tmp_path: Path) -> None:
     names = ("convergence-s1-digits", "convergence-nasbench201-digits", "ess")
     assert written == {"all.md", *(f"figures/{name}.{form}" for name in names for form in ("png", "pdf"))}
     assert "search: smoke, version 1" in (tmp_path / "out" / "all.md").read_text()
-    found = files("all", "html", read(tmp_path / "results").select())["index.html"].decode()
+    found = REPORTS["all"].files(read(tmp_path / "results").select(), "html", "last")["index.html"].decode()
     assert found.count('class="drawing"') == 2

@@ -11,38 +11,39 @@ import pytest
 from run_folders import write_lookup, write_run, write_training
 from scipy import stats
 
-from reports import statistics
-from reports.comparison import labelled, means, scores, sheets
 from reports.records import Records, read
+from reports.statistics import inference
+from reports.statistics.scores import labelled, means, scores
+from reports.statistics.sheets import sheets
 
 
 def test_the_spread_of_a_best_of_four_is_the_known_order_statistic() -> None:
     """Variances of the smallest of n standard normal values: 1 - 1/pi for n = 2, 0.4917 for n = 4 (Sarhan, 1954)."""
-    assert statistics._std_of_best(1) == pytest.approx(1)
-    assert statistics._std_of_best(2) == pytest.approx(math.sqrt(1 - 1 / math.pi))
-    assert statistics._std_of_best(4) == pytest.approx(math.sqrt(0.4917), abs=1e-4)
+    assert inference._std_of_best(1) == pytest.approx(1)
+    assert inference._std_of_best(2) == pytest.approx(math.sqrt(1 - 1 / math.pi))
+    assert inference._std_of_best(4) == pytest.approx(math.sqrt(0.4917), abs=1e-4)
 
 
 def test_welch_s_half_width_is_scipy_s() -> None:
     values = [2.0, 2.5, 3.5]
     other = np.array([1.0, 2.0, 3.0, 3.0])
     expected = stats.ttest_ind(values, other, equal_var=False).confidence_interval(0.95)
-    found = statistics.half_width_of_means(values, float(np.std(other)), len(other))
+    found = inference.half_width_of_means(values, float(np.std(other)), len(other))
     assert found == pytest.approx((expected.high - expected.low) / 2)
 
 
 def test_half_widths_by_hand() -> None:
     """Of 1, 2, 3: s = 1, t(2) = 4.3027."""
-    assert statistics.half_width_of_single_and_mean([1, 2, 3]) == pytest.approx(4.3027 * math.sqrt(4 / 3), abs=1e-3)
-    assert statistics.half_width_of_singles([1, 2, 3]) == pytest.approx(4.3027 * math.sqrt(2), abs=1e-3)
-    assert statistics.half_width_of_means([1, 2, 3], None, 3) == pytest.approx(4.3027 * math.sqrt(2 / 3), abs=1e-3)
-    assert statistics.half_width_of_means([2, 2], 0.0, 4) == 0
+    assert inference.half_width_of_single_and_mean([1, 2, 3]) == pytest.approx(4.3027 * math.sqrt(4 / 3), abs=1e-3)
+    assert inference.half_width_of_singles([1, 2, 3]) == pytest.approx(4.3027 * math.sqrt(2), abs=1e-3)
+    assert inference.half_width_of_means([1, 2, 3], None, 3) == pytest.approx(4.3027 * math.sqrt(2 / 3), abs=1e-3)
+    assert inference.half_width_of_means([2, 2], 0.0, 4) == 0
 
 
 def test_the_bootstrap_interval_covers_the_mean_and_is_reproducible() -> None:
     values = list(np.random.default_rng(0).normal(5, 1, 30))
-    interval = statistics.bootstrap_mean(values)
-    assert interval == statistics.bootstrap_mean(values)
+    interval = inference.bootstrap_mean(values)
+    assert interval == inference.bootstrap_mean(values)
     assert interval is not None
     normal = 1.96 * np.std(values, ddof=1) / math.sqrt(30)  # at n = 30 the two agree to a tenth
     assert interval.high - interval.low == pytest.approx(2 * normal, rel=0.1)
@@ -50,17 +51,17 @@ def test_the_bootstrap_interval_covers_the_mean_and_is_reproducible() -> None:
 
 
 def test_the_bootstrap_interval_of_ties_is_a_point_and_of_one_seed_nothing() -> None:
-    assert statistics.bootstrap_mean([2.0, 2.0, 2.0]) == statistics.Interval(2.0, 2.0)
-    assert statistics.bootstrap_mean([2.0]) is None
+    assert inference.bootstrap_mean([2.0, 2.0, 2.0]) == inference.Interval(2.0, 2.0)
+    assert inference.bootstrap_mean([2.0]) is None
 
 
 def test_holm_by_hand() -> None:
     """Sorted 0.01, 0.03, 0.04 of three tests: 3 * 0.01, 2 * 0.03, and 1 * 0.04 raised to the one before it."""
-    adjusted = statistics.holm(pd.Series([0.04, math.nan, 0.01, 0.03]))
+    adjusted = inference.holm(pd.Series([0.04, math.nan, 0.01, 0.03]))
     assert adjusted.tolist()[0] == pytest.approx(0.06)
     assert math.isnan(adjusted[1])
     assert adjusted.tolist()[2:] == pytest.approx([0.03, 0.06])
-    assert statistics.holm(pd.Series([0.9, 0.9])).tolist() == [1.0, 1.0]
+    assert inference.holm(pd.Series([0.9, 0.9])).tolist() == [1.0, 1.0]
 
 
 SCORES = pd.DataFrame(
@@ -70,7 +71,7 @@ SCORES = pd.DataFrame(
 
 def test_ranks_by_hand() -> None:
     """Ranks of a, b, c: 123, 123, 132, and 1.5 1.5 3 for the tie. Nemenyi's q for 3 is 2.343 (Demšar, Table 5)."""
-    found = statistics.ranks(SCORES)
+    found = inference.ranks(SCORES)
     assert found is not None
     assert found.mean.to_dict() == pytest.approx({"a": 4.5 / 4, "b": 8.5 / 4, "c": 11 / 4})
     assert found.critical_difference == pytest.approx(2.343 * math.sqrt(3 * 4 / (6 * 4)), abs=1e-3)
@@ -80,22 +81,22 @@ def test_ranks_by_hand() -> None:
 def test_benchmarks_that_a_method_lacks_are_no_part_of_the_ranks() -> None:
     holes = SCORES.copy()
     holes.loc["w", "c"] = math.nan
-    found = statistics.ranks(holes)
+    found = inference.ranks(holes)
     assert found is not None
     assert found.benchmarks == 3
-    assert statistics.ranks(holes.loc[["w", "x"]]) is None
-    assert statistics.ranks(SCORES[["a"]]) is None
+    assert inference.ranks(holes.loc[["w", "x"]]) is None
+    assert inference.ranks(SCORES[["a"]]) is None
 
 
 def test_equal_methods_have_equal_ranks() -> None:
-    found = statistics.ranks(pd.DataFrame({m: [1.0, 2.0, 3.0] for m in "abc"}))
+    found = inference.ranks(pd.DataFrame({m: [1.0, 2.0, 3.0] for m in "abc"}))
     assert found is not None
     assert found.mean.tolist() == [2, 2, 2]
     assert math.isnan(found.friedman_p)
 
 
 def test_wins_by_hand() -> None:
-    counted = statistics.wins(SCORES)
+    counted = inference.wins(SCORES)
     assert counted.loc["a"].to_dict() == {"a": 0, "b": 3, "c": 4}  # z is a tie with b
     assert counted.loc["b"].to_dict() == {"a": 0, "b": 0, "c": 3}
     assert counted.loc["c"].to_dict() == {"a": 0, "b": 1, "c": 0}
@@ -103,7 +104,7 @@ def test_wins_by_hand() -> None:
 
 def test_paired_comparison() -> None:
     better = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0) + np.arange(1, 9) / 10, "c": np.arange(8.0)})
-    found = statistics.compare(better).set_index(["a", "b"])
+    found = inference.compare(better).set_index(["a", "b"])
     assert found.loc[("a", "b"), "p"] == pytest.approx(2 / 2**8)  # all 8 differences have one sign
     assert found.loc[("a", "b"), "median_difference"] == pytest.approx(-0.45)
     assert math.isnan(found.loc[("a", "c"), "p"])  # equal everywhere
@@ -113,12 +114,12 @@ def test_paired_comparison() -> None:
 def test_seeds_to_separate_are_the_textbook_s() -> None:
     """An effect of one standard deviation takes 17 values a group at 80 % power, half of one 64 (Cohen, 1988)."""
     unit = [-math.sqrt(0.5), math.sqrt(0.5)]  # sample std 1
-    assert statistics.seeds_to_separate(unit, [x + 1.0 for x in unit]) == 17
-    assert statistics.seeds_to_separate(unit, [x + 0.5 for x in unit]) == 64
-    assert statistics.seeds_to_separate(unit, [x + 1e-4 for x in unit]) is None
-    assert statistics.seeds_to_separate(unit, unit) is None
-    assert statistics.seeds_to_separate([1.0], unit) is None
-    assert statistics.seeds_to_separate([1.0, 1.0], [2.0, 2.0]) == 2
+    assert inference.seeds_to_separate(unit, [x + 1.0 for x in unit]) == 17
+    assert inference.seeds_to_separate(unit, [x + 0.5 for x in unit]) == 64
+    assert inference.seeds_to_separate(unit, [x + 1e-4 for x in unit]) is None
+    assert inference.seeds_to_separate(unit, unit) is None
+    assert inference.seeds_to_separate([1.0], unit) is None
+    assert inference.seeds_to_separate([1.0, 1.0], [2.0, 2.0]) == 2
 
 
 def evaluated(results: Path) -> Records:

@@ -15,9 +15,10 @@ from run_folders import write_lookup, write_run, write_training
 from harness.cli import main
 from harness.core.errors import HarnessError
 from reports import REPORTS, published, render
-from reports.layouts import TABLES, search_of
 from reports.records import Records, read
-from reports.tables import BETTER, NOT_COMPARABLE, NOT_MEASURED, WITHIN, WORSE, Cell, Table, build
+from reports.tables.build import build
+from reports.tables.cells import BETTER, NOT_COMPARABLE, NOT_MEASURED, WITHIN, WORSE, Cell, Table
+from reports.tables.layouts import TABLES, search_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CSVS = [layout.csv for layouts in TABLES.values() for layout in layouts]

@@ -1,0 +1,64 @@
+"""Ablations over the number of samples and of fine-tuning steps."""
+
+from __future__ import annotations
+
+import pandas as pd
+import seaborn as sns
+
+from reports.figures.frames import Frames
+from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend
+from reports.figures.plot import Plot
+
+
+def draw(frames: Frames) -> list[Plot]:
+    """Supplement, Table 1, as a figure: test error and cost over N and over M."""
+    records, scored = frames.records, frames.scored
+    if scored.empty:
+        return []
+    settings = records.finished.set_index("run").settings
+    swept = scored.assign(
+        samples=[settings[run].get("samples") for run in scored.run],
+        steps=[settings[run].get("finetune_steps") for run in scored.run],
+        of=scored.method.str.replace(r" \(.*", "", regex=True) + ", " + scored.benchmark,
+    ).dropna(subset=["samples", "steps"])
+    varied = [
+        (x, label) for x, label in (("samples", "N, samples"), ("steps", "M, fine-tuning steps")) if _varies(swept, x)
+    ]
+    if not varied:
+        return []
+    order = sorted(swept["of"].unique())[:MOST_METHODS]
+    figure, axes = figure_of(2, len(varied) + 1)
+    for column, (x, label) in enumerate(varied):
+        fixed = "steps" if x == "samples" else "samples"
+        usual = swept[fixed].mode()[0]
+        shown = swept[(swept[fixed] == usual) & swept["of"].isin(order)].assign(days=lambda f: f.seconds / 86400)
+        for row, (y, unit) in enumerate((("error", "test error (%)"), ("days", "cost (days)"))):
+            ax = axes[row * (len(varied) + 1) + column]
+            sns.pointplot(
+                shown,
+                x=x,
+                y=y,
+                hue="of",
+                hue_order=order,
+                palette=colours(order),
+                markers=list(MARKERS[: len(order)]),
+                errorbar="sd",
+                capsize=0.1,
+                dodge=0.2 if len(order) > 1 else False,
+                linewidth=1.2,
+                legend=False,
+                ax=ax,
+            )
+            fixed_name = "M" if fixed == "steps" else "N"
+            ax.set(xlabel=label, ylabel=unit, title=f"{fixed_name} = {usual:g}" if row == 0 else "")
+    legend(axes[len(varied)], order, lines=False)
+    axes[-1].set_axis_off()
+    devices = ", ".join(sorted(swept.device.unique()))
+    caption = (
+        f"Mean and sample standard deviation over seeds; test error of the {frames.epoch} epoch; cost on {devices}."
+    )
+    return [Plot("ablation", "Ablation over N and M", caption, figure)]
+
+
+def _varies(frame: pd.DataFrame, column: str) -> bool:
+    return bool(len(frame)) and bool((frame.groupby("of")[column].nunique() > 1).any())

@@ -1,0 +1,77 @@
+"""Convergence over the epochs of the searches."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from reports.figures.frames import Frames
+from reports.figures.panels import MOST_METHODS, figure_of, legend, lines
+from reports.figures.plot import Plot
+from reports.parameters import parameters
+from reports.statistics.scores import cells_on_the_way
+
+CHANNELS, CELLS = 36, 20
+"""Of the networks whose parameters are drawn (paper, section 5)."""
+CLASSES = {"cifar100": 100}
+
+
+def draw(frames: Frames) -> list[Plot]:
+    """Paper, Fig. 2, and supplement, Fig. 3: accuracy, size, and operations without parameters over the epochs."""
+    evaluated = cells_on_the_way(frames.records, frames.epoch)
+    return [
+        _convergence(group, evaluated, str(space), str(dataset))
+        for (space, dataset), group in frames.epochs.groupby(["space", "dataset"])
+    ]
+
+
+def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, dataset: str) -> Plot:
+    kind = _first_kind(epochs)
+    panels = []
+    evaluated = evaluated[evaluated.run.isin(epochs.run)]
+    if len(evaluated):  # of several sizes of network the one that most cells were trained in
+        how = evaluated.how.mode()[0]
+        trained = evaluated[evaluated.how == how].rename(columns={"accuracy": "trained"})
+        epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
+        panels.append(("trained", f"Trained cell ({how}), test", "accuracy (%)"))
+    if "valid_accuracy" in epochs:
+        epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
+        panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
+    if "table.test" in epochs:
+        panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
+    if kind == "normal":
+        classes = CLASSES.get(dataset, 10)
+        counted = epochs.genotype.map(lambda text: parameters(text, CHANNELS, CELLS, classes), na_action="ignore")
+        epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
+        panels.append(("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
+    of_cell = "normal cell" if kind == "normal" else "cell"  # the other families have one
+    panels += [
+        (f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", "operations"),
+        (f"operations.{kind}.skip", f"Skip connections, {of_cell}", "operations"),
+    ]
+    panels = [panel for panel in panels if panel[0] in epochs and epochs[panel[0]].notna().any()]
+    order = sorted(epochs.label.unique())[:MOST_METHODS]
+    epochs = epochs[epochs.label.isin(order)]
+    places = len(panels) + 1
+    figure, axes = figure_of(math.ceil(places / 3), min(3, places))
+    for ax, (column, title, unit) in zip(axes, panels, strict=False):
+        lines(ax, epochs, column, title, unit, order)
+        if unit == "operations":
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    legend(axes[places - 1], order)
+    for ax in axes[places:]:
+        ax.set_axis_off()
+    caption = (
+        f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
+        "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "
+        "was evaluated. Parameterless: pooling and skip connections among the chosen operations."
+    )
+    return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
+
+
+def _first_kind(epochs: pd.DataFrame) -> str:
+    """The kind of cell whose operations are drawn: the first that these epochs count the operations of."""
+    counted = [name for name in epochs if name.startswith("operations.") and epochs[name].notna().any()]
+    return str(counted[0]).split(".")[1] if counted else "normal"

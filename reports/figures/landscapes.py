@@ -1,0 +1,64 @@
+"""The loss around alpha, and paths on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from reports import analyses
+from reports.figures.frames import Frames
+from reports.figures.panels import MARKERS, colours, figure_of
+from reports.figures.plot import Plot
+
+
+def draw(frames: Frames) -> list[Plot]:
+    """Paper, Fig. 1, and supplement, Fig. 1: the loss around alpha, and paths of methods on it."""
+    paths = analyses.read(frames.records, "path")
+    return [
+        _landscape(run, found, paths.get(run, {}).get("paths", {}))
+        for run, found in analyses.read(frames.records, "landscape").items()
+    ]
+
+
+def _landscape(run: str, found: dict[str, Any], paths: dict[str, list[list[float]]]) -> Plot:
+    x, panels = np.asarray(found["x"]), {panel: np.asarray(rows) for panel, rows in found["panels"].items()}
+    figure, axes = figure_of(2, 2, 4.0, 3.5) if paths else figure_of(1, len(panels), 4.0, 3.5)
+    sharp = dict(analyses.sharpness(found))
+    for ax, (panel, grid) in zip(axes, panels.items(), strict=False):
+        words = analyses.PANELS[panel]
+        if panel == "fine-tuned":
+            words += f", {found['settings']['steps']} steps"
+        _contours(ax, x, grid, words)
+        of = sharp[panel]
+        ax.plot(of["x"], of["y"], marker="*", color="white", markeredgecolor="black", markersize=12, linestyle="")
+        ax.set_xlabel(
+            f"direction 1\nminimum {of['least']:.3f} at ({of['x']:.2g}, {of['y']:.2g})\nmean slope {of['slope']:.2g}"
+        )
+    if paths:
+        ax, order = axes[len(panels)], sorted(paths)
+        _contours(ax, x, panels["fine-tuned"], "paths, fine-tuned")
+        for (method, colour), marker in zip(colours(order).items(), MARKERS, strict=False):
+            places = np.asarray(paths[method])
+            line = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.2, "label": method}
+            ax.plot(places[:, 0], places[:, 1], **line, markeredgecolor="white", markeredgewidth=0.4)
+        ax.plot(*np.asarray(paths[order[0]])[0], marker="o", color="white", markeredgecolor="black", markersize=7)
+        ax.set_xlabel("direction 1")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, frameon=False, fontsize=7)
+    caption = (
+        f"Run {run}: mean loss over alpha's images at alpha + x d1 + y d2, eval mode, with weights as they are, after "
+        "one unrolled step, and after fine-tuning at each point. Star: the least loss of the grid; alpha is at (0, 0)."
+    )
+    if paths:
+        caption += " Paths: updates of alpha from one start (circle), every move scaled to one length."
+    return Plot(f"landscape-{run}", f"Loss around alpha: {run}", caption, figure)
+
+
+def _contours(ax: Axes, x: np.ndarray, grid: np.ndarray, title: str) -> None:
+    levels = 14
+    drawn = ax.contourf(x, x, grid, levels=levels, cmap="viridis")
+    ax.contour(x, x, grid, levels=levels, colors="black", linewidths=0.3, alpha=0.5)
+    ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="loss")
+    ax.set(title=title, xlabel="direction 1", ylabel="direction 2", aspect="equal")
+    ax.grid(False)

@@ -1,0 +1,103 @@
+"""What the cells that methods found reach: one row per evaluated run and benchmark."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from reports.records import Records, differing
+
+
+def labelled(runs: pd.DataFrame) -> pd.Series:
+    """What each run's method is called: its name, and the settings in which configurations of it differ where it was
+    run with several on one space and data set."""
+    labels = runs.method.astype(str).copy()
+    for (method, *_), group in runs.groupby(["method", "space", "dataset"]):
+        if group.configuration.nunique() > 1:
+            differing = _differing(group)
+            labels[group.index] = [
+                f"{method} ({', '.join(f'{name}={value}' for name, value in settings)})"
+                for settings in (
+                    [(n, {**run.settings, "epochs": run.epochs}.get(n)) for n in differing]
+                    for run in group.itertuples()
+                )
+            ]
+    return labels
+
+
+def _differing(runs: pd.DataFrame) -> list[str]:
+    of_runs = runs.drop_duplicates("configuration")
+    return differing({**s, "epochs": e} for s, e in zip(of_runs.settings, of_runs.epochs, strict=True))
+
+
+def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
+    """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), seconds, device.
+
+    A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
+    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell the
+    smallest seed's counts.
+    """
+    finished, found = records.finished, records.evaluations
+    columns = ["method", "benchmark", "seed", "run", "error", "seconds", "device"]
+    if finished.empty or found.empty:
+        return pd.DataFrame(columns=columns)
+    runs = finished.assign(method=labelled(finished)).set_index("run")
+    found = _judged(found[found.run.isin(runs.index)], epoch)
+    of = runs.loc[found.run]
+    searched = [
+        "" if short(a) == short(b) else f" (searched on {a})" for a, b in zip(of.dataset, found.dataset, strict=True)
+    ]
+    benchmark = [
+        f"{space} {dataset}{on}, {how}"
+        for space, dataset, on, how in zip(of.space, found.dataset, searched, found.how, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "method": of.method.to_numpy(),
+            "benchmark": benchmark,
+            "seed": of.seed.to_numpy(),
+            "run": found.run.to_numpy(),
+            "error": found.error.to_numpy(),
+            "seconds": of.seconds.to_numpy(),
+            "device": of.device.to_numpy(),
+        }
+    )[columns].sort_values(["benchmark", "method", "seed"], ignore_index=True)
+
+
+def cells_on_the_way(records: Records, epoch: str = "last") -> pd.DataFrame:
+    """One row per cell that a run had at any time and that was evaluated on the data of the search: run, genotype (its
+    notation), how it was judged, as in `scores`, and accuracy (test, percent)."""
+    found = pd.concat([frame for frame in (records.evaluations, records.earlier) if len(frame)] or [records.earlier])
+    columns = ["run", "genotype", "how", "accuracy"]
+    if found.empty:
+        return pd.DataFrame(columns=columns)
+    searched_on = records.runs.set_index("run").dataset.loc[found.run].map(short).to_numpy()
+    found = _judged(found[found.dataset.map(short).to_numpy() == searched_on], epoch)
+    return found.assign(genotype=found.notation, accuracy=100 - found.error)[columns]
+
+
+def _judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
+    """Evaluations with their error (percent) and `how` the cell was judged; of several trainings that of the smallest
+    seed."""
+    looked_up = found.kind == "lookup"
+    found = found.assign(
+        error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
+        how=np.where(looked_up, "look-up", found["size"].astype(str)),
+    )
+    for _, group in found[~looked_up].groupby(["dataset", "how"]):
+        if names := differing(group.settings):
+            found.loc[group.index, "how"] = [
+                f"{how} ({', '.join(f'{name}={of.get(name)}' for name in names)})"
+                for how, of in zip(group.how, group.settings, strict=True)
+            ]
+    return found[found.error.notna()].sort_values("seed").drop_duplicates(["run", "notation", "dataset", "how"])
+
+
+def short(dataset: str) -> str:
+    """ "CIFAR-10" and "cifar10" are the same."""
+    return "".join(character for character in dataset.lower() if character.isalnum())
+
+
+def means(scored: pd.DataFrame) -> pd.DataFrame:
+    """Mean errors, a row per benchmark and a column per method."""
+    return scored.pivot_table(index="benchmark", columns="method", values="error", aggfunc="mean")
