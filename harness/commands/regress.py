@@ -47,19 +47,22 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
 
     from harness.core.files import make_folder, read_shaped, write_json
     from harness.core.shapes import BASELINE
-    from harness.regress import checks as checks
+    from harness.regress.baseline import from_baseline, to_baseline
+    from harness.regress.judging import FALSE_ALARMS, judge, to_markdown
+    from harness.regress.measuring import check
+    from harness.regress.parts import PARTS
     from harness.tables.nasbench201 import default_path
 
     torch.set_num_threads(1)  # the networks are too small for more, and the sums do not depend on the machine's cores
     began, notes = time.perf_counter(), []
-    names = [name for name in checks.PARTS if chosen in ("all", name)]
+    names = [name for name in PARTS if chosen in ("all", name)]
     if chosen == "all" and not default_path().exists():
         names.remove("table")
         notes.append(
             "**Only the supernet was checked**: there is no NAS-Bench-201 table here. Import one with "
             "`harness data import nasbench201 FILE`."
         )
-    parts = [part for name in names for part in checks.PARTS[name]]
+    parts = [part for name in names for part in PARTS[name]]
 
     def progress(message: str) -> None:
         if not as_json:
@@ -67,8 +70,8 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
 
     if update:
         stored = read_shaped(baseline, BASELINE)["parts"] if baseline.exists() else {}
-        measured, fingerprints = checks.check(parts, 0, lambda part: part.baseline_seeds, progress)
-        content = checks.to_baseline(parts, measured, fingerprints, "harness regress --update")
+        measured, fingerprints = check(parts, 0, lambda part: part.baseline_seeds, progress)
+        content = to_baseline(parts, measured, fingerprints, "harness regress --update")
         make_folder(baseline.parent)
         write_json(baseline, {**content, "parts": {**stored, **content["parts"]}})
         for note in notes:
@@ -78,20 +81,20 @@ def regress(chosen: str, baseline: Path, first_seed: int, update: bool, as_json:
     if not baseline.exists():
         raise HarnessError(f"there is no baseline {baseline}; make one with `harness regress --update`.")
     content = read_shaped(baseline, BASELINE)
-    known = checks.from_baseline(content, parts)
-    measured, fingerprints = checks.check(parts, first_seed, lambda part: part.seeds, progress)
+    known = from_baseline(content, parts)
+    measured, fingerprints = check(parts, first_seed, lambda part: part.seeds, progress)
     notes += [
         f"The baseline's part {quoted(name)} was made from other data than these."
         for name, fingerprint in fingerprints.items()
         if content["parts"][name]["data"] != fingerprint
     ]
-    verdicts = checks.judge(measured, known)
+    verdicts = judge(measured, known)
     seconds = time.perf_counter() - began
     regressed = any(verdict.regressed for verdict in verdicts)
     if as_json:
-        facts = {"regressed": regressed, "false_alarms": checks.FALSE_ALARMS, "notes": notes, "seconds": seconds}
+        facts = {"regressed": regressed, "false_alarms": FALSE_ALARMS, "notes": notes, "seconds": seconds}
         click.echo(json.dumps({**facts, "verdicts": [verdict.to_json() for verdict in verdicts]}, indent=2))
     else:
-        click.echo(checks.to_markdown(verdicts, notes, seconds))
+        click.echo(to_markdown(verdicts, notes, seconds))
     if regressed:
         sys.exit(REGRESSED)

@@ -15,7 +15,7 @@ from toy_table import toy_table, write_toy_table
 from harness import data
 from harness.cli import main
 from harness.core.errors import HarnessError
-from harness.regress import checks as regress
+from harness.regress import judging, measuring, parts
 from harness.tables.nasbench201_truth import NasBench201
 from methods.lookaheads.fine_tuned import FineTunedOracle
 from methods.rules.gld import GLD
@@ -23,9 +23,9 @@ from methods.rules.mgs import MGS
 from methods.tabular.data import TableData
 
 ON_TABLE = replace(
-    regress.RULES, settings=dict(regress.RULES.settings) | {"updates": 20, "smallest_radius": 0.03}, epochs=5
+    parts.RULES, settings=dict(parts.RULES.settings) | {"updates": 20, "smallest_radius": 0.03}, epochs=5
 )
-SUPERNET = replace(regress.SUPERNET, settings=dict(regress.SUPERNET.settings) | {"channels": 2})
+SUPERNET = replace(parts.SUPERNET, settings=dict(parts.SUPERNET.settings) | {"channels": 2})
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +70,15 @@ def do_not_fine_tune(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FineTunedOracle, "_batches", lambda self: [])
 
 
-def alarms(part, method, dataset, break_it, monkeypatch) -> list[regress.Verdict]:
+def alarms(part, method, dataset, break_it, monkeypatch) -> list[judging.Verdict]:
     def measured(seeds):
-        found = regress.measure(part, method, seeds, dataset)
+        found = measuring.measure(part, method, seeds, dataset)
         return {(part.name, method, figure): values for figure, values in found.items()}
 
     baseline, again = measured(range(100, 112)), measured(range(6))
-    assert not any(verdict.regressed for verdict in regress.judge(again, baseline))
+    assert not any(verdict.regressed for verdict in judging.judge(again, baseline))
     break_it(monkeypatch)
-    return [verdict for verdict in regress.judge(measured(range(6)), baseline) if verdict.regressed]
+    return [verdict for verdict in judging.judge(measured(range(6)), baseline) if verdict.regressed]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def call(*arguments: str | Path) -> Result:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """One method on a toy table, and the path of its baseline."""
     part = replace(ON_TABLE, methods=("zarts-mgs",), seeds=8, baseline_seeds=12)
-    monkeypatch.setattr(regress, "PARTS", {"table": (part,), "supernet": ()})
+    monkeypatch.setattr(parts, "PARTS", {"table": (part,), "supernet": ()})
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     write_toy_table(tmp_path / "cache" / "nasbench201.parquet")
@@ -132,7 +132,7 @@ def test_the_command_from_the_baseline_to_the_alarm(small: Path, monkeypatch) ->
     assert "| **worse** | zarts-mgs | table, rules | " in loud.stdout
     facts = json.loads(call("--baseline", small, "--json").stdout)
     assert facts["regressed"]
-    assert facts["false_alarms"] == regress.FALSE_ALARMS
+    assert facts["false_alarms"] == judging.FALSE_ALARMS
     assert call("--baseline", small, "--update").exit_code == 0
     assert call("--baseline", small).exit_code == 0, "what was accepted is no regression"
 
@@ -157,19 +157,19 @@ def test_a_baseline_that_was_made_otherwise_is_refused(small: Path) -> None:
     assert ended.exit_code == 2
     assert "the baseline's part 'table, rules' was made with other epochs; accept a new one with" in ended.stderr
     with pytest.raises(HarnessError, match="the baseline has nothing on a, b, c"):
-        regress.judge({("a", "b", "c"): [1.0]}, {})
+        judging.judge({("a", "b", "c"): [1.0]}, {})
 
 
 def test_the_p_value_is_that_of_mann_and_whitney() -> None:
-    assert regress.p_larger([4.0, 5.0, 6.0], [1.0, 2.0, 3.0]) == pytest.approx(1 / 20)  # of 6 over 3, one
-    assert regress.p_larger([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]) == pytest.approx(1)
-    assert regress.p_larger([2.0, 2.0], [2.0, 2.0, 2.0]) == 1.0
+    assert judging.p_larger([4.0, 5.0, 6.0], [1.0, 2.0, 3.0]) == pytest.approx(1 / 20)  # of 6 over 3, one
+    assert judging.p_larger([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]) == pytest.approx(1)
+    assert judging.p_larger([2.0, 2.0], [2.0, 2.0, 2.0]) == 1.0
 
 
 def test_holm_steps_down_and_stops_at_the_first_that_holds(monkeypatch) -> None:
     values = {("", "", str(p)): [p] for p in (0.001, 0.004, 0.0055, 0.5)}
-    monkeypatch.setattr(regress, "p_larger", lambda now, baseline: now[0])
-    verdicts = regress.judge(values, values, false_alarms=0.01)
+    monkeypatch.setattr(judging, "p_larger", lambda now, baseline: now[0])
+    verdicts = judging.judge(values, values, false_alarms=0.01)
     # Against 0.01 / 4, / 3, / 2 and / 1; the second holds, and so do all after it.
     assert [(v.p, v.regressed) for v in verdicts] == [(0.001, True), (0.004, False), (0.0055, False), (0.5, False)]
 
@@ -185,5 +185,5 @@ def test_false_alarms_are_no_more_frequent_than_stated() -> None:
     for _ in range(repeats):
         now = {("", "", str(i)): sample(i % 4, 20) for i in range(20)}
         baseline = {key: sample(int(key[2]) % 4, 40) for key in now}
-        alarmed += any(verdict.regressed for verdict in regress.judge(now, baseline, rate))
+        alarmed += any(verdict.regressed for verdict in judging.judge(now, baseline, rate))
     assert alarmed <= 20  # 10 are expected at most; more than 20 have a probability of 0.1 %

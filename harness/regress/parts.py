@@ -1,0 +1,78 @@
+"""Which methods are run, on what, and how: the parts of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 1
+"""Of the parts below; a baseline of another version is not compared with."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Methods that are run alike."""
+
+    name: str
+    space: str
+    dataset: str
+    methods: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """For those methods that have them."""
+    epochs: int | None
+    seeds: int
+    """In a check."""
+    baseline_seeds: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What a baseline must have been made with."""
+        shown = ("space", "dataset", "settings", "epochs")
+        return {"version": VERSION, **{name: getattr(self, name) for name in shown}}
+
+
+RULES = Part(
+    "table, rules",
+    "nasbench201-table",
+    "cifar10",
+    ("darts-1st", "zarts-rs", "zarts-mgs", "zarts-gld"),
+    # Far fewer updates than by default; with this sigma and tau the losses weigh as much as the density of MGS.
+    {"updates": 25, "alpha_lr": 3e-3, "smallest_radius": 0.004, "sigma": 0.1, "tau": 1e-3},
+    epochs=10,
+    seeds=20,
+    baseline_seeds=40,
+)
+STRATEGIES = Part(
+    "table, black box",
+    "nasbench201-table",
+    "cifar10",
+    ("random-search", "rea", "reinforce", "hyperband", "bohb"),
+    {},
+    epochs=None,
+    seeds=20,
+    baseline_seeds=40,
+)
+SUPERNET = Part(
+    "supernet",
+    "nasbench201",
+    "digits",
+    ("darts-1st", "zarts-mgs", "zarts-gld"),
+    {
+        "images": 256,
+        "batch": 32,
+        "valid_batch": 128,
+        "finetune_batch": 32,
+        "channels": 4,
+        "cells": 1,
+        "lr": 0.1,
+        "warmup": 0,
+        "cadence": 4,
+        "samples": 2,
+        "finetune_steps": 5,
+        "smallest_radius": 0.06,
+    },
+    epochs=2,
+    seeds=8,
+    baseline_seeds=24,
+)
+PARTS = {"table": (RULES, STRATEGIES), "supernet": (SUPERNET,)}
