@@ -12,6 +12,7 @@ from harness.core.errors import HarnessError, quoted
 from harness.core.rng import MOST_SEED
 
 REGRESSED = 1
+BASELINE = Path(__file__).parents[1] / "regress" / "baseline.json"
 
 
 @click.command()
@@ -26,8 +27,8 @@ REGRESSED = 1
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
-    default=Path("results/baselines/regress.json"),
-    show_default=True,
+    default=BASELINE,
+    show_default="the one that ships with the harness",
     help="What is compared with.",
 )
 @click.option(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.core.errors import Interrupted
+from harness.core.path import current_folder_last
 from harness.core.registry import add_plugins
 from harness.runs.folder import Busy
 from harness.suite.requests import Request, request_from_json, to_json
@@ -53,6 +54,7 @@ class Ending:
 
 def do(job: Job) -> Ending:
     """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and in the log."""
+    current_folder_last()
     os.chdir(job.place)
     with _logged(Path(job.log)) as log:
         print(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {job.request.title}", file=log)

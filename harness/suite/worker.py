@@ -16,6 +16,7 @@ import signal
 import warnings
 from dataclasses import asdict
 
+from harness.core.path import current_folder_last
 from harness.suite.job import Ending, Job, do
 
 PRELOADED = (
@@ -36,6 +37,7 @@ def main() -> None:
     """Works until the runner closes the pipe."""
     reports = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no report
+    current_folder_last()
     for name in PRELOADED:
         importlib.import_module(name)
     pending = b""
