@@ -268,8 +268,10 @@ def _value(text: str) -> int | str:
 
 
 def _cells(name: str, protocol: str | None) -> list[Cell]:
+    from harness.core.registry import add_plugins
     from harness.suite import cells, definition
 
+    add_plugins(definition.plugins(name))
     return cells.resolve(definition.cells(name, protocol))
 
 

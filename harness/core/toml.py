@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -29,6 +32,46 @@ def read(kind: str, name: str) -> str:
         raise HarnessError(f"{kind} file {name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise HarnessError(f"{kind} file {name} cannot be read: it is not UTF-8 text.") from None
+
+
+def beside(origin: str, name: str) -> str:
+    """What a file calls another of its kind: a shipped one by name, any other by its path from the folder of the file
+    itself."""
+    return os.path.normpath(Path(origin).parent / name) if name.endswith(".toml") else name
+
+
+def write(content: Mapping[str, Any], above: str = "") -> str:
+    """The text of what was read from a TOML file: it reads as the same again."""
+    later = {key: value for key, value in content.items() if isinstance(value, Mapping) or _is_array(value)}
+    lines = [f"{_key(key)} = {_value(value)}\n" for key, value in content.items() if key not in later]
+    for key, value in later.items():
+        place = above + _key(key)
+        if isinstance(value, Mapping):
+            lines.append(f"\n[{place}]\n{write(value, f'{place}.')}")
+        else:
+            lines += [f"\n[[{place}]]\n{write(item, f'{place}.')}" for item in value]
+    return "".join(lines)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether it is written as [[tables]]."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(key)} = {_value(item)}' for key, item in value.items())} }}"
+    return repr(value) if isinstance(value, int | float) else str(value.isoformat())
 
 
 def tables(kind: str, text: str, origin: str) -> dict[str, Any]:

@@ -16,6 +16,20 @@
     dataset = ["svhn"]
     set = { size = "8x16" }
 
+A protocol may build on another, which it names as a command would, a file by its path from its own folder:
+
+    name = "proxy-long"
+    version = 1
+    summary = "proxy, with more epochs"
+    extends = "proxy"
+    [[when]]                    # after those of proxy, and so above them
+    method = ["*"]
+    set = { epochs = 20 }
+
+Its [settings] are merged into the other's, its [[when]] come after the other's, in [evaluation] as well; `name`,
+`version` and `summary` are its own. A [[when]] stands above all [settings], those of the extending file too. What is
+kept beside runs is the whole, so that a change of either file is noticed.
+
 A protocol may set a name that only some methods or recipes declare; the others pass it by. A name that none declares is
 an error. The protocol's name is that of a folder of results. Numbers of different protocols, or versions of one, are
 never compared: raise the version with every change.
@@ -33,7 +47,9 @@ from harness.core import toml
 from harness.core.errors import HarnessError
 
 BUNDLE = ("settings", "when")
-KEYS = ("name", "version", "summary", *BUNDLE, "evaluation")
+OWN = ("name", "version", "summary")
+"""What a protocol does not take from the one that it extends."""
+KEYS = (*OWN, *BUNDLE, "evaluation", "extends")
 SEARCH, EVALUATION = ("method", "space", "dataset"), ("recipe", "space", "dataset")
 NAME = "letters, digits, '.', '_' and '-'"
 
@@ -78,7 +94,7 @@ class Protocol(Bundle):
     evaluation: Bundle | None
     """None where it says nothing of evaluation."""
     text: str
-    """The TOML file as it is."""
+    """The TOML file as it is; of one that extends another, both in one."""
 
 
 def available() -> list[str]:
@@ -94,8 +110,11 @@ def load(name: str) -> Protocol:
 def parse(text: str, origin: str) -> Protocol:
     """The protocol in this text; `origin` names it in errors. Raises HarnessError for all that a protocol is not."""
     data = toml.tables("protocol", text, origin)
+    if "extends" in data:
+        data = _whole(data, origin, (toml.beside("", origin),))
+        text = toml.write(data)
     try:
-        toml.check_keys(data, KEYS, required=("name", "version", "summary"))
+        toml.check_keys(data, KEYS, required=OWN)
         name, version = data["name"], data["version"]
         toml.expect(isinstance(name, str) and bool(re.fullmatch(r"\w[\w.-]*", name)), "name", name, NAME)
         toml.expect(type(version) is int and version > 0, "version", version, "a whole number from 1 on")
@@ -111,6 +130,36 @@ def parse(text: str, origin: str) -> Protocol:
         )
     except ValueError as error:
         raise HarnessError(f"protocol {origin}: {error}.") from None
+
+
+def _whole(data: Mapping[str, Any], origin: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """What a file says, with what it takes from the one that it extends. Raises HarnessError, naming the files, where
+    one extends itself; `above` are those on the way here."""
+    if "extends" not in data:
+        return dict(data)
+    try:
+        toml.expect(isinstance(data["extends"], str), "extends", data["extends"], "the name of one protocol, or a file")
+    except ValueError as error:
+        raise HarnessError(f"protocol {origin}: {error}.") from None
+    name = toml.beside(origin, data["extends"])
+    if name in above:
+        raise HarnessError(f"protocol {above[0]} extends itself: {' -> '.join((*above, name))}; break the cycle.")
+    text = toml.read("protocol", name)
+    base = _whole(toml.tables("protocol", text, name), name, (*above, name))
+    parse(toml.write(base), name)  # what is wrong with it is said of it
+    own = {key: value for key, value in data.items() if key != "extends"}
+    return _merged({key: value for key, value in base.items() if key not in OWN}, own)
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables into tables, lists after lists; else what is its own stands."""
+    merged = {**base, **own}
+    for key in set(base) & set(own):
+        if isinstance(base[key], Mapping) and isinstance(own[key], Mapping):
+            merged[key] = _merged(base[key], own[key])
+        elif key == "when" and isinstance(own[key], list):
+            merged[key] = [*base[key], *own[key]]
+    return merged
 
 
 def _evaluation(table: Mapping[str, Any]) -> Bundle:

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from harness import data
-from harness.core import toml
 from harness.core.errors import HarnessError
 from harness.core.files import make_folder, read_json, read_shaped, write_json
 from harness.core.registry import plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
+from harness.runs import protocol
 from harness.runs.code import digest_of
 from harness.runs.folder import cell_of, set_aside, spec_hash
 from harness.suite.definition import SearchCell, SuiteCell
@@ -150,7 +150,7 @@ def _places(asked: Sequence[SuiteCell]) -> list[dict[str, Any]]:
 
 def _digest(asked: Sequence[SuiteCell]) -> str:
     """Of everything that the outputs depend on: the cells, the code, and the files that they name."""
-    protocols = {name: toml.read("protocol", name) for name in {cell.protocol for cell in asked} if name}
+    protocols = {name: protocol.load(name).text for name in {cell.protocol for cell in asked} if name}
     datasets = {cell.dataset for cell in asked} - {None, *DATASETS}
     written = [item for cell in asked for item in cell.settings] + list(protocols.values())
     content = {

@@ -2,7 +2,8 @@
 
     summary = "..."
     protocol = "proxy"          # of every cell that names no other
-    include = ["table2"]        # all that other suites hold, too
+    include = ["table2", "other.toml"]      # all that other suites hold, too; a file by its path from this one
+    plugins = ["my_method.py"]  # what does not ship with the harness: files by their paths from this one, or modules
     [[search]]                  # every combination; a list in `set` is one more axis
     method = ["zarts-mgs", "zarts-rs"]
     space = ["s1", "s2"]
@@ -35,7 +36,7 @@ from harness.data import DATASETS, short_name
 from spaces import SPACES
 from spaces.relations import table_of
 
-KEYS = ("summary", "protocol", "include", "search", "evaluate")
+KEYS = ("summary", "protocol", "include", "plugins", "search", "evaluate")
 MATCHED = ("method", "space", "dataset")
 
 
@@ -145,6 +146,7 @@ class Suite:
     summary: str
     protocol: str
     include: tuple[str, ...]
+    plugins: tuple[str, ...]
     searches: tuple[Searches, ...]
     evaluations: tuple[Evaluations, ...]
 
@@ -181,21 +183,37 @@ def cells(name: str, protocol: str | None = None) -> list[SuiteCell]:
     `protocol` replaces the files' own. Raises HarnessError for a suite that is malformed, unknown, empty, or includes
     itself.
     """
-    start = os.path.normpath(name) if name.endswith(".toml") else name
-    found = list(dict.fromkeys(_collect(start, protocol, ())))
+    found = list(
+        dict.fromkeys(cell for suite in _suites(toml.beside("", name), ()) for cell in suite.own_cells(protocol))
+    )
     if not found:
         raise HarnessError(f"suite {name} holds no search; give it a [[search]] table or an include.")
     return found
 
 
-def _collect(name: str, protocol: str | None, above: tuple[str, ...]) -> Iterator[SuiteCell]:
+def plugins(name: str) -> list[str]:
+    """What a suite and those that it includes take in, once each, as `harness.core.registry.add_plugins` is given it.
+
+    Raises HarnessError like `cells`.
+    """
+    found = ((suite, plugin) for suite in _suites(toml.beside("", name), ()) for plugin in suite.plugins)
+    return list(dict.fromkeys(_from_folder_of(suite.name, plugin) for suite, plugin in found))
+
+
+def _from_folder_of(suite: str, plugin: str) -> str:
+    """A file's path from where we are; a module as it is."""
+    is_file = plugin.endswith(".py") or "/" in plugin
+    return os.path.normpath(Path(suite).parent / Path(plugin).expanduser()) if is_file else plugin
+
+
+def _suites(name: str, above: tuple[str, ...]) -> Iterator[Suite]:
+    """A suite after those that it includes."""
     if name in above:
         raise HarnessError(f"suite {above[0]} includes itself: {' -> '.join((*above, name))}; break the cycle.")
     suite = load(name)
     for included in suite.include:
-        beside = os.path.normpath(Path(name).parent / included)  # a file is named from the folder of the file it is in
-        yield from _collect(beside if included.endswith(".toml") else included, protocol, (*above, name))
-    yield from suite.own_cells(protocol)
+        yield from _suites(toml.beside(name, included), (*above, name))
+    yield suite
 
 
 def parse(text: str, name: str) -> Suite:
@@ -206,11 +224,12 @@ def parse(text: str, name: str) -> Suite:
         for key in ("summary", "protocol"):
             _expect_string(table, key)
         include = tuple(toml.strings(table, "include", "suites")) if "include" in table else ()
+        plugins = tuple(toml.strings(table, "plugins", "Python files or modules")) if "plugins" in table else ()
         searches = tuple(_searches(item) for item in toml.array(table, "search"))
         evaluations = tuple(_evaluations(item) for item in toml.array(table, "evaluate"))
     except ValueError as error:
         raise HarnessError(f"suite {name}: {error}.") from None
-    return Suite(name, table["summary"], table["protocol"], include, searches, evaluations)
+    return Suite(name, table["summary"], table["protocol"], include, plugins, searches, evaluations)
 
 
 def _searches(table: Mapping[str, Any]) -> Searches:

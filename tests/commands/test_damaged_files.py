@@ -186,6 +186,7 @@ def test_a_damaged_file_costs_a_sentence(name: str, damage: str, here: Path, mon
 
 def _without_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     """A regression check that has measured in no time."""
+
     def check_nothing(*_: object) -> tuple[dict[str, Any], dict[str, str]]:
         return {}, {"supernet": "x"}
 

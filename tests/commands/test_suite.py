@@ -125,3 +125,25 @@ def test_what_other_code_has_done_is_not_taken_for_done(tmp_path, monkeypatch):
     assert again.code == 0, again.err
     assert "1 done" in again.out
     assert len(list(Path("results/smoke/.replaced").glob("1/darts-1st-*"))) == 1
+
+
+PLUGIN = """
+from dataclasses import replace
+from methods.catalogue import CATALOGUE
+METHODS = {"mine": replace(CATALOGUE["darts-1st"], summary="of a plugin")}
+"""
+
+
+def test_a_suite_brings_its_plugins_to_the_workers(here):
+    (here / "parts").mkdir()
+    (here / "parts" / "mine.py").write_text(PLUGIN)
+    searched = SUITE.replace('"darts-1st"', '"mine"').replace("[0, 1]", "[0]").replace("[[evaluate]]", "")
+    quick = "set = { images = 32, batch = 8, epochs = 1 }"
+    (here / "mine.toml").write_text(f'plugins = ["parts/mine.py"]\n{searched}{quick}')
+    ended = forked(harness(["suite", "run", "mine.toml", "--device=cpu", "--workers=1"]))
+    assert ended.code == 0, ended.err + ended.out
+    assert "1 cells: 1 done" in ended.out
+    (here / "parts" / "mine.py").unlink()
+    ended = forked(harness(["suite", "status", "mine.toml"]))
+    assert ended.code == 2
+    assert "plugin parts/mine.py is not there" in ended.err

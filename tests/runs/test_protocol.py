@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.core import toml
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from harness.runs import protocol
+from harness.runs.folder import check_protocol, claim_protocol
 from methods import CATALOGUE, METHODS
 from methods.families import all_settings, applies
 from spaces import SPACES
@@ -152,3 +154,91 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             protocol.load(str(tmp_path / f"{name}.toml"))
     with pytest.raises(HarnessError, match="unknown protocol 'proxi'; did you mean 'proxy'"):
         protocol.load("proxi")
+
+
+# Protocols that build on another
+
+
+BASE = (
+    HEAD
+    + BODY
+    + """
+[evaluation.settings]
+epochs = 1
+[[evaluation.when]]
+recipe = ["cifar"]
+set = { size = "8x16" }
+"""
+)
+LONGER = """
+name = "longer"
+version = 1
+summary = '"mine", longer'
+extends = "../base.toml"
+[settings]
+lr = 0.25
+momentum = 1e-5
+[[when]]
+method = ["darts-2nd"]
+set = { epochs = 9, nesterov = true }
+[[evaluation.when]]
+dataset = ["svhn"]
+set = { epochs = 2 }
+"""
+
+
+@pytest.fixture
+def longer(tmp_path: Path) -> Path:
+    (tmp_path / "base.toml").write_text(BASE)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "longer.toml").write_text(LONGER)
+    return tmp_path / "sub" / "longer.toml"
+
+
+def test_a_file_that_extends_another_is_merged_into_it(longer: Path) -> None:
+    found = protocol.load(str(longer))
+    assert (found.name, found.version, found.summary) == ("longer", 1, '"mine", longer')
+    assert found.settings == {"epochs": 3, "lr": 0.25, "momentum": 1e-5}
+    assert [when.settings for when in found.when] == [
+        {"epochs": 4, "warmup": 1}, {"epochs": 5}, {"epochs": 9, "nesterov": True}
+    ]  # fmt: skip
+    assert found.evaluation is not None
+    assert found.evaluation.settings == {"epochs": 1}
+    assert [when.settings for when in found.evaluation.when] == [{"size": "8x16"}, {"epochs": 2}]
+
+
+def test_what_is_kept_is_the_whole_and_reads_as_the_same(longer: Path, tmp_path: Path) -> None:
+    found = protocol.load(str(longer))
+    claim_protocol(tmp_path / "results", found)
+    copy = protocol.load(str(tmp_path / "results" / "longer" / "protocol.toml"))
+    assert copy == found
+    (tmp_path / "base.toml").write_text(BASE.replace("lr = 0.5\n", "lr = 0.5\nclip = 1.0\n"))
+    with pytest.raises(HarnessError, match="holds runs of another version of protocol 'longer'"):
+        check_protocol(tmp_path / "results", protocol.load(str(longer)))
+
+
+def test_a_shipped_protocol_can_be_extended_and_one_alone_is_kept_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(HEAD + 'extends = "proxy"')
+    found, proxy = protocol.load(str(tmp_path / "mine.toml")), protocol.load("proxy")
+    assert (found.settings, found.when, found.evaluation) == (proxy.settings, proxy.when, proxy.evaluation)
+    assert proxy.text == toml.read("protocol", "proxy")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a": HEAD + 'extends = "./a.toml"'}, r"a\.toml extends itself: .*a\.toml -> .*a\.toml; break the cycle"),
+        ({"a": HEAD + 'extends = "b.toml"', "b": HEAD + 'extends = "a.toml"'}, r"a\.toml -> .*b\.toml -> .*a\.toml"),
+        ({"a": HEAD + 'extends = "prox"'}, "unknown protocol 'prox'; did you mean 'proxy'"),
+        ({"a": HEAD + "extends = 3"}, r"a\.toml: extends = 3 must be the name of one protocol"),
+        ({"a": HEAD + 'extends = "b.toml"'}, r"b\.toml cannot be read: No such file"),
+        ({"a": HEAD + 'extends = "b.toml"', "b": HEAD + "[whens]"}, r"protocol .*b\.toml: unknown key 'whens'"),
+        ({"a": 'name = "x"\nextends = "proxy"'}, r"a\.toml: 'version' is missing"),
+        ({"a": HEAD + 'extends = "b.toml"\nwhen = 3', "b": HEAD + BODY}, r"a\.toml: when = 3 must be an array"),
+    ],
+)
+def test_an_extension_that_cannot_be_is_explained(files: dict[str, str], message: str, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(HarnessError, match=message):
+        protocol.load(str(tmp_path / "a.toml"))

@@ -111,6 +111,16 @@ def test_what_is_included_comes_first_and_once(suite):
     assert found == [*mine, *shipped]
 
 
+def test_plugins_are_named_from_the_folder_of_their_file_and_those_of_included_suites_count(suite, tmp_path):
+    (tmp_path / "sub").mkdir()
+    suite('plugins = ["mine.py", "../shared.py", "a.module"]\n' + SUITE, "sub/mine.toml")
+    name = suite(
+        'summary = "o"\nprotocol = "smoke"\ninclude = ["sub/mine.toml"]\nplugins = ["shared.py"]', "other.toml"
+    )
+    assert definition.plugins(name) == [str(tmp_path / "sub" / "mine.py"), str(tmp_path / "shared.py"), "a.module"]
+    assert definition.plugins("smoke") == []
+
+
 def test_a_cycle_is_named(suite, tmp_path):
     head = 'summary = "c"\nprotocol = "smoke"\n'
     suite(head + 'include = ["b.toml"]', "a.toml")
@@ -127,6 +137,7 @@ WRONG = {
     'summary = "s"': "'protocol' is missing",
     'summary = "s"\nprotocol = "smoke"': "holds no search",
     'summary = "s"\nprotocol = "smoke"\nsearches = 3': "unknown key 'searches'",
+    'summary = "s"\nprotocol = "smoke"\nplugins = 3': "plugins = 3 must be a list of Python files or modules",
     'summary = "s"\nprotocol = "smoke"\nsearch = [3]': "search = 3 must be an array of tables",
     SUITE.replace("seed = [0, 1]", "seed = [0, -1]"): "must be a list of whole numbers from 0 on",
     SUITE.replace("seed = [0, 1]", "seed = 4"): "must be a list of whole numbers from 0 on",
