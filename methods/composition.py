@@ -6,8 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PARTS = ("rule", "lookahead", "relaxation", "edge", "schedule", "perturbation", "stopping")
+PARTS = (
+    "rule",
+    "lookahead",
+    "relaxation",
+    "edge",
+    "schedule",
+    "perturbation",
+    "stopping",
+    "objective",
+    "derivation",
+)
 """What the parts of a method decide."""
+LEFT_OUT = {"objective": "none", "derivation": "space"}
+"""Parts that came after runs had been made without them: under these names they change nothing, and specs leave them
+out, so that those runs keep their names."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +36,17 @@ class Composition:
     schedule: Any = "alternating"
     perturbation: Any = "none"
     stopping: Any = "never"
+    objective: Any = "none"
+    derivation: Any = "space"
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""
 
     @property
     def parts(self) -> dict[str, str]:
-        """The name of each part, by what it decides."""
-        return {key: name_of(getattr(self, key)) for key in PARTS}
+        """The name of each part, by what it decides, as it stands in spec.json."""
+        names = {key: name_of(getattr(self, key)) for key in PARTS}
+        return {key: name for key, name in names.items() if name != LEFT_OUT.get(key)}
 
 
 @dataclass(frozen=True)

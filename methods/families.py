@@ -38,6 +38,8 @@ ON_TABLE = {
     "schedule": "alternating",
     "perturbation": "none",
     "stopping": "never",
+    "objective": "none",
+    "derivation": "space",
 }
 """The parts of the methods that run on a table: it knows the distribution softmax(alpha), and neither samples nor mixes
 operations, merges their kernels, prunes, or trains weights."""

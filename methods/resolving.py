@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from harness.core.settings import applicable, override, specified
-from methods.composition import BlackBox, Composition
+from methods.composition import LEFT_OUT, BlackBox, Composition
 from spaces import Space
 
 
@@ -19,7 +19,8 @@ class Resolved:
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every resolved hyper-parameter by part, as it stands in spec.json."""
-        return {key: specified(part) for key, part in self.by_name().items()}
+        found = {key: specified(part) for key, part in self.by_name().items()}
+        return {key: values for key, values in found.items() if values or key not in LEFT_OUT}
 
 
 def resolve_settings(

@@ -34,10 +34,10 @@ class Eigenvalue:
 
 def product(run: ReopenedRun, vector: Tensor, settings: Eigenvalue) -> Tensor:
     """The Hessian at the run's alpha times a vector (d,), mean over the batches. The supernet is left as it was."""
-    model = run.search.scratch
+    model = run.search.supernets.scratch
 
     def loss(alpha: Tensor, number: int) -> Tensor:
-        model.copy_from(run.search.model)
+        model.copy_from(run.search.supernets.model)
         model.module.train()
         images, labels = run.valid_batch(number)
         name = f"hessian-{number}"

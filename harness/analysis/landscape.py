@@ -47,7 +47,7 @@ def plane(run: ReopenedRun) -> tuple[Tensor, Tensor]:
 def losses(run: ReopenedRun, alpha: Tensor, settings: Landscape) -> dict[str, float]:
     """The loss of an alpha under each panel's weights."""
     models: dict[str, Callable[[], Any]] = {
-        "fixed": lambda: run.search.model,
+        "fixed": lambda: run.search.supernets.model,
         "unrolled": lambda: run.unrolled(alpha, settings.lr),
         "fine-tuned": lambda: run.fine_tuned(alpha, settings.steps, settings.lr),
     }

@@ -62,7 +62,7 @@ def analyse(
 def walk(run: ReopenedRun, parts: Parts, settings: Walk) -> list[tuple[float, float]]:
     """The places of one method on the plane, the start first. The run's weights are as they were on return."""
     directions = torch.stack(plane(run))
-    state, model = run.state, run.search.model
+    state, model = run.state, run.search.supernets.model
     kept = [tensor.clone() for tensor in (model.weights, model.statistics, state.momentum)]
     at = torch.tensor([settings.start_x, settings.start_y], dtype=torch.float64)
     places = [(settings.start_x, settings.start_y)]
@@ -88,7 +88,7 @@ def _scaled(move: Tensor, length: float) -> Tensor:
 
 def _train(run: ReopenedRun, alpha: Tensor, update: int, steps: int) -> None:
     """Weight steps of the supernet itself at this alpha."""
-    model, context = run.search.model, run.context(update)
+    model, context = run.search.supernets.model, run.context(update)
     stream = run.batches("path", context.training.batch)
     for step in range(update * steps, (update + 1) * steps):
         gradient = context.weight_gradient(model, alpha, stream.at(step), f"path-{step}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from harness import data
@@ -20,8 +20,10 @@ from harness.runs.folder import RunFolder
 from harness.runs.machine import deterministic, resolve_device
 from methods import METHODS
 from methods.lookaheads.lookahead import UpdateContext
+from methods.search.alpha_step import Streams, update_context
+from methods.search.measuring import validate
 from methods.search.parts import Parts
-from methods.search.search import VALIDATION_BATCH, Search
+from methods.search.search import Search
 from methods.training.batches import Batch, Batches
 from methods.training.weights import FlatModel
 from spaces import SPACES
@@ -62,13 +64,11 @@ class ReopenedRun:
         budget = Budget(epochs=self.spec["budget"]["epochs"])
         self.search = Search(self.parts, space, found, self.spec["seed"], self.device, budget)
         self.state = self.search.restore(loaded)
-        self.search.bind(self.state)
-        self.alpha = self.state.alpha
-        self.clock = self.parts.schedule.stage(min(self.state.epoch, self.epochs - 1), self.epochs).clock
-        self.lr = replace(self.parts.training, epochs=self.clock.epochs).lr_at(self.clock.epoch)
-        for model in (self.search.model, self.search.scratch):
-            clock = self.clock
-            self.parts.edge.adjust(model.module, self.state.stage, clock.epoch, clock.epochs, clock.warmup)
+        self.supernets, self.alpha = self.search.supernets, self.state.alpha
+        self.supernets.bind(self.state)
+        self.clock = self.parts.clock(min(self.state.epoch, self.epochs - 1))
+        self.lr = self.parts.lr_at(self.clock)
+        self.supernets.adjust(self.state.stage, self.clock)
 
     @staticmethod
     def check(folder: Path) -> None:
@@ -90,34 +90,25 @@ class ReopenedRun:
 
     def gates(self, alpha: Tensor, name: str) -> Tensor:
         """What the run's relaxation draws is equal for equal names: all points see the same noise."""
-        return self.search.gates(alpha, self.clock, generator(self.search.seed, f"analysis/gates/{name}"))
+        return self.supernets.gates(alpha, self.clock, self._draw(name), self.state.relaxed)
+
+    def _draw(self, name: str) -> torch.Generator:
+        return generator(self.search.seed, f"analysis/gates/{name}")
 
     def batches(self, stream: str, size: int) -> Batches:
         """Batches of the half that trains the weights, in streams of their own."""
-        return Batches(self.search.train, self.search.seed, f"analysis/{stream}", size)
+        return Batches(self.search.images.train, self.search.seed, f"analysis/{stream}", size)
 
     def valid_batch(self, number: int) -> Batch:
         size = self.parts.data.valid_batch
-        return Batches(self.search.valid, self.search.seed, "analysis/valid", size).at(number)
+        return Batches(self.search.images.valid, self.search.seed, "analysis/valid", size).at(number)
 
     def context(self, update: int) -> UpdateContext:
         """What one update of alpha may look at, here, in train mode."""
-        self.search.model.module.train()
-        self.search.scratch.module.train()
-        return UpdateContext(
-            model=self.search.model,
-            scratch=self.search.scratch,
-            momentum=self.state.momentum,
-            gates=self.gates,
-            training=self.parts.training,
-            lr=self.lr,
-            train=self.batches("train", self.parts.training.batch).at(update),
-            valid=self.valid_batch(update),
-            batches=self.batches,
-            update=update,
-            draw=self.noise,
-            cost=Cost(),
-        )
+        streams = Streams(gates=self._draw, noise=self.noise, batches=self.batches)
+        train = self.batches("train", self.parts.training.batch).at(update)
+        valid = self.parts.schedule.batch_of_alpha(train, lambda: self.valid_batch(update))
+        return update_context(self.parts, self.supernets, self.state, self.clock, streams, train, valid, update, Cost())
 
     def noise(self, name: str) -> torch.Generator:
         return generator(self.search.seed, f"analysis/noise/{name}", device=self.device)
@@ -142,14 +133,6 @@ class ReopenedRun:
         scratch.weights.sub_(gradient, alpha=lr)
         return scratch
 
-    @torch.no_grad()
     def loss(self, model: FlatModel, alpha: Tensor) -> float:
         """Mean loss over all of alpha's images, eval mode, without augmentation."""
-        model.module.eval()
-        total = 0.0
-        for number, chosen in enumerate(torch.arange(len(self.search.valid)).split(VALIDATION_BATCH)):
-            images, labels = self.search.valid.batch(chosen, None)
-            name = f"validation-{number}"
-            logits = model(images, self.gates(alpha, name), self.noise(name))
-            total += float(F.cross_entropy(logits, labels, reduction="sum").double())
-        return total / len(self.search.valid)
+        return validate(model, self.search.images.valid, partial(self.gates, alpha), self.noise)[0]

@@ -38,6 +38,8 @@ KINDS = (
     "schedules",
     "perturbations",
     "stoppings",
+    "objectives",
+    "derivations",
     "strategies",
     "spaces",
     "operations",

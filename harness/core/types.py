@@ -137,7 +137,7 @@ class SearchResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every resolved setting, by part."""
     stopped_by: str = "epochs"
-    """"epochs"; "seconds" where the budget's seconds ran out first; "eigenvalue" where the method ended it early."""
+    """"epochs"; "seconds" or "simulated seconds" where those ran out first; else what the method ended it early by."""
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts)
@@ -159,9 +159,13 @@ class SearchResult:
         ]
 
 
+BUDGETS = ("epochs", "seconds", "simulated seconds")
+"""What a search can use up."""
+
+
 def ending(stopped_by: str) -> str:
     """How a search ended, in words."""
-    return "ended early, by the eigenvalue" if stopped_by == "eigenvalue" else f"{stopped_by} used up"
+    return f"{stopped_by} used up" if stopped_by in BUDGETS else f"ended early, by the {stopped_by}"
 
 
 class Recorded(Protocol):

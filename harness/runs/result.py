@@ -75,17 +75,15 @@ def _figures(search: AnySearch, found: SearchResult) -> tuple[dict[str, Any], di
 
 @_figures.register
 def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
-    last, early = found.records[-1], found.stopped_by == "eigenvalue"
+    last = found.records[-1]
     figures = {
         "valid_loss": last["valid_loss"],
         "valid_accuracy": last["valid_accuracy"],
-        "images": {"weights": len(search.train_batches.part), "alpha": len(search.valid)},
+        "images": {"weights": len(search.images.train_batches.part), "alpha": len(search.images.valid)},
         "alpha": list(found.alpha),
     }
     return figures, {
-        "genotype": "that of the epoch before the Hessian's largest eigenvalue rose; alpha is that of the last epoch"
-        if early
-        else "derived from the alpha of the last epoch; no selection over epochs",
+        "genotype": search.how_found(found.records, found.stopped_by),
         "valid_loss": "supernet on alpha's part of the training set, last epoch, eval mode, no augmentation",
         "valid_accuracy": "as valid_loss; it is the supernet's, not the cell's",
     }

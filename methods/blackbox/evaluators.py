@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -77,31 +77,20 @@ class TableEvaluator:
 
 
 @dataclass(frozen=True)
-class ShortTraining:
-    """The final network of a genotype, small, trained for a few epochs on the weights' half and scored on the other."""
+class ShortTraining(Training):
+    """The final network of a genotype, small, trained for a few epochs on the weights' half and scored on the other.
+    What is not said otherwise is as for a supernet's weights; DARTS train.py has the same values."""
 
     epochs: int = setting(24, "trials; as many as DARTS' random baseline has", minimum=1)
     trial_epochs: int = setting(25, "AmoebaNet: children train for 25 epochs", minimum=1)
     channels: int = setting(16, "choice: as the supernet", minimum=2)
     cells: int = setting(8, "choice: as the supernet; per stage on NAS-Bench-201", minimum=1)
-    batch: int = setting(64, "ZARTS train_search.py:36", minimum=2)
-    lr: float = setting(0.025, "DARTS train.py; cosine to 0 over the trial", minimum=0)
-    momentum: float = setting(0.9, "DARTS train.py", minimum=0, maximum=1)
-    nesterov: bool = setting(False, "DARTS train.py; true on NAS-Bench-201")
-    weight_decay: float = setting(3e-4, "DARTS train.py", minimum=0)
-    clip: float = setting(5.0, "DARTS train.py; the largest norm of the gradient", minimum=1e-12)
+    lr: float = setting(0.025, "DARTS train.py; cosine to lr_min over the trial", minimum=0)
+    lr_min: float = setting(0.0, "DARTS train.py; what the cosine ends at", minimum=0, omit_default=True)
 
     def training(self, epochs: int) -> Training:
-        return Training(
-            epochs=epochs,
-            batch=self.batch,
-            lr=self.lr,
-            lr_min=0.0,
-            momentum=self.momentum,
-            nesterov=self.nesterov,
-            weight_decay=self.weight_decay,
-            clip=self.clip,
-        )
+        """Of one trial of so many epochs."""
+        return replace(self, epochs=epochs)
 
 
 class ShortTrainingEvaluator:

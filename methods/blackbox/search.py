@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
-from harness.core.memory import peak_memory
 from harness.core.rng import generator
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.blackbox.evaluators import (
@@ -59,7 +58,7 @@ class TrainedTrials(Resolved):
     data: Data
 
 
-@dataclass
+@dataclass(kw_only=True)
 class BlackBoxState(Saved):
     """Where a black-box search is: all of it. n trials are done."""
 
@@ -75,9 +74,6 @@ class BlackBoxState(Saved):
     """The code and the epochs of the trial under way; empty between trials."""
     progress: dict[str, Tensor]
     """Of its training."""
-    cost: Cost
-    records: list[dict[str, Any]] = field(default_factory=list)
-    stopped_by: str = ""
 
     @property
     def epoch(self) -> int:
@@ -115,7 +111,9 @@ class BlackBoxSearch:
         none = torch.zeros(0, dtype=torch.float64)
         codes = torch.zeros(0, len(flat(self.space.choices)), dtype=torch.int64)
         memory = self.parts.strategy.start(self.space.choices, generator(self.seed, "strategy/start"))
-        return BlackBoxState(codes, none, none, memory, [], {}, Cost())
+        return BlackBoxState(
+            codes=codes, epochs=none, accuracies=none, memory=memory, trial=[], progress={}, cost=Cost()
+        )
 
     def restore(self, saved: Mapping[str, Any]) -> BlackBoxState:
         """A state that was saved by to_dict."""
@@ -139,7 +137,7 @@ class BlackBoxSearch:
         state.codes = torch.cat([state.codes, torch.tensor([code])])
         state.epochs = torch.cat([state.epochs, state.epochs.new_tensor([epochs])])
         state.accuracies = torch.cat([state.accuracies, state.accuracies.new_tensor([evaluation.accuracy])])
-        self._measure_memory(state)
+        state.measure_memory(self.device)
         state.records.append(self._record(state))
         if state.epoch == self.epochs:
             state.stopped_by = "epochs"
@@ -176,10 +174,6 @@ class BlackBoxSearch:
             raise HarnessError(f"simulated_seconds={self.simulated:g} does not pay for one trial; set it higher.")
         state.stopped_by = "simulated seconds"
         return state
-
-    def _measure_memory(self, state: BlackBoxState) -> None:
-        measured, state.cost.memory_kind = peak_memory(self.device)
-        state.cost.peak_memory = max(state.cost.peak_memory, measured)
 
     def _record(self, state: BlackBoxState) -> dict[str, Any]:
         """`trial_*` is the trial that ended; the rest is the best so far."""

@@ -48,7 +48,7 @@ class FineTunedOracle:
 
     def gradient(self, alpha: Tensor) -> Tensor:
         """The first-order gradient at the current weights (supplement, Eq. 8), on the scratch copy."""
-        return self.context.alpha_gradient(self.context.on_scratch(), alpha, self.context.valid, "valid")
+        return self.context.validation_gradient(self.context.on_scratch(), alpha)
 
     def losses(self, alphas: Tensor) -> Tensor:
         batches, context = self._batches(), self.context

@@ -24,7 +24,7 @@ class FirstOrderOracle:
     context: UpdateContext
 
     def gradient(self, alpha: Tensor) -> Tensor:
-        return self.context.alpha_gradient(self.context.model, alpha, self.context.valid, "valid")
+        return self.context.validation_gradient(self.context.model, alpha)
 
     def losses(self, alphas: Tensor) -> Tensor:
         scratch = self.context.on_scratch()

@@ -23,6 +23,12 @@ from harness.core.types import Cost, Oracle
 from methods.training.batches import Batch, Batches
 from methods.training.weights import FlatModel, Training
 
+Term = Callable[[Tensor, Tensor], Tensor | None]
+
+
+def no_term(alpha: Tensor, gates: Tensor) -> None:
+    """Adds nothing to alpha's loss."""
+
 
 @dataclass(frozen=True)
 class UpdateContext:
@@ -46,6 +52,8 @@ class UpdateContext:
     draw: Callable[[str], Generator]
     """The randomness of noise operations, by the name of a forward; equal for all candidates."""
     cost: Cost
+    term: Term = no_term
+    """alpha (d,) and the gates made of it -> what the method's objective adds to alpha's loss, a scalar, or None."""
 
     def weight_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """The gradient of the cross-entropy of a batch, in train mode: d loss / d weights (P,), in `model.gradient`."""
@@ -56,12 +64,27 @@ class UpdateContext:
     def alpha_gradient(
         self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool = False
     ) -> Tensor:
-        """d loss / d alpha (d,), and where it is asked for the gradient of the weights from the same pass."""
+        """The gradient of the cross-entropy of a batch, d loss / d alpha (d,), and where it is asked for that of the
+        weights from the same pass."""
+        return self._gradient(model, alpha, batch, name, of_weights, no_term)
+
+    def validation_gradient(self, model: FlatModel, alpha: Tensor, of_weights: bool = False) -> Tensor:
+        """dL_val / dalpha (d,) with what the objective adds, and where it is asked for the gradient of the
+        cross-entropy in the weights from the same pass."""
+        return self._gradient(model, alpha, self.valid, "valid", of_weights, self.term)
+
+    def _gradient(
+        self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool, term: Term
+    ) -> Tensor:
         alpha = alpha.detach().requires_grad_()
         gates = self.gates(alpha, name)
         passed = model.run(batch, gates, self.draw(name), of_weights=of_weights, of_gates=True)
         self.cost.spend(forwards=1, backwards=1, images=len(batch[1]))
-        (gradient,) = torch.autograd.grad(gates, alpha, passed.of_gates)
+        added = term(alpha, gates)
+        if added is None:
+            (gradient,) = torch.autograd.grad(gates, alpha, passed.of_gates)
+        else:
+            (gradient,) = torch.autograd.grad([gates, added], alpha, [passed.of_gates, torch.ones_like(added)])
         return gradient
 
     def on_scratch(self) -> FlatModel:
@@ -70,9 +93,12 @@ class UpdateContext:
         return self.scratch
 
     def validation_loss(self, model: FlatModel, alpha: Tensor) -> Tensor:
-        """L_val at alpha, a scalar without a graph."""
+        """L_val at alpha with what the objective adds, a scalar without a graph."""
         self.cost.spend(forwards=1, backwards=0, images=len(self.valid[1]))
-        return model.run(self.valid, self.gates(alpha, "valid"), self.draw("valid")).loss
+        gates = self.gates(alpha, "valid")
+        loss = model.run(self.valid, gates, self.draw("valid")).loss
+        added = self.term(alpha, gates)
+        return loss if added is None else loss + added.detach()
 
 
 class Lookahead(Protocol):

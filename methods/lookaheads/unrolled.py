@@ -57,7 +57,7 @@ class UnrolledOracle:
 
     def _validation_gradients(self, unrolled: FlatModel, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """dL_val/dalpha (d,) and dL_val/dw' (P,) from one pass."""
-        direct = self.context.alpha_gradient(unrolled, alpha, self.context.valid, "valid", of_weights=True)
+        direct = self.context.validation_gradient(unrolled, alpha, of_weights=True)
         return direct, unrolled.gradient.clone()
 
     def _hessian_vector(self, alpha: Tensor, v: Tensor) -> Tensor:

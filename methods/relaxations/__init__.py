@@ -14,6 +14,7 @@ RELAXATIONS: Registry[Relaxation] = Registry(
     "relaxation",
     {
         "softmax": "methods.relaxations.softmax:Softmax",
+        "sigmoid": "methods.relaxations.sigmoid:Sigmoid",
         "gumbel": "methods.relaxations.gumbel:Gumbel",
         "edge-normalised": "methods.relaxations.edge_normalised:EdgeNormalised",
     },

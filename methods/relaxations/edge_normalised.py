@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from methods.relaxations.relaxation import NOTHING
 from methods.relaxations.softmax import Softmax
 from spaces.space import Space
 
@@ -22,12 +23,12 @@ class EdgeNormalised(Softmax):
     def size(self, space: Space) -> int:
         return space.dimension + len(space.edges)
 
-    def strengths(self, alpha: Tensor, space: Space) -> Tensor:
+    def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         of_operations, of_edges = alpha.split([space.dimension, len(space.edges)])
         nodes = tuple((kind, edge.target) for kind, edges in space.cells.items() for edge in edges)
         others = _elsewhere(nodes, alpha.device)
         weights = of_edges.expand(len(nodes), -1).masked_fill(others, -torch.inf).softmax(dim=1).diagonal()
-        return super().strengths(of_operations, space) * weights[:, None]
+        return super().strengths(of_operations, space, memory) * weights[:, None]
 
 
 @lru_cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
 from harness.core.settings import setting
-from methods.relaxations.relaxation import Relaxation, rows_of
+from methods.relaxations.relaxation import NOTHING, Relaxation, rows_of
 from methods.schedules.clock import Clock
 from spaces.space import Space
 
@@ -30,7 +31,9 @@ class Gumbel(Relaxation):
     temperature: float = setting(10.0, "GDAS; AutoDL-Projects GDAS.py:237-241", minimum=1e-6)
     temperature_end: float = setting(0.1, "same place; linear from the first epoch to the last", minimum=1e-6)
 
-    def gates(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+    def gates(
+        self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING
+    ) -> Tensor:
         soft = self.soft(alpha, space, clock, draw)
         hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
         return hard + (soft - soft.detach())  # in this order the values are exactly 0 and 1

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Generator, Tensor
 
 from methods.schedules.clock import Clock
 from spaces.space import Space
+
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+"""What a relaxation without a state of its own carries."""
 
 
 class Relaxation:
@@ -17,13 +23,28 @@ class Relaxation:
         """How many entries alpha has."""
         return space.dimension
 
-    def strengths(self, alpha: Tensor, space: Space) -> Tensor:
+    def start(self, alpha: Tensor, space: Space, draw: Generator) -> dict[str, Tensor]:
+        """What the relaxation carries through a search besides alpha (d,), such as a temperature, decided edges or the
+        dictionary of a sparse code; it is part of the search's state. `draw` is a CPU generator of this stage. Where
+        operations are dropped, tensors of alpha's shape lose the same entries, and others stay."""
+        return {}
+
+    def after_epoch(
+        self, memory: Mapping[str, Tensor], alpha: Tensor, space: Space, clock: Clock
+    ) -> Mapping[str, Tensor]:
+        """What it carries on from an epoch; changes none of its arguments."""
+        return memory
+
+    def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         """How strong every operation is (rows, widest), by which cells are derived: softmax(alpha) edge by edge."""
         return rows_of(alpha, space.widths).softmax(dim=1)
 
-    def gates(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+    def gates(
+        self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING
+    ) -> Tensor:
         """The gates (rows, widest) for flat logits alpha, whose row i has space.widths[i] entries. Padding is 0.
-        `draw` is a CPU generator of this forward; all cells of a kind share what is drawn."""
+        `draw` is a CPU generator of this forward; all cells of a kind share what is drawn. A gate that is exactly 0
+        need not be computed: see the sparse edge."""
         raise NotImplementedError
 
 

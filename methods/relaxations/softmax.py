@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
-from methods.relaxations.relaxation import Relaxation
+from methods.relaxations.relaxation import NOTHING, Relaxation
 from methods.schedules.clock import Clock
 from spaces.space import Space
 
@@ -15,5 +16,7 @@ from spaces.space import Space
 class Softmax(Relaxation):
     """One softmax over each edge's operations (DARTS, Eq. 2)."""
 
-    def gates(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
-        return self.strengths(alpha, space)
+    def gates(
+        self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING
+    ) -> Tensor:
+        return self.strengths(alpha, space, memory)

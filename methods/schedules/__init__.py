@@ -14,6 +14,7 @@ SCHEDULES: Registry[Alternating] = Registry(
     "schedule",
     {
         "alternating": "methods.schedules.alternating:Alternating",
+        "single-level": "methods.schedules.single_level:SingleLevel",
         "progressive": "methods.schedules.progressive:Progressive",
         "staged": "methods.schedules.staged:Staged",
     },

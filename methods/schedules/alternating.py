@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.core.genotype import Genotype
 from harness.core.settings import setting
+from harness.core.types import Part
+from methods.derivations.derivation import Derivation
 from methods.schedules.clock import Clock, Stage
+from methods.training.batches import Batch
 from spaces.space import Space
 
 Probabilities = Sequence[Sequence[float]]
@@ -53,6 +55,14 @@ class Alternating:
         """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
         raise NotImplementedError
 
-    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
-        """The architecture that is found."""
-        return space.derive(probabilities)
+    def derivation(self, chosen: Derivation) -> Derivation:
+        """How the architecture is derived, given the method's own derivation."""
+        return chosen
+
+    def images_of_weights(self, train: Part, valid: Part) -> Part:
+        """What the weights are trained on, given their part of the images and alpha's."""
+        return train
+
+    def batch_of_alpha(self, train: Batch, valid: Callable[[], Batch]) -> Batch:
+        """What alpha's loss is taken on, given the batch of the weight step and the next of alpha's own."""
+        return valid()

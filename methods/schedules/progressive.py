@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.genotype import Genotype
 from harness.core.settings import setting
+from methods.derivations.derivation import Derivation
+from methods.derivations.limited_skips import LimitedSkips
 from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
 from methods.schedules.clock import Clock, Stage
 from spaces.cells import Edge
 from spaces.space import Space
-
-SKIP, CAPPED = "skip_connect", "normal"
-"""The kind of cell whose skips are limited; a space without it, such as NAS-Bench-201, has no limit (choice)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Progressive(Alternating):
             strongest(space, edge, row, -(-len(row) // 2)) for edge, row in zip(space.edges, probabilities, strict=True)
         ]
 
-    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
-        return derive_with_few_skips(space, probabilities, self.skip_cap)
+    def derivation(self, chosen: Derivation) -> Derivation:
+        return LimitedSkips(self.skip_cap, chosen)
 
 
 def strongest(space: Space, edge: Edge, row: Sequence[float], count: int) -> list[str]:
@@ -55,30 +53,3 @@ def strongest(space: Space, edge: Edge, row: Sequence[float], count: int) -> lis
     columns = [i for i, name in enumerate(edge.operations) if count > 1 or space.derivable(name)]
     best = sorted(sorted(columns, key=lambda i: -row[i])[:count])
     return [edge.operations[i] for i in best]
-
-
-def derive_with_few_skips(space: Space, probabilities: Probabilities, cap: int) -> Genotype:
-    """The genotype with at most `cap` skips in the normal cell (P-DARTS train_search.py): while there are more, the
-    weakest of them loses its probability, and the cell is derived again, from all operations of all edges. Skips that
-    nothing can replace stay."""
-    rows = [list(row) for row in probabilities]
-    of_kind = [(kind, edge) for kind, edges in space.cells.items() for edge in edges]
-    at = {(edge.source, edge.target): (row, edge) for row, (kind, edge) in enumerate(of_kind) if kind == CAPPED}
-    while True:
-        genotype = space.derive(rows)
-        skips = []
-        for target, node in _nodes(genotype):
-            for row, edge in (at[source, target] for name, source in node if name == SKIP):
-                column = edge.operations.index(SKIP)
-                skips.append((rows[row][column], row, column))
-        replaceable = [skip for skip in skips if skip[0] > 0]
-        if len(skips) <= cap or not replaceable:
-            return genotype
-        _, row, column = min(replaceable)
-        rows[row][column] = 0.0
-
-
-def _nodes(genotype: Genotype) -> list[tuple[int, tuple[tuple[str, int], ...]]]:
-    """(state, its edges) of the capped cell; empty where there is none."""
-    cells = dict(genotype.cells)
-    return list(enumerate(cells[CAPPED].nodes, start=cells[CAPPED].inputs)) if CAPPED in cells else []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.core.genotype import Genotype
 from harness.core.settings import setting
+from methods.derivations.derivation import Derivation
+from methods.derivations.limited_skips import LimitedSkips
 from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
 from methods.schedules.clock import Clock, Stage
-from methods.schedules.progressive import derive_with_few_skips, strongest
+from methods.schedules.progressive import strongest
 from spaces.space import Space
 
 STAGES = 3
@@ -39,5 +40,5 @@ class Staged(Alternating):
         count = (self.keep_second, self.keep_third)[number - 1]
         return [strongest(space, edge, row, count) for edge, row in zip(space.edges, probabilities, strict=True)]
 
-    def derive(self, space: Space, probabilities: Probabilities) -> Genotype:
-        return derive_with_few_skips(space, probabilities, self.skip_cap)
+    def derivation(self, chosen: Derivation) -> Derivation:
+        return LimitedSkips(self.skip_cap, chosen)

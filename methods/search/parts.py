@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.errors import HarnessError
 from methods.composition import Composition
+from methods.derivations import DERIVATIONS
+from methods.derivations.derivation import Derivation
 from methods.lookaheads import LOOKAHEADS
 from methods.lookaheads.lookahead import Lookahead
+from methods.objectives import OBJECTIVES
+from methods.objectives.objective import Objective
 from methods.perturbations import PERTURBATIONS
 from methods.perturbations.perturbation import Perturbation
 from methods.relaxations import RELAXATIONS
@@ -41,11 +45,21 @@ class Parts(Resolved):
     schedule: Alternating
     perturbation: Perturbation
     stopping: Stopping
+    objective: Objective
+    derivation: Derivation
     training: Training
     data: Data
     arithmetic: Arithmetic
     macro: Any
     """The size of the space's supernet."""
+
+    def clock(self, epoch: int) -> Clock:
+        """Where an epoch of the search is in its stage."""
+        return self.schedule.stage(epoch, self.training.epochs).clock
+
+    def lr_at(self, clock: Clock) -> float:
+        """The learning rate of the weights; every stage has its own cosine."""
+        return replace(self.training, epochs=clock.epochs).lr_at(clock.epoch)
 
 
 def compose(
@@ -66,6 +80,8 @@ def compose(
         "schedule": SCHEDULES.find(composition.schedule),
         "perturbation": PERTURBATIONS.find(composition.perturbation),
         "stopping": STOPPINGS.find(composition.stopping),
+        "objective": OBJECTIVES.find(composition.objective),
+        "derivation": DERIVATIONS.find(composition.derivation),
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),

@@ -8,15 +8,23 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from harness.core.memory import peak_memory
 from harness.core.types import Cost
 
 
+@dataclass(kw_only=True)
 class Saved:
-    """The base of the dataclasses that are the states of searches; each has a field `cost`."""
+    """What the states of all families of searches have."""
+
+    cost: Cost
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """One per finished epoch."""
+    stopped_by: str = ""
+    """Why the search is over; empty while it is not."""
 
     def to_dict(self) -> dict[str, Any]:
         """Tensors and plain values only, so that it loads with weights_only=True."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         return values | {"cost": values["cost"].to_json()}
 
     @classmethod
@@ -24,24 +32,50 @@ class Saved:
         """A state saved by to_dict, with its tensors on this device."""
         return cls(**{**_moved(dict(values), device), "cost": Cost.from_json(values["cost"])})
 
+    def measure_memory(self, device: str) -> None:
+        """Enters the most memory so far into the cost."""
+        measured, self.cost.memory_kind = peak_memory(device)
+        self.cost.peak_memory = max(self.cost.peak_memory, measured)
 
-@dataclass
-class State(Saved):
-    """Where a search is. d = alpha's size, P = the supernet's parameters, S = its batch-norm statistics."""
 
-    epoch: int
-    step: int
-    """Weight steps done in this epoch."""
+@dataclass(kw_only=True)
+class AlphaState(Saved):
+    """What the states of searches with an alpha have."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps done in this epoch."""
+    alpha: Tensor
+    """(d,)"""
+    memory: dict[str, Tensor]
+    """The rule's."""
+    diagnostics: dict[str, Any]
+    """Sums over this epoch's updates of alpha."""
+
+    def close_epoch(self, steps: int, epochs: int, out_of_time: bool) -> None:
+        """After the record of an epoch of so many steps: on to the next, or the end, where the epochs or the seconds
+        are used up."""
+        if self.step == steps:
+            self.epoch, self.step, self.diagnostics = self.epoch + 1, 0, {}
+        if self.epoch == epochs:
+            self.stopped_by = "epochs"
+        elif out_of_time:
+            self.stopped_by = "seconds"
+
+
+@dataclass(kw_only=True)
+class State(AlphaState):
+    """Where a search on a supernet is. A step is one of the weights; the diagnostics' "updates" counts those of alpha.
+    d = alpha's size, P = the supernet's parameters, S = its batch-norm statistics."""
+
     stage: int
     """Of the schedule."""
     kept: list[list[str]]
     """The operations that are left on every edge, in alpha's row order."""
     last_choice: list[dict[str, float]]
-    """Per edge, softmax(alpha) by operation when operations were last dropped from more than one; empty before."""
-    alpha: Tensor
-    """(d,)"""
-    memory: dict[str, Tensor]
-    """The rule's."""
+    """Per edge, its strengths by operation when operations were last dropped from more than one; empty before."""
+    relaxed: dict[str, Tensor] = field(default_factory=dict)
+    """What the relaxation carries."""
     weights: Tensor
     """(P,)"""
     momentum: Tensor
@@ -52,13 +86,8 @@ class State(Saved):
     """(3,) float64 sums over this epoch: training loss times images, correct answers, images."""
     failed_at: Tensor
     """() int64: the first weight step, counted over the search, with a loss or an alpha that is not finite; -1."""
-    diagnostics: dict[str, Tensor]
-    """Sums over this epoch's updates of alpha; "updates" counts them."""
-    cost: Cost
-    records: list[dict[str, Any]] = field(default_factory=list)
-    """One per finished epoch."""
-    stopped_by: str = ""
-    """Why the search is over; empty while it is not."""
+    found: str = ""
+    """The genotype that the search ended with; empty while it goes on, and where an epoch's cell was gone back to."""
 
 
 def _moved(value: Any, device: str) -> Any:

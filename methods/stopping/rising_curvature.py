@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from harness.core.settings import setting
-from methods.stopping.stopping import Records, Stopping
+from methods.stopping.stopping import Curvature, Ending, Records, Stopping
+
+WORDS = "that of the epoch before the Hessian's largest eigenvalue rose; alpha is that of the last epoch"
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,18 @@ class RisingCurvature(Stopping):
         1e-3, "RobustDARTS search/analyze.py:110-192 adds alpha's weight decay to the Hessian's diagonal", minimum=0
     )
 
-    @property
-    def decay(self) -> float:
-        return self.es_decay
-
     def watches(self, epoch: int, epochs: int) -> bool:
         return epoch % self.es_every == 0 or epoch == epochs - 1
 
-    def chosen(self, records: Records, epochs: int) -> int | None:
+    def watch(self, curvature: Curvature) -> dict[str, Any]:
+        return {"eigenvalue": curvature(self.es_decay)}
+
+    def ending(self, records: Records, epochs: int) -> Ending | None:
+        before = self._before_the_rise(records, epochs)
+        return None if before is None else Ending("eigenvalue", before, WORDS)
+
+    def _before_the_rise(self, records: Records, epochs: int) -> int | None:
+        """The epoch before the rise, if it was too much after the last of the records."""
         epoch = int(records[-1]["epoch"])
         watched = [record["eigenvalue"] for record in records if record["epoch"] % self.es_every == 0]
         before = epoch - (self.es_window // 2 + self.es_distance) * self.es_every

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 Records = Sequence[Mapping[str, Any]]
-"""Of the epochs so far; what the rule watches stands under "eigenvalue"."""
+"""Of the epochs so far."""
+
+
+class Curvature(Protocol):
+    """What a rule can have measured after an epoch."""
+
+    def __call__(self, decay: float) -> float | None:
+        """The largest eigenvalue of the Hessian of the validation loss in alpha, `decay` added to its diagonal; None
+        where it cannot be found."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ending:
+    """That a search ends early: by what, as result.json has it; the epoch whose cell is found; and why that one."""
+
+    stopped_by: str
+    epoch: int
+    words: str
 
 
 class Stopping:
     """The base of the frozen dataclasses that say so."""
 
-    @property
-    def decay(self) -> float:
-        """What is added to the Hessian's diagonal."""
-        return 0.0
-
     def watches(self, epoch: int, epochs: int) -> bool:
-        """Whether the largest eigenvalue of the Hessian in alpha is wanted after an epoch of so many."""
+        """Whether something is measured after an epoch of so many."""
         return False
 
-    def chosen(self, records: Records, epochs: int) -> int | None:
-        """The epoch whose cell is found, if the search is to end after the last of the records."""
+    def watch(self, curvature: Curvature) -> dict[str, Any]:
+        """What is measured after an epoch that is watched; it becomes part of the epoch's record."""
+        return {}
+
+    def ending(self, records: Records, epochs: int) -> Ending | None:
+        """How the search ends after the last of the records, if it does."""
         return None
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +20,6 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
-from harness.core.memory import peak_memory
 from harness.core.rng import generator
 from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
@@ -29,7 +28,7 @@ from methods.resolving import Resolved
 from methods.rules.rule import Rule
 from methods.schedules.clock import Clock
 from methods.search.records import finite, operation_counts
-from methods.search.state import Saved
+from methods.search.state import AlphaState
 from methods.tabular.data import TableData
 from spaces import Space
 
@@ -94,22 +93,9 @@ class TableOracle:
         return rest[:, 0]
 
 
-@dataclass
-class TableState(Saved):
-    """Where a search on a table is: all of it."""
-
-    epoch: int
-    step: int
-    """Updates done in this epoch."""
-    alpha: Tensor
-    """(d,) float64"""
-    memory: dict[str, Tensor]
-    """The rule's."""
-    diagnostics: dict[str, float]
-    """Sums over this epoch's updates."""
-    cost: Cost
-    records: list[dict[str, Any]] = field(default_factory=list)
-    stopped_by: str = ""
+@dataclass(kw_only=True)
+class TableState(AlphaState):
+    """Where a search on a table is: all of it. A step is an update of alpha (d,), float64."""
 
 
 class TableSearch:
@@ -125,7 +111,7 @@ class TableSearch:
     def start(self) -> TableState:
         draw = generator(self.seed, "alpha")
         alpha = ALPHA_SCALE * torch.randn(self.space.dimension, generator=draw, dtype=torch.float64)
-        return TableState(0, 0, alpha, self.parts.rule.start(alpha), {}, Cost())
+        return TableState(alpha=alpha, memory=self.parts.rule.start(alpha), diagnostics={}, cost=Cost())
 
     def restore(self, saved: Mapping[str, Any]) -> TableState:
         """A state that was saved by to_dict."""
@@ -174,15 +160,9 @@ class TableSearch:
 
     def _close_epoch(self, state: TableState, out_of_time: bool) -> None:
         self.check(state)
-        measured, state.cost.memory_kind = peak_memory("cpu")
-        state.cost.peak_memory = max(state.cost.peak_memory, measured)
+        state.measure_memory("cpu")
         state.records.append(self._record(state))
-        if state.step == self.parts.table.updates:
-            state.epoch, state.step, state.diagnostics = state.epoch + 1, 0, {}
-        if state.epoch == self.epochs:
-            state.stopped_by = "epochs"
-        elif out_of_time:
-            state.stopped_by = "seconds"
+        state.close_epoch(self.parts.table.updates, self.epochs, out_of_time)
 
     def _record(self, state: TableState) -> dict[str, Any]:
         genotype = self.genotype(state)

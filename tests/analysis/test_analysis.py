@@ -57,14 +57,14 @@ def plain_loss(run: ReopenedRun, model: FlatModel, alpha: torch.Tensor) -> float
     """Over all of alpha's images, in one batch, eval mode."""
     model.module.eval()
     with torch.no_grad():
-        images, labels = run.search.valid.batch(torch.arange(len(run.search.valid)), None)
+        images, labels = run.search.images.valid.batch(torch.arange(len(run.search.images.valid)), None)
         gates = alpha.view(-1, 2).softmax(dim=1)
         return float(F.cross_entropy(model.module(images, gates, None), labels))
 
 
 def plain_tuned(run: ReopenedRun, alpha: torch.Tensor, steps: int, lr: float) -> FlatModel:
     """Fine-tuned by torch's own SGD and clipping on a copy."""
-    model = copy.deepcopy(run.search.model)
+    model = copy.deepcopy(run.search.supernets.model)
     model.module.train()
     training = run.parts.training
     sgd = torch.optim.SGD(model.module.parameters(), lr, training.momentum, weight_decay=training.weight_decay)
@@ -93,20 +93,20 @@ def test_the_plane_is_orthonormal_and_the_run_s_own(run: ReopenedRun) -> None:
 def test_points_of_the_landscape_are_what_direct_evaluation_gives(run: ReopenedRun) -> None:
     settings = landscape.Landscape(points=3, steps=2, lr=0.05)
     draw = torch.Generator().manual_seed(0)
-    before = run.search.model.weights.clone(), run.search.model.statistics.clone()
+    before = run.search.supernets.model.weights.clone(), run.search.supernets.model.statistics.clone()
     for _ in range(2):
         alpha = run.alpha + 0.3 * torch.randn(56, generator=draw)
         found = landscape.losses(run, alpha, settings)
-        assert found["fixed"] == pytest.approx(plain_loss(run, run.search.model, alpha), rel=1e-5)
+        assert found["fixed"] == pytest.approx(plain_loss(run, run.search.supernets.model, alpha), rel=1e-5)
         tuned = plain_tuned(run, alpha, 2, 0.05)
         assert found["fine-tuned"] == pytest.approx(plain_loss(run, tuned, alpha), rel=1e-4)
         assert len({round(value, 6) for value in found.values()}) == 3  # the weights do follow alpha
-    assert torch.equal(before[0], run.search.model.weights)
-    assert torch.equal(before[1], run.search.model.statistics)
+    assert torch.equal(before[0], run.search.supernets.model.weights)
+    assert torch.equal(before[1], run.search.supernets.model.statistics)
 
 
 def test_the_unrolled_step_is_plain_gradient_descent(run: ReopenedRun) -> None:
-    model = copy.deepcopy(run.search.model)
+    model = copy.deepcopy(run.search.supernets.model)
     model.module.train()
     images, labels = run.batches("finetune", run.parts.training.batch).at(0)
     gates = run.alpha.view(-1, 2).softmax(dim=1)
@@ -147,24 +147,24 @@ def test_eigenvalues_are_those_of_the_full_hessian(run: ReopenedRun) -> None:
     settings = eigenvalue.Eigenvalue(batches=1, decay=0.5)
 
     def loss(alpha: torch.Tensor) -> torch.Tensor:
-        model = copy.deepcopy(run.search.model)
+        model = copy.deepcopy(run.search.supernets.model)
         model.module.train()
         images, labels = run.valid_batch(0)
         return F.cross_entropy(model.module(images, alpha.view(-1, 2).softmax(dim=1), None), labels)
 
     hessian = torch.autograd.functional.hessian(loss, run.alpha) + 0.5 * torch.eye(56)
     values = torch.linalg.eigvalsh(hessian.double())
-    before = run.search.model.statistics.clone()
+    before = run.search.supernets.model.statistics.clone()
     found = eigenvalue.analyse(run, settings)["epochs"]
     assert found[0]["largest"] == pytest.approx(float(values[-1]), rel=1e-3)
     assert found[0]["smallest"] == pytest.approx(float(values[0]), rel=1e-3)
     assert found[0]["dominant"] == max(found[0]["largest"], found[0]["smallest"], key=abs)
-    assert torch.equal(before, run.search.model.statistics)
+    assert torch.equal(before, run.search.supernets.model.statistics)
     assert eigenvalue.analyse(run, settings)["epochs"] == found  # one entry per epoch
 
 
 def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(run: ReopenedRun) -> None:
-    model, momentum = run.search.model, run.state.momentum
+    model, momentum = run.search.supernets.model, run.state.momentum
     before = [tensor.clone() for tensor in (model.weights, model.statistics, momentum)]
     settings = path.Walk(methods="darts-1st zarts-rs", updates=2, length=0.2)
     found = path.analyse(run, settings)["paths"]

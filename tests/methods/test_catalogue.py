@@ -36,9 +36,13 @@ def parts(method, space="darts"):
     return METHODS[method].parts(SPACES[space], Budget())
 
 
+WITHOUT_A_METHOD = {"relaxation": {"sigmoid"}, "edge": {"sparse"}, "schedule": {"single-level"}}
+"""Parts that small compositions in test_new_parts.py use, and no registered method yet."""
+
+
 def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
     used = {key: {composition.parts[key] for composition in COMPOSITIONS.values()} for key in PARTS}
-    assert used == {key: set(registry) for key, registry in PARTS.items()}
+    assert used == {key: set(registry) - WITHOUT_A_METHOD.get(key, set()) for key, registry in PARTS.items()}
     assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
 
 

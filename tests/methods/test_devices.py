@@ -96,8 +96,8 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
     with FakeTensorMode(allow_non_fake_inputs=True):
         search = Search(parts, SPACES[space], dataset, 0, "cuda", Budget(3))
         state = search.start()
-        search.bind(state)
-        batch = search.train_batches.at(0)
+        search.supernets.bind(state)
+        batch = search.images.train_batches.at(0)
         with NoWaiting():
             search._train(state, batch)
             search._move_alpha(state, batch)

@@ -108,7 +108,7 @@ def test_a_recording_that_moves_the_statistics_otherwise_is_not_used(recorder):
     straight, search = run_to_end(make_search("darts-1st", "s1")), None
 
     def tamper(output):
-        search.model.statistics.add_(1)
+        search.supernets.model.statistics.add_(1)
         return output
 
     recorder(Recorder(tamper))

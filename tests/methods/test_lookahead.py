@@ -254,3 +254,21 @@ def test_what_a_backward_needs_is_counted_once():
     y = torch.ones(1000)
     assert kept_for_backward(lambda: (x * y * y).sum()) == 4000  # y alone, which both products keep
     assert available_memory() > 1 << 20
+
+
+@pytest.mark.parametrize("lookahead", [FirstOrder(), Unrolled(), fine_tuned(1)])
+def test_every_oracle_adds_the_value_and_the_gradient_once(lookahead):
+    """The second order's too: the term is not in the loss that the weights descend."""
+    context, alpha, _ = make_bench()
+    weight = 5.0
+    more = dataclasses.replace(context, term=lambda alpha, gates: weight * gates.square().sum())
+
+    def found(context):
+        oracle = lookahead.oracle(context)
+        return oracle.losses(alpha[None]), oracle.gradient(alpha)
+
+    (loss, gradient), (more_loss, more_gradient) = found(context), found(more)
+    at = alpha.clone().requires_grad_()
+    term = weight * context.gates(at, "valid").square().sum()
+    torch.testing.assert_close(more_loss - loss, term.detach()[None])
+    torch.testing.assert_close(more_gradient - gradient, torch.autograd.grad(term, at)[0])

@@ -14,7 +14,9 @@ from methods.perturbations.adversarial import Adversarial
 from methods.perturbations.uniform import UniformNoise, on_simplex
 from methods.relaxations.softmax import Softmax
 from methods.schedules.clock import Clock
+from methods.search.alpha_step import move_alpha
 from methods.search.search import Search
+from methods.search.weight_step import train_weights, weight_gates
 from methods.training.weights import PassResult
 from spaces import SPACES
 
@@ -126,35 +128,35 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     """An attack looks at the weight step's batch in eval mode: it moves no statistics."""
     search = search_of(method, space)
     state, seen, validated = search.start(), [], []
-    run = search.model.run
+    run = search.supernets.model.run
 
     def watched(batch, gates, draw, of_weights=False, of_gates=False):
         before = state.statistics.clone()
         passed = run(batch, gates, draw, of_weights=of_weights, of_gates=of_gates)
-        training = search.model.module.training
+        training = search.supernets.model.module.training
         seen.append((of_weights, training, gates, batch[0]))
         assert training != torch.equal(before, state.statistics)
         return passed
 
-    search.model.run = watched
+    search.supernets.model.run = watched
     forwards = state.cost.forwards
-    search.bind(state)
-    batch = search.train_batches.at(0)
-    current = search.gates(state.alpha, search._clock(state), torch.Generator())
-    search._move_alpha(state, search.train_batches.at(0))
+    search.supernets.bind(state)
+    batch = search.images.train_batches.at(0)
+    current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
+    move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
     assert [entry[:2] for entry in seen] == [(False, True)]
     assert torch.equal(seen.pop()[2], current)
-    current = search.gates(state.alpha, search._clock(state), torch.Generator())
-    search._train(state, batch)
+    current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
+    train_weights(search.parts, search.supernets, state, batch, 0, search.parts.clock(0), state.alpha)
     assert [entry[:2] for entry in seen] == [(False, False)] * looks + [(True, True)]
     assert all(torch.equal(entry[3], batch[0]) for entry in seen)
     assert state.cost.forwards - forwards == 1 + 1 + looks
     moved = seen[-1][2]
     assert (moved - current).abs().max() > 1e-3
     assert moved.sum(dim=1) == pytest.approx(1)
-    search.model.module.register_forward_pre_hook(lambda module, inputs: validated.append(inputs[1]))
-    search._validate(state)
-    current = search.gates(state.alpha, search._clock(state), torch.Generator())
+    search.supernets.model.module.register_forward_pre_hook(lambda module, inputs: validated.append(inputs[1]))
+    search.validate(state, search.parts.clock(0))
+    current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
     assert validated
     assert all(torch.equal(gates, current) for gates in validated)
 
@@ -162,7 +164,9 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
 def test_two_steps_draw_other_noise():
     search = search_of("sdarts-rs")
     state = search.start()
-    search.bind(state)
-    drawn = [search._weight_gates(state, search.train_batches.at(0), step) for step in (0, 0, 1)]
+    search.supernets.bind(state)
+    batch, clock = search.images.train_batches.at(0), search.parts.clock(0)
+    fixed = search.parts, search.supernets, state, batch
+    drawn = [weight_gates(*fixed, step, clock, state.alpha) for step in (0, 0, 1)]
     equal = [torch.equal(a, b) for a, b in itertools.pairwise(drawn)]
     assert equal == [True, False]

@@ -12,7 +12,9 @@ from toy import ToyDataset, run_to_end, same, small_settings
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import METHODS
-from methods.schedules.progressive import Progressive, derive_with_few_skips
+from methods.derivations.derivation import OfSpace, Standing
+from methods.derivations.limited_skips import LimitedSkips
+from methods.schedules.progressive import Progressive
 from methods.search.search import Search
 from methods.search.state import State
 from spaces import SPACES
@@ -83,20 +85,21 @@ def test_what_is_kept_is_as_it_was(method):
     images = torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     for epoch, width in ((2, 0.5), (3, 0.3), (4, 0.2)):
         state = advance_to(search, epoch, state)
-        old, model = dataclasses.replace(state), search.model
+        old, model = dataclasses.replace(state), search.supernets.model
         before = model.module.train()
         pieces = [{k: v.clone() for k, v in before.pieces()}]
-        search.model.bind(state.momentum, state.statistics)
+        search.supernets.model.bind(state.momentum, state.statistics)
         pieces.append({k: v.clone() for k, v in before.pieces()})
-        search.model.bind(state.weights, state.statistics)
-        search._drop_operations(state)
-        after = search.model.module.train()
+        search.supernets.model.bind(state.weights, state.statistics)
+        state.last_choice = search.choices(state)
+        search.supernets.next_stage(state, [list(row.values()) for row in search.strengths(state)])
+        after = search.supernets.model.module.train()
         assert sum(map(len, state.kept)) < width * SPACES[space].dimension + 28
         for vector, values in zip((state.weights, state.momentum), pieces, strict=True):
-            search.model.bind(vector, state.statistics)
+            search.supernets.model.bind(vector, state.statistics)
             for name, piece in after.pieces():
                 assert torch.equal(piece, values[name]), name
-        search.model.bind(state.weights, state.statistics)
+        search.supernets.model.bind(state.weights, state.statistics)
         assert dict(after.pieces()).keys() < pieces[0].keys()
 
         rows = [[name in names for name in was] for was, names in zip(old.kept, state.kept, strict=True)]
@@ -123,10 +126,10 @@ def test_a_pruned_supernet_is_one_built_with_the_kept_operations(space):
         state = advance_to(search, epoch, state)
         reduced = SPACES[space].restricted(state.kept)
         plain = plain_supernet(reduced, 2, search.parts.macro.cells, 4)
-        for ours, theirs in matching_tensors(search.model.module, plain):
+        for ours, theirs in matching_tensors(search.supernets.model.module, plain):
             theirs.data.copy_(ours)
         gates = torch.rand(len(reduced.widths), max(reduced.widths))
-        out = search.model.module.train()(images, gates)
+        out = search.supernets.model.module.train()(images, gates)
         torch.testing.assert_close(out, plain.train()(images, gates), rtol=1e-3, atol=1e-4)
         assert reduced.widths == ((4 if space == "darts-none" else 3, 2, 1)[epoch - 3],) * len(reduced.widths)
 
@@ -198,6 +201,12 @@ def crafted(space):
     return rows
 
 
+def limited(space, strengths, most_skips):
+    """The cell derived from these strengths with at most so many skips."""
+    at = Standing(space, strengths, [], lambda: None, lambda gates: None, lambda: None)
+    return LimitedSkips(most_skips).derive(at)
+
+
 def test_the_limit_on_skips_on_a_cell_worked_out_by_hand():
     """4 skips: 2<-0 .60, 2<-1 .50, 3<-0 .55, 5<-0 .70. The weakest goes first: 2<-1 turns to dil_conv_5x5 (node 2 has
     no other edge); then 3<-0, whose next best, .10, is weaker than max_pool on 3<-2, .35: node 3 changes an edge."""
@@ -210,25 +219,25 @@ def test_the_limit_on_skips_on_a_cell_worked_out_by_hand():
         ((S3, 0), (S5, 1)),
         ((SK, 0), (D3, 1)),
     )
-    assert derive_with_few_skips(space, probabilities, 4) == free
-    three = derive_with_few_skips(space, probabilities, 3)["normal"]
+    assert limited(space, probabilities, 4) == free
+    three = limited(space, probabilities, 3)["normal"]
     assert three.nodes == (((SK, 0), (D5, 1)), *free["normal"].nodes[1:])
-    two = derive_with_few_skips(space, probabilities, 2)
+    two = limited(space, probabilities, 2)
     assert two["normal"].nodes == (((SK, 0), (D5, 1)), ((S3, 1), (MP, 2)), ((S3, 0), (S5, 1)), ((SK, 0), (D3, 1)))
     assert two["reduce"] == free["reduce"]
     assert two["reduce"].count(SK) == 8
-    none = derive_with_few_skips(space, probabilities, 0)["normal"]
+    none = limited(space, probabilities, 0)["normal"]
     assert none.nodes == (((D5, 1), (S3, 0)), ((S3, 1), (MP, 2)), ((S3, 0), (S5, 1)), ((D3, 1), (D3, 2)))
-    assert Progressive().derive(space, probabilities) == two
-    assert Progressive(skip_cap=8).derive(space, probabilities) == free
+    assert limited(space, probabilities, Progressive().derivation(OfSpace()).most_skips) == two
+    assert limited(space, probabilities, 8) == free
 
 
 def test_a_limit_that_cannot_be_met_and_a_space_without_a_normal_cell():
     space = SPACES["s2"].restricted([[SK]] * 28)
-    assert derive_with_few_skips(space, [[1.0]] * 28, 2)["normal"].count(SK) == 8
+    assert limited(space, [[1.0]] * 28, 2)["normal"].count(SK) == 8
     benchmark = SPACES["nasbench201"]
     rows = [[0.0, 1.0, 0.0, 0.0, 0.0]] * 6
-    assert derive_with_few_skips(benchmark, rows, 0) == benchmark.derive(rows)
+    assert limited(benchmark, rows, 0) == benchmark.derive(rows)
 
 
 def test_the_last_two_operations_of_an_edge_are_what_a_cell_is_derived_from():

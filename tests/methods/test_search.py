@@ -112,14 +112,14 @@ def plain_darts(space, search, steps, weights_first):
 
     def move_alpha(step):
         adam.zero_grad()
-        loss(search.valid_batches.at(step)).backward()
+        loss(search.images.valid_batches.at(step)).backward()
         adam.step()
 
     for step in range(steps):
         if not weights_first:
             move_alpha(step)
         sgd.zero_grad()
-        loss(search.train_batches.at(step)).backward()
+        loss(search.images.train_batches.at(step)).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         sgd.step()
         if weights_first:
@@ -135,7 +135,7 @@ def test_darts_first_order_is_the_published_loop(space, weights_first):
         state = search.advance(state)
     alpha, net = plain_darts(space, search, 4, weights_first)
     torch.testing.assert_close(state.alpha, alpha, rtol=1e-4, atol=1e-6)
-    for ours, theirs in zip(search.model.module.parameters(), net.parameters(), strict=True):
+    for ours, theirs in zip(search.supernets.model.module.parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
     wrong, _ = plain_darts(space, search, 4, not weights_first)
     assert not torch.allclose(state.alpha, wrong, rtol=1e-4, atol=1e-6)

@@ -91,7 +91,7 @@ def test_every_stage_begins_anew_and_deeper():
         assert state.stage == max(0, epoch // 2 - 1)
         before = dataclasses.replace(state)
         state = search.advance(state)
-        assert len(search.model.module.stages[0]) == 1 + epoch // 2
+        assert len(search.supernets.model.module.stages[0]) == 1 + epoch // 2
         sizes.append(len(state.alpha))
         if epoch:
             assert float(state.memory["updates"]) == 0 < float(before.memory["updates"])

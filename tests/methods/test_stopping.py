@@ -33,9 +33,10 @@ def records(values):
 def first_stop(rule, values, epochs=50):
     """(the epoch after which the rule ends a search with these eigenvalues, epoch by epoch, the chosen epoch)."""
     for epoch in range(len(values)):
-        chosen = rule.chosen(records(values[: epoch + 1]), epochs)
-        if chosen is not None:
-            return epoch, chosen
+        ending = rule.ending(records(values[: epoch + 1]), epochs)
+        if ending is not None:
+            assert ending.stopped_by == "eigenvalue"
+            return epoch, ending.epoch
     return None
 
 
@@ -112,15 +113,15 @@ def test_the_eigenvalue_is_that_of_the_full_hessian_and_watching_changes_nothing
         search.advance(state)
     before = [tensor.clone() for tensor in (state.weights, state.statistics, state.alpha)]
     forwards = state.cost.forwards
-    found = search._eigenvalue(state)
+    found = search.curvature(state, search.parts.clock(state.epoch), search.parts.stopping.es_decay)
     assert all(map(torch.equal, before, (state.weights, state.statistics, state.alpha)))
     assert state.cost.forwards > forwards
-    images, labels = search.valid_batches.at(state.cost.alpha_steps - 1)
+    images, labels = search.images.valid_batches.at(state.cost.alpha_steps - 1)
 
     def loss(alpha):
-        search.scratch.copy_from(search.model)
-        search.scratch.module.train()
-        return F.cross_entropy(search.scratch(images, alpha.view(6, 5).softmax(1), None), labels)
+        search.supernets.scratch.copy_from(search.supernets.model)
+        search.supernets.scratch.module.train()
+        return F.cross_entropy(search.supernets.scratch(images, alpha.view(6, 5).softmax(1), None), labels)
 
     hessian = torch.autograd.functional.hessian(loss, state.alpha) + 0.25 * torch.eye(30)
     assert found == pytest.approx(float(torch.linalg.eigvalsh(hessian.double())[-1]), rel=1e-3)
@@ -134,7 +135,7 @@ def test_an_eigenvalue_that_is_not_found_ends_nothing(monkeypatch):
     def lost(apply, start, largest):
         raise ArpackNoConvergence("no convergence", [], [])
 
-    monkeypatch.setattr("methods.search.search.extreme", lost)
+    monkeypatch.setattr("methods.search.measuring.extreme", lost)
     state = run_to_end(search_of(**AT_ONCE))
     assert (state.stopped_by, [record["eigenvalue"] for record in state.records]) == ("epochs", [None] * 4)
 

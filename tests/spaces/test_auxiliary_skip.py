@@ -71,7 +71,7 @@ def test_a_search_has_it_in_every_forward_and_alpha_and_the_cell_do_not(perturba
     parts = compose(composition, SPACES["nasbench201"], user=settings)
     search = Search(parts, SPACES["nasbench201"], ToyDataset(), 0)
     state, seen = search.start(), []
-    for model in (search.model, search.scratch):
+    for model in (search.supernets.model, search.supernets.scratch):
         model.module.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1][:, -1].unique().tolist()))
     while not state.stopped_by:
         before, first = len(seen), state.epoch

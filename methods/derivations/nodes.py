@@ -1,0 +1,55 @@
+"""A cell put together node by node, from what each of its edges offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from harness.core.genotype import Cell, Edge, Genotype
+from methods.derivations.derivation import Standing
+from spaces.space import Space
+
+
+class Offer(NamedTuple):
+    """One operation on one edge, and how strong it is."""
+
+    strength: float
+    edge: Edge
+
+
+Offers = Sequence[Sequence[Offer]]
+"""What enters a node, edge by edge: the operations that can be derived, in the edge's order."""
+INPUTS_OF_NODE = 2
+"""How many edges enter a node of a cell of the DARTS family."""
+
+
+def has_free_inputs(space: Space) -> bool:
+    """Whether the nodes of the space's cells may have other edges than the space's own rule gives them. The cells of
+    NAS-Bench-201 may not: every edge has its operation."""
+    return "cell" not in space.cells
+
+
+def assembled(at: Standing, choose: Callable[[Offers], Sequence[Offer]]) -> Genotype:
+    """The genotype whose nodes have the chosen of their offers. A cell in which nothing is chosen has its strongest
+    offer into its first node (choice): there is no network without it."""
+    cells, strengths, own = [], iter(at.strengths), at.space.derive(at.strengths)
+    for kind, edges in at.space.cells.items():
+        offers: dict[int, list[list[Offer]]] = {}
+        for edge, row in zip(edges, strengths, strict=False):
+            offered = [
+                Offer(strength, (name, edge.source))
+                for name, strength in zip(edge.operations, row, strict=True)
+                if at.space.derivable(name)
+            ]
+            offers.setdefault(edge.target, []).append(offered)
+        plain = own[kind]
+        nodes = [list(choose(offers[state])) for state in range(plain.inputs, plain.inputs + len(plain.nodes))]
+        if not any(nodes):
+            nodes[0] = [max((offer for offered in offers[plain.inputs] for offer in offered), key=lambda o: o.strength)]
+        cells.append((kind, Cell(plain.inputs, tuple(tuple(o.edge for o in node) for node in nodes), plain.concat)))
+    return Genotype(tuple(cells))
+
+
+def strongest(offers: Sequence[Offer], count: int) -> list[Offer]:
+    """The `count` strongest, the first of equals."""
+    return sorted(offers, key=lambda offer: -offer.strength)[:count]

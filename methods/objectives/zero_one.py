@@ -1,0 +1,25 @@
+"""FairDARTS' zero-one loss: gates are pushed away from one half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from harness.core.settings import setting
+from methods.objectives.objective import Objective
+from methods.relaxations.relaxation import within
+from methods.schedules.clock import Clock
+from spaces.space import Space
+
+
+@dataclass(frozen=True)
+class ZeroOne(Objective):
+    """-weight * mean over all gates of (gate - 1/2)^2, so that a threshold loses little (FairDARTS, Chu et al., ECCV
+    2020; separate_loss.py:14-31, `l2`). Meant for gates that do not compete, as those of a sigmoid."""
+
+    zero_one_weight: float = setting(10.0, "FairDARTS train_search.py:29", minimum=0)
+
+    def term(self, alpha: Tensor, gates: Tensor, space: Space, clock: Clock) -> Tensor:
+        inside = gates[within(space.widths, gates.device)]
+        return -self.zero_one_weight * (inside - 0.5).square().mean()

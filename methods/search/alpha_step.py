@@ -1,0 +1,87 @@
+"""One update of alpha: the rule's, through the oracle of the lookahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from harness.core.rng import generator
+from harness.core.types import Cost
+from methods.lookaheads.lookahead import UpdateContext
+from methods.schedules.clock import Clock
+from methods.search.images import Images
+from methods.search.parts import Parts
+from methods.search.state import State
+from methods.search.supernets import Supernets
+from methods.training.batches import Batch, Batches
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What is random in an update: the draws of gates and of noise operations, by the name of a forward, and the
+    batches of the weights' images, by their stream and size."""
+
+    gates: Callable[[str], Generator]
+    noise: Callable[[str], Generator]
+    batches: Callable[[str, int], Batches]
+
+
+def update_context(
+    parts: Parts,
+    supernets: Supernets,
+    state: State,
+    clock: Clock,
+    streams: Streams,
+    train: Batch,
+    valid: Batch,
+    update: int,
+    cost: Cost,
+) -> UpdateContext:
+    """What update number `update` may look at, with both copies of the supernet in train mode."""
+    widest = max(supernets.reduced.widths)
+
+    def gates(alpha: Tensor, name: str) -> Tensor:
+        return supernets.gates(alpha, clock, streams.gates(name), state.relaxed)
+
+    def term(alpha: Tensor, gates: Tensor) -> Tensor | None:
+        return parts.objective.term(alpha, gates[:, :widest], supernets.reduced, clock)
+
+    supernets.model.module.train()
+    supernets.scratch.module.train()
+    return UpdateContext(
+        model=supernets.model,
+        scratch=supernets.scratch,
+        momentum=state.momentum,
+        gates=gates,
+        training=parts.training,
+        lr=parts.lr_at(clock),
+        train=train,
+        valid=valid,
+        batches=streams.batches,
+        update=update,
+        draw=streams.noise,
+        cost=cost,
+        term=term,
+    )
+
+
+def move_alpha(parts: Parts, supernets: Supernets, images: Images, state: State, train: Batch, clock: Clock) -> None:
+    """The next update, in place on the state; it belongs to the weight step on the batch `train`."""
+    update, seed = state.cost.alpha_steps, supernets.seed
+    streams = Streams(
+        gates=lambda name: generator(seed, f"gates/alpha/{name}", update),
+        noise=lambda name: supernets.noise(f"alpha/{name}", update),
+        batches=images.of_weights,
+    )
+    valid = images.batch_of_alpha(update, train)
+    context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost)
+    move = parts.rule.step(
+        state.alpha, parts.lookahead.oracle(context), state.memory, clock, generator(seed, "rule", update)
+    )
+    state.alpha, state.memory = move.alpha, move.memory
+    for name, value in {**move.diagnostics, "updates": torch.ones((), device=supernets.device)}.items():
+        state.diagnostics[name] = state.diagnostics.get(name, 0.0) + value.detach().double()
+    state.cost.alpha_steps += 1

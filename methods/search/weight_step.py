@@ -1,0 +1,56 @@
+"""One step of SGD on the weights of the supernet, alpha fixed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.core.rng import generator
+from methods.schedules.clock import Clock
+from methods.search.parts import Parts
+from methods.search.state import State
+from methods.search.supernets import Supernets
+from methods.training.batches import Batch
+from methods.training.weights import PassResult
+
+
+def train_weights(
+    parts: Parts, supernets: Supernets, state: State, batch: Batch, step: int, clock: Clock, alpha: Tensor
+) -> None:
+    """Step number `step` of the search, at this alpha (d,), in place on the state."""
+    labels, model = batch[1], supernets.model
+    gates = weight_gates(parts, supernets, state, batch, step, clock, alpha)
+    model.module.train()
+    passed = model.run(batch, gates, supernets.noise("train", step), of_weights=True)
+    parts.training.step(state.weights, state.momentum, model.gradient, parts.lr_at(clock))
+    state.cost.weight_steps += 1
+    state.cost.spend(forwards=1, backwards=1, images=len(labels))
+    _meter(state, step, passed.loss, passed.logits, labels)
+
+
+def weight_gates(
+    parts: Parts, supernets: Supernets, state: State, batch: Batch, step: int, clock: Clock, alpha: Tensor
+) -> Tensor:
+    """The gates of a weight step: alpha's, perturbed where the method does so."""
+    widths = supernets.reduced.widths
+
+    def look(gates: Tensor, of_gates: bool) -> PassResult:
+        supernets.model.module.eval()
+        every = parts.edge.all_gates(gates, clock.epoch, clock.epochs)
+        passed = supernets.model.run(batch, every, supernets.noise("perturbation", step), of_gates=of_gates)
+        state.cost.spend(forwards=1, backwards=int(of_gates), images=len(batch[1]))
+        return passed if passed.of_gates is None else passed._replace(of_gates=passed.of_gates[:, : max(widths)])
+
+    drawn, moved = (generator(supernets.seed, name, step) for name in ("gates/train", "perturbation"))
+    gates = parts.relaxation.gates(alpha, supernets.reduced, clock, drawn, state.relaxed)
+    gates = parts.perturbation.perturbed(gates, widths, look, clock, moved)
+    return parts.edge.all_gates(gates, clock.epoch, clock.epochs)
+
+
+def _meter(state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    """Adds to the epoch's sums and notes a failure, without waiting for the device."""
+    correct = (logits.argmax(dim=1) == labels).sum()
+    state.meters += torch.stack([loss.double() * len(labels), correct.double(), correct.new_tensor(len(labels))])
+    finite = loss.isfinite() & state.alpha.isfinite().all()
+    first = (state.failed_at < 0) & ~finite
+    state.failed_at = torch.where(first, step, state.failed_at)

@@ -1,0 +1,81 @@
+"""The sparse edge: of every mixed edge the operations run whose gates are not zero, and no others.
+
+The output is that of the sum of operations, at the time and memory of those that run. What did not run has no output
+for its gate to get a gradient from. Weights that did not run get a zero gradient, so momentum and weight decay still
+act on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from spaces.cells import Edge
+from spaces.edges.edge import EdgePart
+from spaces.operations import Rectified
+from spaces.supernet import Build, Outgoing, evaluate, named_tensors
+
+
+class Active(NamedTuple):
+    """The operations of one edge that run, by their columns; their gates, None for an output that is taken as it is;
+    and what is added to the edge's output (a scalar)."""
+
+    columns: Sequence[int]
+    gates: Sequence[Tensor | None]
+    added: Tensor | None = None
+
+
+class SparseOperations(nn.Module):
+    """What leaves one state of a cell: each edge the gated sum of its active operations; zeros where none is."""
+
+    repeats = False
+
+    def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
+        super().__init__()
+        self.edges, self.stride = edges, stride
+        self.own = nn.ModuleList(
+            nn.ModuleDict({name: build(name, channels, stride) for name in edge.operations}) for _, edge in edges
+        )
+
+    @staticmethod
+    def prepare(gates: Tensor) -> Sequence[Active]:
+        active = [  # waits for the device: the host must know what to run
+            [column for column, value in enumerate(row) if value != 0] for row in gates.tolist()
+        ]
+        return [Active(columns, [row[i] for i in columns]) for columns, row in zip(active, gates.unbind(), strict=True)]
+
+    def forward(self, x: Tensor, gates: Sequence[Active], draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
+        chosen = [
+            [cast(nn.ModuleDict, own)[edge.operations[column]] for column in gates[row].columns]
+            for (row, edge), own in zip(self.edges, self.own, strict=True)
+        ]
+        some = any(isinstance(operation, Rectified) for operations in chosen for operation in operations)
+        rectified = torch.relu(x) if some else x
+        for (row, edge), operations in zip(self.edges, chosen, strict=True):
+            total = gates[row].added
+            for operation, gate in zip(operations, gates[row].gates, strict=True):
+                y = evaluate(operation, x, rectified, draw)
+                if gate is not None:
+                    y = y * gate if total is None else torch.addcmul(total, y, gate)
+                elif total is not None:
+                    y = total + y
+                total = y
+            yield edge.target, torch.zeros_like(x[:, :, :: self.stride, :: self.stride]) if total is None else total
+
+    def pieces(self) -> Iterator[tuple[str, Tensor]]:
+        for (_, edge), own in zip(self.edges, self.own, strict=True):
+            for name, tensor in named_tensors(own):
+                yield f"{edge.source}-{edge.target}.{name}", tensor
+
+
+@dataclass(frozen=True)
+class SparseEdge(EdgePart):
+    """A mixed edge is the gated sum of its operations, of which those with a gate of 0 are not run."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        return SparseOperations
