@@ -10,6 +10,7 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import METHODS
 from methods.search.search import Search
+from methods.search.weight_step import train_weights
 from methods.training.arithmetic import Arithmetic
 from methods.training.weights import FlatModel
 from spaces import SPACES
@@ -71,8 +72,9 @@ def test_tf32_is_allowed_while_a_step_runs_and_only_then(monkeypatch):
 
     before, seen = allowed(), []
     search = make_search(tf32=True)
-    train = search._train
-    monkeypatch.setattr(search, "_train", lambda *arguments: (seen.append(allowed()), train(*arguments)))
+    monkeypatch.setattr(
+        "methods.search.search.train_weights", lambda *given: (seen.append(allowed()), train_weights(*given))
+    )
     search.advance(search.start())
     assert seen == [(True, True)]
     assert allowed() == before

@@ -16,7 +16,9 @@ from toy import ToyDataset, ToyPart, small_settings
 from harness.core import rng
 from harness.core.types import Budget
 from methods import METHODS
+from methods.search.alpha_step import move_alpha
 from methods.search.search import Search
+from methods.search.weight_step import train_weights
 from methods.training import graphs
 from spaces import SPACES
 
@@ -87,9 +89,10 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
     monkeypatch.setattr(nn.Module, "to", moved)
     monkeypatch.setattr(torch.autograd, "grad", zeros)
     monkeypatch.setattr(graphs, "wanted", lambda device: False)
-    monkeypatch.setattr(
-        "methods.search.search.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name)
-    )
+    for module in ("supernets", "weight_step", "alpha_step"):
+        monkeypatch.setattr(
+            f"methods.search.{module}.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name)
+        )
     more = {"warmup": 0} if method == "p-darts" else {}
     dataset = OnGpu()
     parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space, **more))
@@ -99,7 +102,7 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
         search.supernets.bind(state)
         batch = search.images.train_batches.at(0)
         with NoWaiting():
-            search._train(state, batch)
-            search._move_alpha(state, batch)
+            train_weights(search.parts, search.supernets, state, batch, 0, search.parts.clock(0), state.alpha)
+            move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
     for tensor in (batch[0], state.weights, state.statistics, state.alpha, state.meters, *state.diagnostics.values()):
         assert tensor.device.type == "cuda"
