@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor
 
@@ -40,7 +41,8 @@ class SinglePathAllGates(SinglePath):
         active = SinglePath.prepare(gates)
         if not gates.requires_grad:
             return active  # what is added is 0
-        return [one._replace(added=row.sum() - row[one.columns[0]]) for one, row in zip(active, gates, strict=True)]
+        chosen = [cast(Tensor, one.gates[0]) for one in active]
+        return [one._replace(added=row.sum() - gate) for one, row, gate in zip(active, gates, chosen, strict=True)]
 
 
 @dataclass(frozen=True)
