@@ -24,7 +24,7 @@ from harness.core.genotype import Genotype, parse
 from harness.core.text import columns
 from harness.core.types import Budget, SearchResult, ending
 from harness.data.catalogue import DATASETS
-from methods.catalogue import CATALOGUE
+from harness.describing.listing import registry
 from spaces import SPACES, Space
 
 if TYPE_CHECKING:
@@ -86,16 +86,10 @@ def _dataset(name: str) -> ImageDataset:
     return data.load(name)
 
 
-methods: Listing[Method] = Listing(
-    "Methods", lambda: {name: entry.summary for name, entry in CATALOGUE.items()}, _method
-)
-spaces: Listing[Space] = Listing(
-    "Search spaces",
-    lambda: {name: f"{space.summary} (d = {space.dimension})" for name, space in SPACES.items()},
-    lambda name: SPACES[name],
-)
+methods: Listing[Method] = Listing("Methods", partial(registry, "methods"), _method)
+spaces: Listing[Space] = Listing("Search spaces", partial(registry, "spaces"), lambda name: SPACES[name])
 datasets: Listing[ImageDataset] = Listing(
-    "Data sets; an item is read, and fetched if it is absent", lambda: DATASETS, _dataset
+    "Data sets; an item is read, and fetched if it is absent", partial(registry, "datasets"), _dataset
 )
 
 

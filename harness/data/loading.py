@@ -46,8 +46,8 @@ def load(
     dataset's `notices`. Raises HarnessError, in a sentence, for whatever is absent, damaged or unfit to train on.
     """
     check_side(resize)
-    builtin = name in DATASETS
-    source = _read_known(name, root or default_root(), download) if builtin else _read_path(name)
+    known = name in DATASETS
+    source = DATASETS[name].read(root or default_root(), download) if known else _read_path(name)
     # The dataset outlives the source, so what it keeps for its test part must not hold the training images.
     labels, names, test = source.train.labels, source.class_names, source.test
     seen = frozenset(labels.tolist())
@@ -58,7 +58,7 @@ def load(
     order, shuffled = _order(labels)
     rows = order[: images or len(labels)]
     train = Images(source.train.read(rows, resize), labels[rows])
-    published = PUBLISHED.get(name, {}) if builtin else {}
+    published = PUBLISHED.get(name, {}) if known else {}
     size = train.pixels.shape[-1]
     return ImageDataset(
         name=short_name(name),
@@ -66,27 +66,13 @@ def load(
         train=train,
         fingerprint=train.fingerprint(),
         padding=size // 8,  # 4 at 32 pixels (ZARTS utils.py:66-125), in proportion elsewhere
-        flip=not (builtin and name in UNMIRRORED),
+        flip=not (known and name in UNMIRRORED),
         shuffled=shuffled,
         published=published,
         read_test=(lambda: _read_test(test(), name, names, seen, size, test_images, resize)) if test else None,
         held_out=source.held_out,
         notices=source.notices + _of_name(name),
     )
-
-
-def _read_known(name: str, root: Path, download: bool) -> Source:
-    if name == "digits":
-        from harness.data.digits import read_digits
-
-        return read_digits()
-    if name == "imagenet16-120":
-        from harness.data.imagenet16 import read_imagenet16
-
-        return read_imagenet16(root)
-    from harness.data.builtin import read_builtin  # torchvision takes two seconds to import
-
-    return read_builtin(name, root, download)
 
 
 def _read_path(name: str) -> Source:

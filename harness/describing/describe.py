@@ -260,12 +260,12 @@ def _dataset(name: str) -> Description:
         for statistic, channels in values.items()
     ]
     sections = {
-        "summary": [DATASETS[name]],
+        "summary": [DATASETS[name].summary],
         "normalisation by convention, red, green, blue": columns(rows) if rows else ["measured on the images"],
     }
     if name != "digits":
         sections["where it is kept"] = [f"{default_root()}, unless --data or HARNESS_DATA names another folder"]
-    return Description(name, "dataset", sections, {"summary": DATASETS[name], "normalisation": published})
+    return Description(name, "dataset", sections, {"summary": DATASETS[name].summary, "normalisation": published})
 
 
 def _protocol(name: str) -> Description:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harness.core.registry import BUILT_IN, Registry
 
 if TYPE_CHECKING:
     from methods.composition import BlackBox, Composition
 
-KINDS = ("methods", "spaces", "datasets", "tables", "protocols", "suites", "reports")
+PARTS = {
+    "rules": "methods.rules:RULES",
+    "lookaheads": "methods.lookaheads:LOOKAHEADS",
+    "relaxations": "methods.relaxations:RELAXATIONS",
+    "edges": "spaces.edges:EDGES",
+    "schedules": "methods.schedules:SCHEDULES",
+    "perturbations": "methods.perturbations:PERTURBATIONS",
+    "stoppings": "methods.stopping:STOPPINGS",
+    "objectives": "methods.objectives:OBJECTIVES",
+    "derivations": "methods.derivations:DERIVATIONS",
+    "strategies": "methods.blackbox:STRATEGIES",
+}
+"""The registries of what methods are made of. Their members are imported where more than the names is shown."""
+KINDS = ("methods", "spaces", "datasets", "tables", "protocols", "suites", "reports", *PARTS)
 FAMILIES = {
     "progressive": "progressive",
     "staged": "progressive",
@@ -27,22 +43,24 @@ INDENT, WIDEST = 2, 100
 
 def registry(kind: str) -> dict[str, str]:
     """name -> one line."""
+    if kind in PARTS:
+        return _lines(_parts(kind), lambda part: (type(part).__doc__ or "").partition("\n\n")[0].replace("\n    ", " "))
     if kind == "methods":
         from methods.catalogue import CATALOGUE
 
-        return {name: entry.summary for name, entry in CATALOGUE.working()[0].items()}
+        return _lines(CATALOGUE, lambda entry: entry.summary)
     if kind == "spaces":
         from spaces import SPACES
 
-        return {name: f"{space.summary} (d = {space.dimension})" for name, space in SPACES.working()[0].items()}
+        return _lines(SPACES, lambda space: f"{space.summary} (d = {space.dimension})")
     if kind == "datasets":
         from harness.data.catalogue import DATASETS
 
-        return dict(DATASETS)
+        return _lines(DATASETS, lambda dataset: dataset.summary)
     if kind == "tables":
         from harness.tables import TABLES
 
-        return {name: f"{table.title}: {table.summary}" for name, table in TABLES.working()[0].items()}
+        return _lines(TABLES, lambda table: f"{table.title}: {table.summary}")
     if kind == "suites":
         from harness.suite import definition
 
@@ -50,11 +68,28 @@ def registry(kind: str) -> dict[str, str]:
     if kind == "reports":
         from reports import REPORTS
 
-        return {name: report.summary for name, report in REPORTS.working()[0].items()}
+        return _lines(REPORTS, lambda report: report.summary)
     from harness.runs import protocol
 
     loaded = [protocol.load(name) for name in protocol.available()]
     return {item.name: f"version {item.version}: {item.summary}" for item in loaded}
+
+
+def _lines(registry: Registry[Any], line: Callable[[Any], str]) -> dict[str, str]:
+    """A line on every member, with its origin where it is from outside; what is wrong with it, where it is broken."""
+    found, broken = registry.working()
+    lines = {name: line(found[name]) if name in found else f"cannot be used: {broken[name]}" for name in registry}
+    origins = {name: registry.origin(name) for name in found}
+    return {
+        name: text if origins.get(name, BUILT_IN) == BUILT_IN else f"{text} [{origins[name]}]"
+        for name, text in lines.items()
+    }
+
+
+def _parts(kind: str) -> Registry[Any]:
+    module, _, name = PARTS[kind].partition(":")
+    registry: Registry[Any] = getattr(import_module(module), name)
+    return registry
 
 
 def groups(kind: str) -> dict[str, dict[str, str]]:
@@ -64,9 +99,10 @@ def groups(kind: str) -> dict[str, dict[str, str]]:
         return {"": found}
     from methods.catalogue import CATALOGUE
 
+    working, _ = CATALOGUE.working()
     grouped: dict[str, dict[str, str]] = {}
     for name, summary in found.items():
-        grouped.setdefault(family(CATALOGUE[name]), {})[name] = summary
+        grouped.setdefault(family(working[name]) if name in working else "broken", {})[name] = summary
     return grouped
 
 
@@ -99,7 +135,7 @@ def everything() -> str:
 
     lines = []
     for kind in KINDS:
-        grouped = groups(kind)
+        grouped = {"": dict.fromkeys(_parts(kind), "")} if kind in PARTS else groups(kind)
         lines.append(f"{kind} ({sum(map(len, grouped.values()))})")
         for heading, group in grouped.items():
             text = (f"{heading}: " if heading else "") + ", ".join(group)
