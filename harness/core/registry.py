@@ -79,7 +79,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self.kind, self.noun, self.interface = kind, noun, interface
         self._make_of = make or _instance
         self._built_in = {name: Member(BUILT_IN, _loader(value)) for name, value in built_in.items()}
-        self._made: dict[str, T] = {}
+        self._made: dict[tuple[str, str], T] = {}
 
     def __getitem__(self, name: str) -> T:
         """Raises HarnessError for a name that is unknown or taken twice, and for a member from outside that cannot be
@@ -90,9 +90,11 @@ class Registry(Mapping[str, T], Generic[T]):
         if len(found[name]) > 1:
             places = " and by ".join(HARNESS if m.origin == BUILT_IN else m.origin for m in found[name])
             raise HarnessError(f"the {self.noun} {name!r} is defined twice, by {places}; rename or remove one.")
-        if name not in self._made:
-            self._made[name] = self._make(name, found[name][0])
-        return self._made[name]
+        member = found[name][0]
+        key = name, member.origin
+        if key not in self._made:
+            self._made[key] = self._make(name, member)
+        return self._made[key]
 
     def __contains__(self, name: object) -> bool:
         return name in self._members()
@@ -137,7 +139,7 @@ class Registry(Mapping[str, T], Generic[T]):
             raise
         except Exception as error:
             raise HarnessError(
-                f"{self.noun} {name!r} of {member.origin} cannot be made: {_in_a_line(error)}; mend it, or remove it."
+                f"{self.noun} {name!r} of {member.origin} cannot be made: {in_a_line(error)}; mend it, or remove it."
             ) from None
         return self._checked(name, value, member.origin)
 
@@ -153,7 +155,7 @@ def misfit(value: Any, interface: Any) -> str:
     """Why a value is not what an interface asks for; empty where it is."""
     if not getattr(interface, "_is_protocol", False):
         names = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in _kinds(interface))
-        return "" if isinstance(value, interface) else f"it is a {type(value).__name__} and must be a {names}"
+        return "" if isinstance(value, interface) else f"it is of type {type(value).__name__} and must be a {names}"
     for name, wanted in vars(interface).items():
         if (name.startswith("_") and name != "__call__") or not (
             inspect.isfunction(wanted) or isinstance(wanted, property)
@@ -214,12 +216,28 @@ def add_plugins(names: Sequence[str], beside: Path = Path()) -> None:
     """Takes in the Python files, named from the folder `beside`, or modules. They are imported when a registry is next
     asked. Raises HarnessError for a file that is not there."""
     for name in names:
-        path = beside / Path(name).expanduser()
-        if name.endswith(".py") or "/" in name:
-            if not path.is_file():
-                raise HarnessError(f"plugin {name} is not there; give a Python file, or the name of a module.")
-            name = str(path)
-        _plugins.setdefault(name, None)
+        _plugins.setdefault(_place(name, beside), None)
+
+
+def load_plugin(name: str) -> ModuleType:
+    """Takes in one plugin and imports it now. Raises HarnessError as `add_plugins` and `plugins` do."""
+    add_plugins([name])
+    return plugins()[_place(name, Path())]
+
+
+def offers(plugin: ModuleType) -> dict[str, Mapping[str, Any]]:
+    """The members that a plugin holds, by kind."""
+    return {kind: getattr(plugin, kind.upper()) for kind in KINDS if hasattr(plugin, kind.upper())}
+
+
+def _place(name: str, beside: Path) -> str:
+    """The path of a plugin that is a file; a module's name as it is."""
+    if not name.endswith(".py") and "/" not in name:
+        return name
+    path = beside / Path(name).expanduser()
+    if path.suffix != ".py" or not path.is_file():
+        raise HarnessError(f"plugin {name} is not there; give a Python file, or the name of a module.")
+    return str(path)
 
 
 def plugins() -> dict[str, ModuleType]:
@@ -246,24 +264,22 @@ def _of_plugins(kind: str) -> list[tuple[str, Member]]:
     return [
         (member, Member(f"plugin {name}", partial(_itself, value)))
         for name, module in plugins().items()
-        for member, value in getattr(module, kind.upper(), {}).items()
+        for member, value in offers(module).get(kind, {}).items()
     ]
 
 
 def _import(name: str) -> ModuleType:
     try:
         module = _import_file(Path(name)) if name.endswith(".py") else import_module(name)
-    except Exception as error:
-        raise HarnessError(
-            f"plugin {name} cannot be imported: {_in_a_line(error)}; mend it, or leave it out."
-        ) from None
-    offered = [kind.upper() for kind in KINDS if hasattr(module, kind.upper())]
-    if not offered:
+    except (Exception, SystemExit) as error:
+        raise HarnessError(f"plugin {name} cannot be imported: {in_a_line(error)}; mend it, or leave it out.") from None
+    held = offers(module)
+    if not held:
         known = ", ".join(kind.upper() for kind in KINDS)
         raise HarnessError(f"plugin {name} offers nothing: it must hold one or more of the mappings {known}.")
-    for mapping in offered:
-        if not isinstance(getattr(module, mapping), Mapping):
-            raise HarnessError(f"plugin {name}: {mapping} must map names to members.")
+    for kind, members in held.items():
+        if not isinstance(members, Mapping) or not all(isinstance(member, str) for member in members):
+            raise HarnessError(f"plugin {name}: {kind.upper()} must map names to members.")
     return module
 
 
@@ -283,9 +299,12 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _in_a_line(error: Exception) -> str:
-    """What went wrong and in which line, shortly."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1]
+def in_a_line(error: BaseException) -> str:
+    """What went wrong and where, shortly: in the last line that is not of the machinery of imports."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    own = [frame for frame in frames if frame.filename != __file__] or frames
+    line = error.lineno if isinstance(error, SyntaxError) else own[-1].lineno
+    file = error.filename if isinstance(error, SyntaxError) else own[-1].filename
     message = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}, {message} (line {line})"
+    where = f" (line {line} of {Path(file).name})" if file and file != __file__ else ""
+    return f"{type(error).__name__}, {message}{where}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, get_type_hints
 
@@ -108,6 +108,8 @@ class Declared:
 def declared(part: Any) -> dict[str, Declared]:
     """The hyper-parameters that a part declares, by name. A part without a dataclass's fields declares none."""
     kind: Any = type(part)
+    if not is_dataclass(part):
+        return {}
     hints = _hints(kind)
     return {
         f.name: Declared(
@@ -131,12 +133,9 @@ def _hints(kind: Any) -> Mapping[str, type]:
 
 def specified(part: Any) -> dict[str, Any]:
     """The values of a part's hyper-parameters by name, as a spec has them: without those that it leaves out."""
-    defaults = {f.name: f.default for f in fields(part) if f.metadata.get("omit_default")}
-    return {
-        name: item.value
-        for name, item in declared(part).items()
-        if name not in defaults or item.value != defaults[name]
-    }
+    items = declared(part)
+    defaults = {f.name: f.default for f in fields(part) if f.metadata.get("omit_default")} if items else {}
+    return {name: item.value for name, item in items.items() if name not in defaults or item.value != defaults[name]}
 
 
 def override(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def override(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, A
         if name not in owners:
             raise unknown("setting", name, sorted(owners))
         changes.setdefault(owners[name], {})[name] = declared(parts[owners[name]])[name].check(value)
-    return {key: replace(part, **changes.get(key, {})) for key, part in parts.items()}
+    return {key: replace(part, **changes[key]) if key in changes else part for key, part in parts.items()}
 
 
 def applicable(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
