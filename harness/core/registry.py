@@ -279,7 +279,9 @@ def _import(name: str) -> ModuleType:
         raise HarnessError(f"plugin {name} offers nothing: it must hold one or more of the mappings {known}.")
     for kind, members in held.items():
         if not isinstance(members, Mapping) or not all(isinstance(member, str) for member in members):
-            raise HarnessError(f"plugin {name}: {kind.upper()} must map names to members.")
+            raise HarnessError(
+                f"plugin {name}: {kind.upper()} must map names to {kind}; call what is something else otherwise."
+            )
     return module
 
 

@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_imported(here: Path, source: str, fault: str) -> 
 @pytest.mark.parametrize("source", ["RULES = [1]", "RULES = {1: None}"])
 def test_a_mapping_that_is_none(here: Path, source: str) -> None:
     (here / "bad.py").write_text(source)
-    refused("bad.py", "plugin bad.py: RULES must map names to members.")
+    refused("bad.py", "plugin bad.py: RULES must map names to rules; call what is something else otherwise.")
 
 
 def test_a_file_that_offers_nothing(here: Path) -> None:
