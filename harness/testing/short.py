@@ -23,8 +23,17 @@ from methods.tabular.data import TableData, open_data
 from spaces import Space
 from spaces.edges import EDGES
 
-QUICK = {"warmup": 0, "cadence": 2, "batch": 8, "valid_batch": 8, "finetune_batch": 8, "updates": 2}
-"""On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch."""
+QUICK = {
+    "warmup": 0,
+    "cadence": 2,
+    "batch": 8,
+    "valid_batch": 8,
+    "finetune_batch": 8,
+    "updates": 2,
+    "trial_epochs": 1,
+    "max_epochs": 3,
+}
+"""On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch, and trials are short."""
 FAR = {"mu": 10, "radius": 100}
 """For sampled paths, so that in a few updates some candidate changes an edge's operation and the loss with it."""
 IMAGES, EPOCHS, STEPS = 12, 2, 4
