@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
         "regress": "regress",
         "suite": "suite",
         "data": "data",
+        "new": "new",
         "check": "check",
     }.items()
 }
