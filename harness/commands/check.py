@@ -8,10 +8,10 @@ FAILED = 1
 
 
 @click.command()
-@click.argument("plugin", metavar="FILE|MODULE")
+@click.argument("plugin", metavar="FILE|MODULE|PACKAGE")
 @click.pass_context
 def check(context: click.Context, plugin: str) -> None:
-    """Run the conformance suite on all that a plugin defines, in a minute or two.
+    """Run the conformance suite on all that a plugin, or an installed package, defines: some seconds for each part.
 
     Each method, rule, space, dataset, ... is tried by itself and in searches of a second on made data: that the same
     seed makes the same bits, that a search resumes to the bit after every step, keeps to its budget, counts its costs,

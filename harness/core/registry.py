@@ -199,6 +199,13 @@ def _installed(kind: str) -> list[tuple[str, Member]]:
     return [(point.name, Member(_package(point), point.load)) for point in _entry_points(f"{GROUP}.{kind}")]
 
 
+def installed(package: str) -> dict[str, list[str]]:
+    """The names of the members that an installed package brings, by kind; empty where there is no such package."""
+    points = {kind: _entry_points(f"{GROUP}.{kind}") for kind in KINDS}
+    named = {kind: [p.name for p in found if p.dist and p.dist.name == package] for kind, found in points.items()}
+    return {kind: names for kind, names in named.items() if names}
+
+
 @cache
 def _entry_points(group: str) -> Sequence[EntryPoint]:
     return tuple(entry_points(group=group))

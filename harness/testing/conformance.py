@@ -14,7 +14,7 @@ from harness.testing.subjects import Subject, subjects_of
 
 
 def conformance(plugin: str | Path) -> Any:
-    """A test function with a case for every check of every member that a plugin defines:
+    """A test function with a case for every check of every member that a plugin, or an installed package, has:
 
         test_conformance = conformance(Path(__file__).with_name("my_method.py"))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.registry import Registry, load_plugin, offers
+from harness.core.registry import Registry, installed, load_plugin, offers
 from harness.data.catalogue import DATASETS
 from harness.testing import datasets, operations, rules, searches, settings, spaces, strategies
 from harness.testing.short import Finished, finish
@@ -86,15 +86,18 @@ class Subject:
 
 
 def subjects_of(plugin: str | Path) -> list[Subject]:
-    """All that a plugin's members have to pass. A member that has a plain reference, of its kind and by its name in the
-    plugin's mapping REFERENCES, has also to agree with that. Raises HarnessError for a plugin that cannot be imported
-    or offers nothing."""
-    module = load_plugin(str(plugin))
-    references = getattr(module, "REFERENCES", {})
+    """All that the members of a plugin, or of an installed package, have to pass. A member that has a plain reference,
+    of its kind and by its name in the plugin's mapping REFERENCES, has also to agree with that. Raises HarnessError for
+    a plugin that cannot be imported or offers nothing."""
+    found: Mapping[str, Iterable[str]] = installed(str(plugin))
+    references: Mapping[str, Any] = {}
+    if not found:
+        module = load_plugin(str(plugin))
+        found, references = offers(module), getattr(module, "REFERENCES", {})
     return [
         subject
-        for kind, members in offers(module).items()
-        for name in members
+        for kind, names in found.items()
+        for name in names
         for subject in _subjects(kind, name, references.get(name))
     ]
 

@@ -201,6 +201,8 @@ def test_a_package_adds_members_by_entry_points(installed: Path) -> None:
     install(installed, points, nas_extras_good="from methods.rules.adam import Adam as RULES_MADE")
     assert RULES["packaged"] == Adam()
     assert RULES.origin("packaged") == "package nas-extras 1.2"
+    assert registry.installed("nas-extras") == {"rules": ["packaged"]}
+    assert registry.installed("nas") == {}
 
 
 def test_an_entry_point_that_fails_hurts_nothing_else(installed: Path) -> None:
