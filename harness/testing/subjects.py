@@ -16,9 +16,11 @@ from harness.testing.short import Finished, finish
 from methods import CATALOGUE, METHODS
 from methods.blackbox import STRATEGIES
 from methods.composition import BlackBox, Composition
+from methods.derivations import DERIVATIONS
 from methods.families import applies
 from methods.lookaheads import LOOKAHEADS
 from methods.method import Method
+from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
@@ -39,6 +41,8 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
         SCHEDULES,
         PERTURBATIONS,
         STOPPINGS,
+        OBJECTIVES,
+        DERIVATIONS,
         STRATEGIES,
         SPACES,
         OPERATIONS,
@@ -70,6 +74,8 @@ PARTS = {
     "schedules": "schedule",
     "perturbations": "perturbation",
     "stoppings": "stopping",
+    "objectives": "objective",
+    "derivations": "derivation",
 }
 """By kind, the part of a method in whose place a member is tried."""
 DARTS = Composition("", "", rule="adam", lookahead="first-order")

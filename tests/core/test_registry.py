@@ -219,7 +219,6 @@ def test_an_entry_point_that_fails_hurts_nothing_else(installed: Path) -> None:
     listed = CliRunner().invoke(main, ["list", "methods"])
     assert listed.exit_code == 0
     lines = listed.stdout.splitlines()
-    assert len(lines) == len(CATALOGUE)
     assert any("broken" in line and "cannot be used: method 'broken' of package" in line for line in lines)
 
 

@@ -61,10 +61,11 @@ def test_its_method_searches_its_space_with_its_dataset(environment: dict[str, s
 def test_its_method_is_compared_with_another_on_the_table(environment: dict[str, str], tmp_path: Path) -> None:
     on_table = ["--space", "nasbench201-table", "--dataset", "cifar10", "--seed", f"0-{SEEDS - 1}", "--epochs", "5"]
     for method in ("zarts-spsa", "zarts-mgs"):
-        runs = json.loads(harness(environment, tmp_path, "run", "--method", method, *on_table, "--json"))["runs"]
+        lines = harness(environment, tmp_path, "run", "--method", method, *on_table, "--json").splitlines()
+        runs = [json.loads(line) for line in lines]
         assert len(runs) == SEEDS
         records = [(tmp_path / run["folder"] / "records.jsonl").read_text().splitlines() for run in runs]
-        first, last = (fmean(json.loads(lines[i])["valid_loss"] for lines in records) for i in (0, -1))
+        first, last = (fmean(json.loads(epochs[i])["valid_loss"] for epochs in records) for i in (0, -1))
         assert last < first
     compared = harness(environment, tmp_path, "report", "statistics", "--results", "results")
     assert "zarts-spsa" in compared
