@@ -29,6 +29,7 @@ from spaces import SPACES, Space
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from harness.data import ImageDataset
     from harness.evaluation.evaluate import Outcome
@@ -295,6 +296,15 @@ class Run:
     def evaluate(self, **options: Any) -> Outcome:
         """What the cell is worth; the options are those of `harness.evaluate`."""
         return evaluate(self, **options)
+
+    def network(self) -> nn.Module:
+        """The trained final network, in eval mode on the CPU: normalised images (B, 3, H, W) to logits (B, classes).
+
+        Raises HarnessError where the run has not been evaluated by a training, or in several ways: load one of those
+        with `harness.evaluation.model.load`."""
+        from harness.evaluation.model import load as load_model
+
+        return load_model(self.folder).network()
 
     def __repr__(self) -> str:
         state = f"{self.result['parameters']:,} parameters" if self.is_done else "not done"

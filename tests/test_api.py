@@ -167,3 +167,16 @@ def test_what_cannot_be_opened_is_said_in_a_sentence(run: harness.Run, tmp_path:
     (tmp_path / "records.jsonl").write_text("{")
     with pytest.raises(HarnessError, match="it is damaged"):
         _ = harness.load(tmp_path).records
+
+
+def test_a_run_has_its_trained_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    run = harness.run("darts-1st", "s2", "digits", protocol="smoke")
+    with pytest.raises(HarnessError):
+        run.network()
+    run.evaluate()
+    network = harness.load(run.folder).network()
+    assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 10)
+    assert not network.training

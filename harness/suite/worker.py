@@ -17,7 +17,9 @@ import warnings
 from dataclasses import asdict
 
 from harness.core.path import current_folder_last
-from harness.suite.job import Ending, Job, do
+
+current_folder_last()  # before the rest is imported: the current folder may hold a package of one of its names
+from harness.suite.job import Ending, Job, do  # noqa: E402
 
 PRELOADED = (
     "harness.suite.work",
@@ -37,7 +39,6 @@ def main() -> None:
     """Works until the runner closes the pipe."""
     reports = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no report
-    current_folder_last()
     for name in PRELOADED:
         importlib.import_module(name)
     pending = b""

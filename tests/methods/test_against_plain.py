@@ -11,6 +11,7 @@ from toy import ToyDataset, run_to_end, small_settings
 from harness.core.types import Budget
 from methods import METHODS
 from methods.search.search import Search
+from methods.search.supernets import Supernets
 from methods.training.weights import FlatModel
 from spaces import SPACES
 
@@ -28,15 +29,23 @@ class WithoutNoise(nn.Module):
         return self.plain(images, gates)
 
 
-class PlainSearch(Search):
-    """The search with the plain supernet in place of the production one, from the same initial weights."""
+class PlainSupernets(Supernets):
+    """The plain supernet in place of the production one, with the same initial weights."""
 
-    def _build(self, stage, recordings):
+    def _model(self, stage, recordings):
         macro = self.parts.macro
         plain = plain_supernet(self.space, macro.channels, macro.cells, self.classes)
-        for ours, theirs in matching_tensors(super()._build(stage, recordings).module, plain):
+        for ours, theirs in matching_tensors(super()._model(stage, recordings).module, plain):
             theirs.data.copy_(ours)
         return FlatModel(WithoutNoise(plain), self.device)
+
+
+class PlainSearch(Search):
+    """The search on them."""
+
+    def __init__(self, parts, space, dataset, seed, device, budget):
+        super().__init__(parts, space, dataset, seed, device, budget)
+        self.supernets = PlainSupernets(parts, space, dataset.classes, seed, device)
 
 
 METHODS_OF_THE_PAPER = ["darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld"]
@@ -66,8 +75,8 @@ def test_twenty_steps_equal_those_on_the_plain_supernet(method, space, dtype, to
     assert ours.alpha.dtype == ours.weights.dtype == dtype
     assert float((ours.alpha - initial).abs().max()) > 1e-3
     relative = [distance(ours.alpha, theirs.alpha)]
-    plain = searches[1].model.module.plain
-    relative += [distance(*pair) for pair in matching_tensors(searches[0].model.module, plain)]
+    plain = searches[1].supernets.model.module.plain
+    relative += [distance(*pair) for pair in matching_tensors(searches[0].supernets.model.module, plain)]
     assert max(relative) <= tolerance
 
 

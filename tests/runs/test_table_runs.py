@@ -32,7 +32,8 @@ def run(results: Path, method: str, *more: str):
 
 def test_many_seeds_are_one_run_each_and_resumed_alike(tmp_path):
     first = run(tmp_path, "rea", "--seed", "0-2", "--epochs", "15")
-    assert (first.code, first.err) == (0, "")
+    assert first.code == 0, first.err
+    assert "epoch 15 of 15" in first.err.splitlines()[-1]
     before = contents(tmp_path)
     folders = sorted(path.parent for path in tmp_path.glob("*/*/result.json"))
     assert [folder.name.split("-s")[1][0] for folder in folders] == ["0", "1", "2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -52,15 +53,16 @@ def test_the_guard_sees_both_directions() -> None:
     assert len(strided(lambda: layer(x).sum().backward())) == 2
 
 
+COMPOSITIONS = {**CATALOGUE, "sparse": replace(CATALOGUE["gdas"], edge="sparse")}
 SEARCHED = {
     "darts-1st": [name for name in SPACES if applies(CATALOGUE["darts-1st"], SPACES[name])],
-    **{name: ["darts", "nasbench201"] for name in ("gdas", "pc-darts", "darts-minus", "p-darts")},
+    **{name: ["darts", "nasbench201"] for name in ("gdas", "sparse", "pc-darts", "darts-minus", "p-darts")},
     "mergenas-1st": ["darts"],
 }
 
 
 def test_all_edges_are_searched_here() -> None:
-    assert {CATALOGUE[name].parts["edge"] for name in SEARCHED} == set(EDGES)
+    assert {COMPOSITIONS[name].parts["edge"] for name in SEARCHED} == set(EDGES)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_all_edges_are_searched_here() -> None:
 )
 @pytest.mark.parametrize("stem", ["cifar", "imagenet"])
 def test_no_supernet_dispatches_one(method: str, space: str, stem: str) -> None:
-    parts = resolve(CATALOGUE[method], SPACES[space], [{"channels": 8, "cells": 3, "stem": stem}])
+    parts = resolve(COMPOSITIONS[method], SPACES[space], [{"channels": 8, "cells": 3, "stem": stem}])
     assert isinstance(parts, Parts)
     if stem == "imagenet" and not hasattr(parts.macro, "stem"):
         pytest.skip("this space has one stem")
