@@ -254,7 +254,7 @@ def test_a_name_in_a_spec_that_is_not_known_here(key: str, name: str, here: Path
         (("run", *ASKED, "--device=" + "x\x1b" * 400), "is not known; use auto"),
         (("run", *ASKED, "--seed=" + "9" * 5000), "is not in the range"),
         (("run", *ASKED, "--epochs=" + "9" * 5000), "is not a valid integer"),
-        (("list", "x" * 4000), "is not one of"),
+        (("list", "x" * 4000), "unknown kind"),
         (("report", "x" * 4000), "unknown report"),
         (("analyse", "\x1b[31m" * 100, "."), "unknown analysis"),
         (("suite", "plan", "x" * 4000), "unknown suite"),
