@@ -85,17 +85,22 @@ def _pixels(encoded: Encoded, size: int) -> Pixels:
 
 
 def rgb(encoded: Encoded) -> Pixels:
-    """One image of any size; 16 bits of grey are scaled to 8. Raises HarnessError, naming it, when it cannot be read or
-    has 32 bits per channel, whose range no format tells."""
+    """`picture` as an array."""
+    return np.asarray(picture(encoded))
+
+
+def picture(encoded: Encoded) -> Image.Image:
+    """One image of any size, in RGB; 16 bits of grey are scaled to 8. Raises HarnessError, naming it, when it cannot be
+    read or has 32 bits per channel, whose range no format tells."""
     source = BytesIO(encoded.source) if isinstance(encoded.source, bytes) else encoded.source
     try:
         with Image.open(source) as image:
             # Pillow's own conversion of these clips at 255 instead of scaling.
             if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
-                return _from_16_bits(np.asarray(image))
+                return Image.fromarray(_from_16_bits(np.asarray(image)))
             if image.mode in ("I", "F"):
                 raise HarnessError(f"{encoded.name} has 32 bits per channel; convert it to 8 or 16 bits first.")
-            return np.asarray(image.convert("RGB"))
+            return image.convert("RGB")
     except _UNREADABLE:
         raise HarnessError(f"{encoded.name} is not an image that can be read; repair or remove it.") from None
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from harness.core.errors import HarnessError
-from harness.data.decode import rgb
+from harness.data.decode import picture
 from harness.data.folders import Listing, is_class_folder, is_image_folder, list_folder
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -72,7 +71,7 @@ class Files(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, item: Item) -> tuple[Tensor, int]:
         row, seed = item
-        image, label = Image.fromarray(rgb(self.listing.encoded(row))), int(self.listing.labels[row])
+        image, label = picture(self.listing.encoded(row)), int(self.listing.labels[row])
         if seed is None:
             return self._centred(image), label
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
