@@ -346,7 +346,7 @@ def _as_method(method: str | Method | Composition | BlackBox) -> Method:
 
 def _open(dataset: Any, space: Space, parts: Any, root: Path | None) -> Any:
     """The data set; a name or path is read for the space and as the parts need it."""
-    from harness import data
+    from harness.runs.images import open_images
     from methods.tabular.data import open_data
     from methods.training.data import Data
 
@@ -355,7 +355,7 @@ def _open(dataset: Any, space: Space, parts: Any, root: Path | None) -> Any:
     if space.table:
         return open_data(str(dataset), space.table)
     part = next(part for part in parts.by_name().values() if isinstance(part, Data))
-    return data.load(str(dataset), root, images=part.images, resize=part.resize)
+    return open_images(part, str(dataset), root)
 
 
 def _target(target: str | Path | Genotype | SearchResult | Run) -> str:

@@ -17,6 +17,7 @@ from harness.core.rng import generator
 from harness.core.shapes import SPEC
 from harness.core.types import Budget, Cost
 from harness.runs.folder import RunFolder
+from harness.runs.images import open_images
 from harness.runs.machine import deterministic, resolve_device
 from methods import METHODS
 from methods.lookaheads.lookahead import UpdateContext
@@ -57,7 +58,7 @@ class ReopenedRun:
         if loaded is None:
             raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
         self.parts = self.parts_of(self.spec["method"])
-        found = data.load(given, data_root, images=self.parts.data.images, resize=self.parts.data.resize)
+        found = open_images(self.parts.data, given, data_root)
         if found.fingerprint != (saved["environments"] or [{}])[-1].get("data"):
             raise HarnessError(f"{given} holds other images than {folder} was made from.")
         space, self.epochs = SPACES[self.spec["space"]], self.parts.training.epochs

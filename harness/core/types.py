@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.core import notebook
 from harness.core.errors import HarnessError
@@ -26,8 +26,17 @@ class Part(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A part whose batches take time to read."""
+
+    def expect(self, indices: Tensor, augment: Generator | None) -> None:
+        """Is told which batch will be asked for next."""
+        ...
+
+
 class Dataset(Protocol):
-    """Labelled images, in memory."""
+    """Labelled images."""
 
     @property
     def name(self) -> str: ...

@@ -1,6 +1,7 @@
-"""Datasets: labelled images in memory, from torchvision, folders, Parquet files or scikit-learn.
+"""Datasets: labelled images in memory, from torchvision, folders, Parquet files or scikit-learn; and those of folders
+too large for it, left in their files.
 
-Importing this package loads neither torch nor any reader; they come with the first use of `load`, `check` or `prepare`.
+Importing this package loads neither torch nor any reader; they come with the first use of `load` and its like.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from harness.data.images import ImageDataset, ImagePart, Images
     from harness.data.loading import load
     from harness.data.report import Report, check, prepare
+    from harness.data.streamed import StreamedDataset, open_streamed
 
 __all__ = [
     "DATASETS",
@@ -22,10 +24,12 @@ __all__ = [
     "ImagePart",
     "Images",
     "Report",
+    "StreamedDataset",
     "check",
     "content_digest",
     "file_digest",
     "load",
+    "open_streamed",
     "prepare",
     "short_name",
 ]
@@ -35,8 +39,10 @@ _HOMES = {
     "ImagePart": "images",
     "Images": "images",
     "Report": "report",
+    "StreamedDataset": "streamed",
     "check": "report",
     "load": "loading",
+    "open_streamed": "streamed",
     "prepare": "report",
 }
 

@@ -22,6 +22,7 @@ from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
 from harness.runs.folder import RunFolder, check_code, claim_protocol, locked, set_aside, spec_hash
+from harness.runs.images import open_images
 from harness.runs.lines import Lines
 from harness.runs.logs import LOGGER
 from harness.runs.loop import Observer, run_to_end
@@ -41,7 +42,7 @@ from methods.training.data import Data
 from spaces import SPACES, Space
 
 if TYPE_CHECKING:
-    from harness.data import ImageDataset
+    from harness.data import ImageDataset, StreamedDataset
     from methods.method import Method
 
 
@@ -173,14 +174,14 @@ def _search(
 
 def open_data(
     plan: Plan, download: bool = True, warn: Callable[[str], None] = lambda message: None
-) -> ImageDataset | TableData:
+) -> ImageDataset | StreamedDataset | TableData:
     """What the plan searches on: the table's data set of that name, or images, with a warning of what was chosen or
     left out of them."""
     request = plan.request
     if plan.space.table:
         return open_table(request.dataset, plan.space.table)
     part = next(part for part in plan.parts.by_name().values() if isinstance(part, Data))
-    images = data.load(request.dataset, request.data_root, download, part.images, resize=part.resize)
+    images = open_images(part, request.dataset, request.data_root, download)
     for notice in images.notices:
         warn(notice)
     return images

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from harness.core.rng import generator
-from harness.core.types import Part
+from harness.core.types import Part, ReadsAhead
 
 Batch = tuple[Tensor, Tensor]
 
@@ -44,5 +44,11 @@ class Batches:
         self.per_pass = self.order.per_pass
 
     def at(self, step: int) -> Batch:
-        """Batch number `step`, augmented."""
-        return self.part.batch(self.order.at(step), generator(self.seed, f"{self.stream}/augment", step))
+        """Batch number `step`, augmented; where the images are read from files, the next one is begun."""
+        batch = self.part.batch(self.order.at(step), self._augment(step))
+        if isinstance(self.part, ReadsAhead):
+            self.part.expect(self.order.at(step + 1), self._augment(step + 1))
+        return batch
+
+    def _augment(self, step: int) -> Generator:
+        return generator(self.seed, f"{self.stream}/augment", step)

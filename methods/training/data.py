@@ -35,3 +35,20 @@ class Data:
         minimum=0,
         omit_default=True,
     )
+    crop: int = setting(
+        0,
+        "0: images in memory; else those of a folder are read from their files as the search goes, random crops of "
+        "random size, mirrored, of so many pixels a side, normalised as ImageNet; ZARTS supplement 2.7: 224",
+        minimum=0,
+        omit_default=True,
+    )
+    share: float = setting(
+        1.0,
+        "of the training images, drawn once, where they are read from files; ZARTS supplement 2.7: 0.25",
+        minimum=1e-6,
+        maximum=1,
+        omit_default=True,
+    )
+    colour_jitter: bool = setting(
+        False, "where images are read from files; true: ZARTS train_imagenet_distributed.py", omit_default=True
+    )
