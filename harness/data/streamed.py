@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import torch
 from PIL import Image
@@ -37,6 +38,9 @@ SHORTER = 256 / 224
 MOST_THREADS = 16
 
 Batch = tuple[Tensor, Tensor]
+
+_BEGINNING = Lock()
+"""Of threads, one at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +165,13 @@ def open_streamed(name: str, crop: int, share: float, jitter: bool) -> StreamedD
 
 
 def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(MOST_THREADS, count), thread_name_prefix="images")
+    return ThreadPoolExecutor(min(MOST_THREADS, count), thread_name_prefix="images", initializer=_begin)
+
+
+def _begin() -> None:
+    """torch prepares every thread at its first use there, which fails in a forked process where two do so at once."""
+    with _BEGINNING:
+        torch.get_num_threads()
 
 
 def _seeds(count: int, augment: Generator | None) -> list[int | None]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from processes import Child, end, forked, harness, run_arguments, run_folder
+from processes import end, forked, harness, run_arguments, run_folder
 from torchvision import transforms
 
 from harness import data
@@ -188,18 +190,21 @@ SETTINGS = ("--set", "crop=32", "--set", "share=0.2", "--set", "images=64", "--s
 
 
 def test_a_search_that_is_killed_goes_on_to_the_same_bits(folder: Path, tmp_path: Path) -> None:
-    def command(results: Path) -> Callable[[], object]:
-        return harness(run_arguments(results, *SETTINGS, space="s1", dataset=str(folder)))
+    """In processes of their own: a fork and threads do not go well together."""
+
+    def command(results: Path) -> list[str]:
+        arguments = run_arguments(results, *SETTINGS, space="s1", dataset=str(folder))
+        return [sys.executable, "-m", "harness", *arguments]
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert forked(command(whole)).code == 0
-    child = Child(command(parts))
-    child.wait_for(lambda: any(parts.glob("*/*/checkpoint.pt")))
-    child.send(signal.SIGKILL)
-    assert child.wait().code == -signal.SIGKILL
-    ended = forked(command(parts))
-    assert ended.code == 0, ended.err
-    assert "resumed" in ended.out + ended.err
+    subprocess.run(command(whole), check=True, capture_output=True)
+    with subprocess.Popen(command(parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not any(parts.glob("*/*/checkpoint.pt")) and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    again = subprocess.run(command(parts), check=True, capture_output=True, text=True)
+    assert "resumed" in again.stdout + again.stderr
     assert end(run_folder(parts)) == end(run_folder(whole))
 
 
