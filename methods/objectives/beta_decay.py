@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from harness.core.settings import setting
-from methods.objectives.objective import Objective
+from methods.objectives.objective import Objective, Point
 from methods.relaxations.relaxation import rows_of
-from methods.schedules.clock import Clock
-from spaces.space import Space
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,6 @@ class BetaDecay(Objective):
     beta_decay: float = setting(0.0, "beta-DARTS: lambda at the first epoch", minimum=0)
     beta_decay_end: float = setting(50.0, "beta-DARTS: lambda at the last epoch", minimum=0)
 
-    def term(self, alpha: Tensor, gates: Tensor, space: Space, clock: Clock) -> Tensor:
-        weight = self.beta_decay + (self.beta_decay_end - self.beta_decay) * clock.linear()
-        return weight * rows_of(alpha[: space.dimension], space.widths).logsumexp(dim=1).mean()
+    def term(self, at: Point) -> Tensor:
+        weight = self.beta_decay + (self.beta_decay_end - self.beta_decay) * at.clock.linear()
+        return weight * rows_of(at.alpha[: at.space.dimension], at.space.widths).logsumexp(dim=1).mean()

@@ -11,16 +11,30 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from methods.relaxations.relaxation import Relaxation
 from methods.schedules.clock import Clock
 from spaces.space import Space
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a loss of alpha is taken."""
+
+    alpha: Tensor
+    """(d,)"""
+    gates: Tensor
+    """What the relaxation made of it (rows, widest); row i has space.widths[i] entries."""
+    space: Space
+    """With the operations that the supernet has."""
+    relaxation: Relaxation
+    clock: Clock
 
 
 class Objective:
     """The base of the frozen dataclasses that say what is added."""
 
-    def term(self, alpha: Tensor, gates: Tensor, space: Space, clock: Clock) -> Tensor | None:
-        """What is added to alpha's loss, a scalar, differentiable in alpha (d,) and in the gates (rows, widest) that
-        the relaxation made of it; row i has space.widths[i] entries. None adds nothing."""
+    def term(self, at: Point) -> Tensor | None:
+        """What is added to alpha's loss, a scalar, differentiable in alpha and in the gates. None adds nothing."""
         return None
 
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from harness.core.settings import setting
-from methods.objectives.objective import Objective
+from methods.objectives.objective import Objective, Point
 from methods.relaxations.relaxation import within
-from methods.schedules.clock import Clock
-from spaces.space import Space
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,6 @@ class ZeroOne(Objective):
 
     zero_one_weight: float = setting(10.0, "FairDARTS train_search.py:29", minimum=0)
 
-    def term(self, alpha: Tensor, gates: Tensor, space: Space, clock: Clock) -> Tensor:
-        inside = gates[within(space.widths, gates.device)]
+    def term(self, at: Point) -> Tensor:
+        inside = at.gates[within(at.space.widths, at.gates.device)]
         return -self.zero_one_weight * (inside - 0.5).square().mean()

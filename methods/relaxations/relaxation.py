@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +14,8 @@ from spaces.space import Space
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 """What a relaxation without a state of its own carries."""
+ALPHA_SCALE = 1e-3
+"""alpha starts as 1e-3 N(0, 1) (DARTS model_search.py)."""
 
 
 class Relaxation:
@@ -22,6 +25,10 @@ class Relaxation:
     def size(self, space: Space) -> int:
         """How many entries alpha has."""
         return space.dimension
+
+    def initial(self, space: Space, draw: Generator) -> Tensor:
+        """The alpha (d,) that a search begins with. `draw` is a CPU generator of this stage."""
+        return ALPHA_SCALE * torch.randn(self.size(space), generator=draw)
 
     def start(self, alpha: Tensor, space: Space, draw: Generator) -> dict[str, Tensor]:
         """What the relaxation carries through a search besides alpha (d,), such as a temperature, decided edges or the
@@ -34,6 +41,10 @@ class Relaxation:
     ) -> Mapping[str, Tensor]:
         """What it carries on from an epoch; changes none of its arguments."""
         return memory
+
+    def shown(self, memory: Mapping[str, Tensor]) -> dict[str, Any]:
+        """What the record of an epoch shows of what is carried, as JSON has it."""
+        return {}
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         """How strong every operation is (rows, widest), by which cells are derived: softmax(alpha) edge by edge."""

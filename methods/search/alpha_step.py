@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from harness.core.rng import generator
 from harness.core.types import Cost
 from methods.lookaheads.lookahead import UpdateContext
+from methods.objectives.objective import Point
 from methods.schedules.clock import Clock
 from methods.search.images import Images
 from methods.search.parts import Parts
@@ -47,7 +48,7 @@ def update_context(
         return supernets.gates(alpha, clock, streams.gates(name), state.relaxed)
 
     def term(alpha: Tensor, gates: Tensor) -> Tensor | None:
-        return parts.objective.term(alpha, gates[:, :widest], supernets.reduced, clock)
+        return parts.objective.term(Point(alpha, gates[:, :widest], supernets.reduced, parts.relaxation, clock))
 
     supernets.model.module.train()
     supernets.scratch.module.train()

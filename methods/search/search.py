@@ -260,6 +260,7 @@ class Search:
             "alpha_norm": float(state.alpha.double().norm()),
             "alpha_updates": int(updates),
             "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
+            **self.parts.relaxation.shown(state.relaxed),
             "cost": state.cost.to_json(),
         }
 

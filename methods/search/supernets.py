@@ -20,9 +20,6 @@ from methods.training.graphs import Recordings
 from methods.training.weights import FlatModel, inherit
 from spaces import Space
 
-ALPHA_SCALE = 1e-3
-"""alpha starts as 1e-3 N(0, 1) (DARTS model_search.py)."""
-
 
 class Supernets:
     """`model` is the supernet, `scratch` a copy on which candidates live, and `reduced` the space with the operations
@@ -62,7 +59,7 @@ class Supernets:
     def beginning(self, stage: int) -> dict[str, Any]:
         """The part of the state that a stage begins with which inherits nothing, for the supernet that is built."""
         relaxation, draw = self.parts.relaxation, generator(self.seed, "alpha", stage)
-        alpha = (ALPHA_SCALE * torch.randn(relaxation.size(self.reduced), generator=draw)).to(self.device)
+        alpha = relaxation.initial(self.reduced, draw).to(self.device)
         weights, statistics = self._initial
         return {
             "alpha": alpha,

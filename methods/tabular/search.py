@@ -23,7 +23,7 @@ from harness.core.genotype import Genotype
 from harness.core.rng import generator
 from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
-from methods.relaxations.relaxation import rows_of
+from methods.relaxations.relaxation import ALPHA_SCALE, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
 from methods.schedules.clock import Clock
@@ -31,9 +31,6 @@ from methods.search.records import finite, operation_counts
 from methods.search.state import AlphaState
 from methods.tabular.data import TableData
 from spaces import Space
-
-ALPHA_SCALE = 1e-3
-"""alpha starts as 1e-3 N(0, 1), as on a supernet."""
 
 
 @dataclass(frozen=True)

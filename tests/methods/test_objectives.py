@@ -9,7 +9,7 @@ import torch
 from toy import space_of
 
 from methods.objectives.beta_decay import BetaDecay
-from methods.objectives.objective import CrossEntropy
+from methods.objectives.objective import CrossEntropy, Point
 from methods.objectives.zero_one import ZeroOne
 from methods.relaxations.sigmoid import Sigmoid
 from methods.schedules.clock import Clock
@@ -22,7 +22,7 @@ CLOCK = Clock(2, 5, 0)
 def term_and_gradient(objective, clock=CLOCK):
     alpha = ALPHA.clone().requires_grad_()
     gates = Sigmoid().gates(alpha, SPACE, clock, torch.Generator())
-    term = objective.term(alpha, gates, SPACE, clock)
+    term = objective.term(Point(alpha, gates, SPACE, Sigmoid(), clock))
     return term.item(), torch.autograd.grad(term, alpha)[0].tolist()
 
 
@@ -45,4 +45,4 @@ def test_beta_decay_by_hand():
 
 
 def test_the_cross_entropy_alone_adds_nothing():
-    assert CrossEntropy().term(ALPHA, ALPHA, SPACE, CLOCK) is None
+    assert CrossEntropy().term(Point(ALPHA, ALPHA, SPACE, Sigmoid(), CLOCK)) is None
