@@ -7,7 +7,7 @@ import pytest
 from harness.testing import searches, settings, spaces
 from harness.testing.short import Finished, finish
 from methods import CATALOGUE, METHODS
-from methods.catalogue import crosses
+from methods.catalogue.variants import crosses
 from methods.families import applies
 from spaces import SPACES
 

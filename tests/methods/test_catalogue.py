@@ -8,7 +8,7 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.blackbox import STRATEGIES
-from methods.catalogue import ALIASES, BASES, crosses
+from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import BlackBox, Composition
 from methods.families import applies
 from methods.lookaheads import LOOKAHEADS

@@ -1,0 +1,20 @@
+"""The methods: which parts they are made of, what they set, and where they come from. One literal entry each, by
+family, and the crosses of five of them with the variants of their parts, which are generated.
+
+Needs no torch, so that `harness list methods` answers at once. `methods.families` turns names into parts.
+"""
+
+from __future__ import annotations
+
+from harness.core.registry import Registry
+from methods.catalogue import blackbox, darts, zarts
+from methods.catalogue.variants import ALIASES as ALIASES
+from methods.catalogue.variants import crosses
+from methods.composition import BlackBox, Composition
+
+CATALOGUE: Registry[Composition | BlackBox] = Registry(
+    "methods",
+    "method",
+    {**zarts.METHODS, **darts.METHODS, **crosses(), **blackbox.METHODS},
+    interface="methods.composition:AnyMethod",
+)

@@ -1,0 +1,75 @@
+"""Variants of the parts of a method, and the crosses that they make with DARTS and ZARTS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from methods.catalogue.zarts import METHODS
+from methods.composition import Composition, Variant
+
+GUMBEL = Variant(
+    "g",
+    "one operation per edge, sampled",
+    "GDAS (Dong & Yang, CVPR 2019), ZARTS supplement 2.6",
+    {"relaxation": "gumbel", "edge": "single-path"},
+    {"nasbench201": {"unchosen_gates": "added"}},
+)
+MERGED = Variant(
+    "merge",
+    "the convolutions of an edge merged into one",
+    "MergeNAS (Wang et al., IJCAI 2020), ZARTS supplement 2.6",
+    {"edge": "merged"},
+)
+AUXILIARY = Variant(
+    "aux",
+    "a skip besides on every edge, fading out",
+    "DARTS- (Chu et al., ICLR 2021); Meituan-AutoML/DARTS- src/search/model_search.py:11-45",
+    {"edge": "auxiliary-skip"},  # on NAS-Bench-201 as the base method (choice: DARTS-'s code for it is not public)
+)
+PARTIAL = Variant(
+    "pc",
+    "a quarter of the channels through the operations",
+    "PC-DARTS (Xu et al., ICLR 2020); pc-darts-1st as in SmoothDARTS sota/cnn/train_search_pcdarts.py, without weights "
+    "on the edges",
+    {"edge": "partial-channels"},
+)
+PROGRESSIVE = Variant(
+    "p",
+    "operations dropped on the way",
+    "P-DARTS (Chen et al., ICCV 2019), ZARTS supplement 2.6",
+    {"schedule": "progressive"},
+)
+CROSSES = (
+    (PROGRESSIVE,),
+    (GUMBEL,),
+    (MERGED,),
+    (AUXILIARY,),
+    (PARTIAL,),
+    (PROGRESSIVE, GUMBEL),
+    (PROGRESSIVE, MERGED),
+)
+"""Variants of one part exclude each other: a merged edge has no single operation to run, so it is not sampled."""
+BASES = ("darts-1st", "darts-2nd", "zarts-rs", "zarts-mgs", "zarts-gld")
+ALIASES = {
+    "p-zarts-mgs": "p-zarts",
+    "g-zarts-mgs": "gzas",
+    "merge-zarts-mgs": "mergezarts",
+    "merge-darts-1st": "mergenas-1st",
+    "merge-darts-2nd": "mergenas-2nd",
+    "aux-darts-1st": "darts-minus",
+}
+"""Crosses that have a name of their own in the papers; both names are understood."""
+
+
+def crosses() -> dict[str, Composition]:
+    """Every base method under every combination of variants."""
+    found = {}
+    for variants in CROSSES:
+        for base in BASES:
+            composition = METHODS[base]
+            for variant in variants:
+                composition = variant.of(composition)
+            summary = f"{base}, {', '.join(variant.summary for variant in variants)}"
+            name = "-".join([*(variant.prefix for variant in variants), base])
+            found[ALIASES.get(name, name)] = replace(composition, summary=summary)
+    return found
