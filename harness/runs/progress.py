@@ -55,10 +55,10 @@ class Pace:
 
 def steps_left(search: Search, state: State) -> tuple[int, int]:
     """How many weight steps are left without and with an update of alpha."""
-    schedule, per_epoch = search.parts.schedule, search.steps_per_epoch
+    schedule = search.parts.schedule
     left = moving = 0
     for epoch in range(state.epoch, search.parts.training.epochs):
-        first = state.step if epoch == state.epoch else 0
+        first, per_epoch = (state.step if epoch == state.epoch else 0), search.steps(epoch)
         left += per_epoch - first
         if search.moves_alpha(epoch, 0):
             moving += math.ceil(per_epoch / schedule.cadence) - math.ceil(first / schedule.cadence)
@@ -84,8 +84,9 @@ class StepClock:
         self.search, self.pace = search, Pace()
 
     def add(self, state: State, seconds: float) -> None:
-        last = divmod(state.epoch * self.search.steps_per_epoch + state.step - 1, self.search.steps_per_epoch)
-        self.pace.add(self.search.moves_alpha(*last), seconds)
+        epoch, step = (state.epoch, state.step - 1) if state.step else (state.epoch - 1, -1)
+        step = step if step >= 0 else self.search.steps(epoch) - 1
+        self.pace.add(self.search.moves_alpha(epoch, step), seconds)
 
     def left(self, state: State) -> float | None:
         return self.pace.left(*steps_left(self.search, state))
@@ -139,7 +140,7 @@ class Display:
         training = f"loss {total / images:.3f}, accuracy {100 * correct / images:.1f} %" if images else "-"
         table.add_row(
             "epoch",
-            f"{state.epoch + 1} of {search.parts.training.epochs}, step {state.step} of {search.steps_per_epoch}",
+            f"{state.epoch + 1} of {search.parts.training.epochs}, step {state.step} of {search.steps(state.epoch)}",
         )
         table.add_row("training", training)
         if state.records:

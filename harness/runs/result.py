@@ -79,7 +79,7 @@ def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, st
     figures = {
         "valid_loss": last["valid_loss"],
         "valid_accuracy": last["valid_accuracy"],
-        "images": {"weights": len(search.images.train_batches.part), "alpha": len(search.images.valid)},
+        "images": {"weights": len(search.images.train), "alpha": len(search.images.valid)},
         "alpha": list(found.alpha),
     }
     return figures, {

@@ -106,7 +106,7 @@ def _pace(process: Search | Trainer, state: Any, where: Mapping[str, int]) -> tu
 
 def _place(search: Search, moves_alpha: bool) -> Mapping[str, int]:
     """The first epoch and step of this kind."""
-    places = ((epoch, step) for epoch in range(search.epochs) for step in range(search.steps_per_epoch))
+    places = ((epoch, step) for epoch in range(search.epochs) for step in range(search.steps(epoch)))
     epoch, step = next(place for place in places if search.moves_alpha(*place) == moves_alpha)
     return {"epoch": epoch, "step": step}
 
@@ -121,5 +121,5 @@ def _advance(process: Search | Trainer, state: Any, where: Mapping[str, int]) ->
 def _validation(search: Search, state: State) -> float:
     """Seconds of one validation: the last step of the first epoch leads to it."""
     before = state.cost.validation_seconds
-    _advance(search, state, {"epoch": 0, "step": search.steps_per_epoch - 1})
+    _advance(search, state, {"epoch": 0, "step": search.steps(0) - 1})
     return state.cost.validation_seconds - before

@@ -174,7 +174,9 @@ def differs_by_seed(method: Method, space: Space) -> None:
         return
     if isinstance(first, Search) and isinstance(other, Search):
         require(not torch.equal(a.weights, b.weights), "two seeds begin with the same weights")
-        for ours, theirs in zip(first.images.train_batches.at(0), other.images.train_batches.at(0), strict=True):
+        for ours, theirs in zip(
+            first.images.batch_of_weights(0, 0, 0), other.images.batch_of_weights(0, 0, 0), strict=True
+        ):
             require(not torch.equal(ours, theirs), "two seeds begin with the same batch")
     require(not torch.equal(a.alpha, b.alpha), "two seeds begin with the same alpha")
     moves = [search.advance(state).alpha - search.start().alpha for search, state in ((first, a), (other, b))]

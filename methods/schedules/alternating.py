@@ -51,6 +51,10 @@ class Alternating:
         """How many cells more than the macro's the supernet of a stage has."""
         return 0
 
+    def larger(self, number: int) -> int:
+        """How many images more than the settings' the batches of a stage have."""
+        return 0
+
     def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
         """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
         raise NotImplementedError

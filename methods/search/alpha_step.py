@@ -77,7 +77,7 @@ def move_alpha(parts: Parts, supernets: Supernets, images: Images, state: State,
         noise=lambda name: supernets.noise(f"alpha/{name}", update),
         batches=images.of_weights,
     )
-    valid = images.batch_of_alpha(update, train)
+    valid = images.batch_of_alpha(state.stage, update, train)
     context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost)
     move = parts.rule.step(
         state.alpha, parts.lookahead.oracle(context), state.memory, clock, generator(seed, "rule", update)

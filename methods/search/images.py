@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from harness.core.errors import HarnessError, quoted
 from harness.core.types import Dataset
 from methods.search.parts import Parts
@@ -25,13 +27,27 @@ class Images:
                 "batch norm needs 2 or more of each."
             )
         self.train = self.schedule.images_of_weights(train, self.valid)
-        self.train_batches = self.of_weights("train", parts.training.batch)
-        self.valid_batches = Batches(self.valid, seed, "valid", data.valid_batch)
+        self._batch, self._valid_batch = parts.training.batch, data.valid_batch
+        self.train_batches = cache(self._train_batches)
+        self.valid_batches = cache(self._valid_batches)
+
+    def _train_batches(self, stage: int) -> Batches:
+        """Those of the weight steps in a stage of the schedule."""
+        return self.of_weights("train", self._batch + self.schedule.larger(stage))
+
+    def _valid_batches(self, stage: int) -> Batches:
+        """Those that alpha's losses are taken on."""
+        return Batches(self.valid, self.seed, "valid", self._valid_batch + self.schedule.larger(stage))
 
     def of_weights(self, stream: str, size: int) -> Batches:
         """A stream of batches of the images that train the weights."""
         return Batches(self.train, self.seed, stream, size)
 
-    def batch_of_alpha(self, update: int, train: Batch) -> Batch:
+    def batch_of_weights(self, stage: int, epoch: int, step: int) -> Batch:
+        """What a weight step is taken on."""
+        batches = self.train_batches(stage)
+        return batches.at(epoch * batches.per_pass + step)
+
+    def batch_of_alpha(self, stage: int, update: int, train: Batch) -> Batch:
         """What alpha's loss is taken on in an update that belongs to a weight step on the batch `train`."""
-        return self.schedule.batch_of_alpha(train, lambda: self.valid_batches.at(update))
+        return self.schedule.batch_of_alpha(train, lambda: self.valid_batches(stage).at(update))

@@ -51,7 +51,11 @@ class Search:
         self.seconds, self.epochs = (budget or Budget()).seconds, parts.training.epochs
         self.images = Images(parts, space, dataset, seed, device)
         self.supernets = Supernets(parts, space, dataset.classes, seed, device)
-        self.steps_per_epoch = self.images.train_batches.per_pass
+
+    def steps(self, epoch: int) -> int:
+        """The weight steps of an epoch."""
+        stage = self.parts.schedule.stage(epoch, self.epochs)
+        return self.images.train_batches(stage.number).per_pass
 
     def start(self) -> State:
         """The state before the first step."""
@@ -88,7 +92,7 @@ class Search:
         with saved_activations(self.supernets, state), self.parts.arithmetic.factors():
             self._step(state, clock)
         state.step += 1
-        epoch_over = state.step == self.steps_per_epoch
+        epoch_over = state.step == self.steps(state.epoch)
         if epoch_over or state.step % CHECK_EVERY == 0:
             self.check(state)
         state.cost.seconds += time.perf_counter() - began
@@ -99,13 +103,13 @@ class Search:
 
     def _step(self, state: State, clock: Clock) -> None:
         """The weights, and alpha where it is due, in the order of the schedule."""
-        parts, supernets, step = self.parts, self.supernets, self._weight_step(state)
-        batch, before = self.images.train_batches.at(step), state.alpha
+        parts, supernets, before = self.parts, self.supernets, state.alpha
+        batch = self.images.batch_of_weights(state.stage, state.epoch, state.step)
         moves_alpha, order = self.moves_alpha(state.epoch, state.step), parts.schedule.order
         if moves_alpha and order != "weights-first":
             move_alpha(parts, supernets, self.images, state, batch, clock)
         alpha = before if order == "simultaneous" else state.alpha
-        train_weights(parts, supernets, state, batch, step, clock, alpha)
+        train_weights(parts, supernets, state, batch, clock, alpha)
         if moves_alpha and order == "weights-first":
             move_alpha(parts, supernets, self.images, state, batch, clock)
 
@@ -114,11 +118,11 @@ class Search:
         failed = int(state.failed_at)
         carried = (state.alpha, state.weights, state.momentum, state.statistics)
         if failed < 0 and not all(bool(tensor.isfinite().all()) for tensor in carried):
-            failed = self._weight_step(state) - 1
+            failed = state.cost.weight_steps - 1
         if failed >= 0:
-            epoch, step = divmod(failed, self.steps_per_epoch)
+            step = failed - (state.cost.weight_steps - state.step)
             raise HarnessError(
-                f"the search is not finite from epoch {epoch + 1}, step {step + 1} on; "
+                f"the search is not finite from epoch {state.epoch + 1}, step {step + 1} on; "
                 "the last checkpoint before it is kept. Try a smaller learning rate (--set lr=...) or step of alpha."
             )
 
@@ -170,9 +174,6 @@ class Search:
         ending = self.parts.stopping.ending(records, self.epochs) if stopped_by else None
         return ending if ending and ending.stopped_by == stopped_by else None
 
-    def _weight_step(self, state: State) -> int:
-        return state.epoch * self.steps_per_epoch + state.step
-
     def _standing(self, state: State, clock: Clock | None = None) -> Standing:
         """What a derivation sees; what it measures is measured in an epoch with this clock, the last by default."""
         choices, clock = self.choices(state), clock or self.parts.clock(min(state.epoch, self.epochs - 1))
@@ -211,7 +212,7 @@ class Search:
         state.relaxed = dict(
             self.parts.relaxation.after_epoch(state.relaxed, state.alpha, self.supernets.reduced, clock)
         )
-        state.close_epoch(self.steps_per_epoch, self.epochs, out_of_time)
+        state.close_epoch(self.steps(state.epoch), self.epochs, out_of_time)
         if not state.step:
             state.meters = torch.zeros_like(state.meters)
         if not state.stopped_by and (ending := self.parts.stopping.ending(state.records, self.epochs)):
@@ -237,7 +238,7 @@ class Search:
     def curvature(self, state: State, clock: Clock, decay: float) -> float | None:
         """The largest eigenvalue of the Hessian in alpha, on the last batch that moved alpha; see
         `methods.stopping.stopping.Curvature`."""
-        batch = self.images.valid_batches.at(max(0, state.cost.alpha_steps - 1))
+        batch = self.images.valid_batches(state.stage).at(max(0, state.cost.alpha_steps - 1))
         return largest_eigenvalue(self.parts, self.supernets, state, batch, clock, decay)
 
     def _record(self, state: State, clock: Clock, valid_loss: float, valid_accuracy: float) -> dict[str, Any]:

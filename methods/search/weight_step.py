@@ -14,11 +14,9 @@ from methods.training.batches import Batch
 from methods.training.weights import PassResult
 
 
-def train_weights(
-    parts: Parts, supernets: Supernets, state: State, batch: Batch, step: int, clock: Clock, alpha: Tensor
-) -> None:
-    """Step number `step` of the search, at this alpha (d,), in place on the state."""
-    labels, model = batch[1], supernets.model
+def train_weights(parts: Parts, supernets: Supernets, state: State, batch: Batch, clock: Clock, alpha: Tensor) -> None:
+    """The next step, at this alpha (d,), in place on the state."""
+    labels, model, step = batch[1], supernets.model, state.cost.weight_steps
     gates = weight_gates(parts, supernets, state, batch, step, clock, alpha)
     model.module.train()
     passed = model.run(batch, gates, supernets.noise("train", step), of_weights=True)

@@ -100,9 +100,9 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
         search = Search(parts, SPACES[space], dataset, 0, "cuda", Budget(3))
         state = search.start()
         search.supernets.bind(state)
-        batch = search.images.train_batches.at(0)
+        batch = search.images.train_batches(0).at(0)
         with NoWaiting():
-            train_weights(search.parts, search.supernets, state, batch, 0, search.parts.clock(0), state.alpha)
+            train_weights(search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha)
             move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
     for tensor in (batch[0], state.weights, state.statistics, state.alpha, state.meters, *state.diagnostics.values()):
         assert tensor.device.type == "cuda"

@@ -91,8 +91,8 @@ def test_a_part_that_changes_nothing_is_in_no_spec():
 def test_single_level_trains_both_on_one_batch_of_all_images():
     search = search_of("single-level", "nasbench201")
     assert len(search.images.train) == 2 * len(search.images.valid)
-    batch = search.images.train_batches.at(0)
-    assert search.images.batch_of_alpha(0, batch) is batch
+    batch = search.images.train_batches(0).at(0)
+    assert search.images.batch_of_alpha(0, 0, batch) is batch
 
 
 def test_joined_parts_are_read_in_the_order_that_is_asked_for():

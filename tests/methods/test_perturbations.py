@@ -141,13 +141,13 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     search.supernets.model.run = watched
     forwards = state.cost.forwards
     search.supernets.bind(state)
-    batch = search.images.train_batches.at(0)
+    batch = search.images.train_batches(0).at(0)
     current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
     move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
     assert [entry[:2] for entry in seen] == [(False, True)]
     assert torch.equal(seen.pop()[2], current)
     current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
-    train_weights(search.parts, search.supernets, state, batch, 0, search.parts.clock(0), state.alpha)
+    train_weights(search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha)
     assert [entry[:2] for entry in seen] == [(False, False)] * looks + [(True, True)]
     assert all(torch.equal(entry[3], batch[0]) for entry in seen)
     assert state.cost.forwards - forwards == 1 + 1 + looks
@@ -165,7 +165,7 @@ def test_two_steps_draw_other_noise():
     search = search_of("sdarts-rs")
     state = search.start()
     search.supernets.bind(state)
-    batch, clock = search.images.train_batches.at(0), search.parts.clock(0)
+    batch, clock = search.images.train_batches(0).at(0), search.parts.clock(0)
     fixed = search.parts, search.supernets, state, batch
     drawn = [weight_gates(*fixed, step, clock, state.alpha) for step in (0, 0, 1)]
     equal = [torch.equal(a, b) for a, b in itertools.pairwise(drawn)]

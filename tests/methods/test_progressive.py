@@ -140,7 +140,7 @@ def test_a_pruned_supernet_is_one_built_with_the_kept_operations(space):
 def test_resume_across_a_pruning_is_bit_exact(method, stop, tmp_path):
     straight = run_to_end(make_search(method, "nasbench201"))
     search = make_search(method, "nasbench201")
-    assert search.steps_per_epoch == 2
+    assert search.steps(0) == 2
     state = search.start()
     for _ in range(stop):
         state = search.advance(state)

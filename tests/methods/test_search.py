@@ -112,14 +112,14 @@ def plain_darts(space, search, steps, weights_first):
 
     def move_alpha(step):
         adam.zero_grad()
-        loss(search.images.valid_batches.at(step)).backward()
+        loss(search.images.valid_batches(0).at(step)).backward()
         adam.step()
 
     for step in range(steps):
         if not weights_first:
             move_alpha(step)
         sgd.zero_grad()
-        loss(search.images.train_batches.at(step)).backward()
+        loss(search.images.train_batches(0).at(step)).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         sgd.step()
         if weights_first:

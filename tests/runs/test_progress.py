@@ -22,7 +22,7 @@ def search_of(epochs, per_epoch, warmup, cadence):
     schedule = Alternating(warmup=warmup, cadence=cadence)
     return SimpleNamespace(
         parts=SimpleNamespace(schedule=schedule, training=SimpleNamespace(epochs=epochs)),
-        steps_per_epoch=per_epoch,
+        steps=lambda epoch: per_epoch,
         moves_alpha=lambda epoch, step: schedule.moves_alpha(schedule.stage(epoch, epochs).clock, step),
     )
 
