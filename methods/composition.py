@@ -58,11 +58,14 @@ class Variant:
     source: str
     parts: Mapping[str, Any]
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    instead: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of these names are others where the base method sets them."""
 
     def of(self, base: Composition) -> Composition:
         """The base method with these parts."""
+        settings = {name: self.instead.get(name, value) for name, value in base.settings.items()}
         on = {name: {**base.on.get(name, {}), **self.on.get(name, {})} for name in {**base.on, **self.on}}
-        return replace(base, source=f"{base.source}; {self.source}", on=on, **self.parts)
+        return replace(base, source=f"{base.source}; {self.source}", settings=settings, on=on, **self.parts)
 
 
 @dataclass(frozen=True)

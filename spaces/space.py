@@ -75,12 +75,14 @@ class Space(ABC):
         return True
 
     def restricted(self, kept: Sequence[Sequence[str]]) -> Self:
-        """This space with only the kept operations on its edges, one entry per row of alpha; their order stays."""
+        """This space with only the kept operations on its edges, one entry per row of alpha; their order stays. An edge
+        that keeps none is gone."""
         rows = iter(kept)
         cells = {
             kind: tuple(
                 replace(edge, operations=tuple(name for name in edge.operations if name in row))
                 for edge, row in zip(edges, rows, strict=False)
+                if row
             )
             for kind, edges in self.cells.items()
         }

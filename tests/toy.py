@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from harness.testing.states import run_to_end, same, timeless
 from harness.testing.toy_data import CLASSES, SIZE, ToyDataset, ToyPart
 from methods import METHODS
+from methods.derivations.derivation import Standing
 from spaces import SPACES
 from spaces.cells import Edge
 
@@ -46,3 +49,18 @@ def small_settings(method: str, space: str, **more):
     if space == "nasbench201":
         settings |= {"cells": 1}
     return settings | more
+
+
+def standing_of(space, rows, measure=None):
+    """Where a search stands that has all operations of the space; `rows` are their strengths, all gates are 1/2."""
+    named = [dict(zip(edge.operations, row, strict=True)) for edge, row in zip(space.edges, rows, strict=True)]
+    return Standing(
+        whole=space,
+        space=space,
+        strengths=rows,
+        choices=named,
+        kept=[list(edge.operations) for edge in space.edges],
+        gates=lambda: torch.full((len(rows), max(space.widths)), 0.5),
+        measure=measure,
+        draw=lambda: torch.Generator().manual_seed(0),
+    )

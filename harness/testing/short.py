@@ -30,6 +30,7 @@ QUICK = {
     "valid_batch": 8,
     "finetune_batch": 8,
     "updates": 2,
+    "batch_growth": 0,
     "trial_epochs": 1,
     "max_epochs": 3,
 }

@@ -39,12 +39,27 @@ PROGRESSIVE = Variant(
     "P-DARTS (Chen et al., ICCV 2019), ZARTS supplement 2.6",
     {"schedule": "progressive"},
 )
+SGAS = Variant(
+    "sgas",
+    "one edge after the other decided on the way",
+    "SGAS (Li et al., CVPR 2020); lightaime/sgas cnn/train_search.py",
+    {"schedule": "greedy"},
+    instead={"warmup": 5},  # of ZARTS' 10 epochs, for the first decision is after 10 (choice)
+)
+PERTURBED = Variant(
+    "pt",
+    "the cell made of what the supernet misses most",
+    "DARTS-PT (Wang et al., ICLR 2021), without tuning between decisions",
+    {"derivation": "perturbation"},
+)
 CROSSES = (
     (PROGRESSIVE,),
     (GUMBEL,),
     (MERGED,),
     (AUXILIARY,),
     (PARTIAL,),
+    (SGAS,),
+    (PERTURBED,),
     (PROGRESSIVE, GUMBEL),
     (PROGRESSIVE, MERGED),
 )
@@ -57,6 +72,7 @@ ALIASES = {
     "merge-darts-1st": "mergenas-1st",
     "merge-darts-2nd": "mergenas-2nd",
     "aux-darts-1st": "darts-minus",
+    "sgas-darts-1st": "sgas-1",
 }
 """Crosses that have a name of their own in the papers; both names are understood."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from harness.core.genotype import Genotype
 from harness.core.settings import setting
 from methods.derivations.derivation import OfSpace, Standing
+from methods.derivations.harm import MEASURED_BY, MEASURES, harm
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,11 @@ class ByPerturbation(OfSpace):
     supernet most stays, alone and with gate 1 (DARTS-PT, Wang et al., ICLR 2021; sota/cnn/projection.py). Then node by
     node in random order, the edge whose removal hurts least goes, until the node has as many as the space derives.
 
-    Choice: the supernet is not trained on between decisions, as DARTS-PT does. A search costs one validation for every
-    operation of every edge more. Until its end, its records show the cell by the strengths.
+    The supernet is not trained on between decisions: that is what the schedule `projected` does. A search costs one
+    validation for every operation of every edge more. Until its end, its records show the cell by the strengths.
     """
 
-    hurts_by: str = setting(
-        "accuracy",
-        "DARTS-PT projection.py: the supernet's validation accuracy; loss: the other choice there",
-        choices=("accuracy", "loss"),
-    )
+    hurts_by: str = setting("accuracy", MEASURED_BY, choices=MEASURES)
 
     @property
     def words(self) -> str:
@@ -34,15 +32,16 @@ class ByPerturbation(OfSpace):
 
     def conclude(self, at: Standing) -> Genotype:
         gates, draw = at.gates().clone(), at.draw()
-        candidates = [_derivable(at, row) for row in range(len(at.kept))]
-        for row in torch.randperm(len(at.kept), generator=draw).tolist():
-            chosen = max(candidates[row], key=lambda column: self._harm(at, gates, row, column))
+        kept = [names for names in at.kept if names]
+        candidates = [_derivable(at, names) for names in kept]
+        for row in torch.randperm(len(kept), generator=draw).tolist():
+            chosen = max(candidates[row], key=lambda column: harm(at, gates, row, column, self.hurts_by))
             gates[row] = 0.0
             gates[row, chosen] = 1.0
         self._remove_edges(at, gates, draw)
         rows = [
             [float(name in names and gate[names.index(name)] > 0) for name in edge.operations]
-            for edge, names, gate in zip(at.space.edges, at.kept, gates.tolist(), strict=True)
+            for edge, names, gate in zip(at.space.edges, kept, gates.tolist(), strict=True)
         ]
         return at.space.derive(rows)
 
@@ -56,18 +55,11 @@ class ByPerturbation(OfSpace):
         for number in torch.randperm(len(nodes), generator=draw).tolist():
             rows, wanted = nodes[number]
             while len(rows) > wanted:
-                least = min(rows, key=lambda row: self._harm(at, gates, row, int(gates[row].argmax())))
+                least = min(rows, key=lambda row: harm(at, gates, row, int(gates[row].argmax()), self.hurts_by))
                 gates[least] = 0.0
                 rows.remove(least)
 
-    def _harm(self, at: Standing, gates: Tensor, row: int, column: int) -> float:
-        """How bad the supernet is without one operation of one edge."""
-        without = gates.clone()
-        without[row, column] = 0.0
-        loss, accuracy = at.measure(without)
-        return -accuracy if self.hurts_by == "accuracy" else loss
 
-
-def _derivable(at: Standing, row: int) -> list[int]:
+def _derivable(at: Standing, names: Sequence[str]) -> list[int]:
     """The columns of an edge's gates that a cell can be given."""
-    return [column for column, name in enumerate(at.kept[row]) if at.space.derivable(name)]
+    return [column for column, name in enumerate(names) if at.space.derivable(name)]

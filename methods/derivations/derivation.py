@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Generator, Tensor
@@ -14,16 +14,25 @@ Strengths = Sequence[Sequence[float]]
 """Of the operations of every edge, in alpha's row order."""
 
 
+Choices = Sequence[Mapping[str, float]]
+"""The same by the operations' names; of an edge that has one or none left, those that it was last chosen from."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a search stands: what a derivation chooses from, and what it can measure."""
 
+    whole: Space
+    """The space that is searched, with all its edges."""
     space: Space
-    """The space, with the operations that an edge can still be given."""
+    """The same, with the operations that an edge can still be given."""
     strengths: Strengths
+    choices: Choices
+    """Of all edges of `whole`."""
     kept: Sequence[Sequence[str]]
-    """The operations that the supernet has on every edge: the columns of its gates. Those of `space`, except where the
-    supernet has one left and the edge can still be given those that it was last chosen from."""
+    """The operations that the supernet has on them: the columns of its gates. An edge without has no row there. They
+    are those of `space`, except where the supernet has one left and the edge can still be given those that it was last
+    chosen from."""
     gates: Callable[[], Tensor]
     """The supernet's gates (rows, widest) for the current alpha, without a graph."""
     measure: Callable[[Tensor], tuple[float, float]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,10 @@ class EdgeNormalised(Softmax):
 
     def size(self, space: Space) -> int:
         return space.dimension + len(space.edges)
+
+    def staying(self, before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]) -> list[bool]:
+        of_edges = [bool(left) for names, left in zip(before, after, strict=True) if names]
+        return super().staying(before, after) + of_edges
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         of_operations, of_edges = alpha.split([space.dimension, len(space.edges)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -45,6 +45,11 @@ class Relaxation:
     def shown(self, memory: Mapping[str, Tensor]) -> dict[str, Any]:
         """What the record of an epoch shows of what is carried, as JSON has it."""
         return {}
+
+    def staying(self, before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]) -> list[bool]:
+        """Which entries of alpha stay when the operations of all edges, before and after, go from these to those; an
+        edge without operations is gone."""
+        return [name in left for names, left in zip(before, after, strict=True) for name in names]
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         """How strong every operation is (rows, widest), by which cells are derived: softmax(alpha) edge by edge."""

@@ -16,6 +16,8 @@ SCHEDULES: Registry[Alternating] = Registry(
         "alternating": "methods.schedules.alternating:Alternating",
         "single-level": "methods.schedules.single_level:SingleLevel",
         "progressive": "methods.schedules.progressive:Progressive",
+        "greedy": "methods.schedules.greedy:Greedy",
+        "projected": "methods.schedules.projected:Projected",
         "staged": "methods.schedules.staged:Staged",
     },
     interface="methods.schedules.alternating:Alternating",

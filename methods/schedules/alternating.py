@@ -8,15 +8,12 @@ from typing import ClassVar
 
 from harness.core.settings import setting
 from harness.core.types import Part
-from methods.derivations.derivation import Derivation
+from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.schedules.clock import Clock, Stage
 from methods.training.batches import Batch
-from spaces.space import Space
 
-Probabilities = Sequence[Sequence[float]]
-"""Of the operations of every edge, in alpha's row order."""
 KeptOperations = list[list[str]]
-"""The operations of every edge that stay, in alpha's row order."""
+"""The operations of every edge that stay, in alpha's row order; an edge without is gone."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,12 @@ class Alternating:
 
     inherits: ClassVar[bool] = True
     """Whether a stage goes on with the weights and the alpha of the one before it, or begins anew."""
+    decides: ClassVar[bool] = False
+    """Whether what a stage keeps is what the cell has: an edge that keeps one operation is decided, and one that keeps
+    none is not in the cell. Otherwise the cell may be given any of the operations that an edge's last was chosen from.
+    """
+    remembers: ClassVar[int] = 0
+    """The strengths after how many epochs, the last one counted, decide what a stage keeps."""
 
     warmup: int = setting(0, "ZARTS: 10, train_search.py:337 (code only); DARTS: none", minimum=0)
     cadence: int = setting(
@@ -55,8 +58,9 @@ class Alternating:
         """How many images more than the settings' the batches of a stage have."""
         return 0
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
-        """What stays of a space when stage `number` begins; asked only of schedules with more than one stage."""
+    def keep(self, at: Standing, past: Sequence[Choices], number: int) -> KeptOperations:
+        """What stays of at.kept when stage `number` begins; asked only of schedules with more than one stage. `past`
+        has the choices after the last epochs, those of `at` last."""
         raise NotImplementedError
 
     def derivation(self, chosen: Derivation) -> Derivation:

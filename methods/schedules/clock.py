@@ -13,6 +13,8 @@ class Clock:
     epoch: int
     epochs: int
     warmup: int
+    rate: float = 1.0
+    """The share of the learning rate that the weights are trained with."""
 
     def cosine(self, lag: int = 0) -> float:
         """From 1 at the first epoch after the warm-up towards 0 after the last; `lag` epochs late."""

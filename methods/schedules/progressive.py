@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.settings import setting
-from methods.derivations.derivation import Derivation
+from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.derivations.limited_skips import LimitedSkips
-from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
+from methods.schedules.alternating import Alternating, KeptOperations
 from methods.schedules.clock import Clock, Stage
-from spaces.cells import Edge
 from spaces.space import Space
 
 
@@ -38,18 +37,20 @@ class Progressive(Alternating):
         past = 100 * epoch - self.prune_from * epochs
         return Stage(1 + past // (self.prune_every * epochs) if past >= 0 else 0, Clock(epoch, epochs, self.warmup))
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
+    def keep(self, at: Standing, past: Sequence[Choices], number: int) -> KeptOperations:
         return [
-            strongest(space, edge, row, -(-len(row) // 2)) for edge, row in zip(space.edges, probabilities, strict=True)
+            strongest(at.space, row, names, -(-len(names) // 2)) for row, names in zip(at.choices, at.kept, strict=True)
         ]
 
     def derivation(self, chosen: Derivation) -> Derivation:
         return LimitedSkips(self.skip_cap, chosen)
 
 
-def strongest(space: Space, edge: Edge, row: Sequence[float], count: int) -> list[str]:
-    """The names of the `count` most probable operations of an edge, in its order; the first of equals. One that is left
-    alone can be derived."""
-    columns = [i for i, name in enumerate(edge.operations) if count > 1 or space.derivable(name)]
-    best = sorted(sorted(columns, key=lambda i: -row[i])[:count])
-    return [edge.operations[i] for i in best]
+def strongest(space: Space, strengths: Mapping[str, float], kept: Sequence[str], count: int) -> list[str]:
+    """Of the operations of an edge the `count` strongest, in its order; the first of equals. One that is left alone can
+    be derived."""
+    if len(kept) < 2:
+        return list(kept)
+    candidates = [name for name in kept if count > 1 or space.derivable(name)]
+    best = sorted(candidates, key=lambda name: -strengths[name])[:count]
+    return [name for name in kept if name in best]

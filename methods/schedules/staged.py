@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.core.settings import setting
-from methods.derivations.derivation import Derivation
+from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.derivations.limited_skips import LimitedSkips
-from methods.schedules.alternating import Alternating, KeptOperations, Probabilities
+from methods.schedules.alternating import Alternating, KeptOperations
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import strongest
-from spaces.space import Space
 
 STAGES = 3
 
@@ -36,9 +36,9 @@ class Staged(Alternating):
     def deeper(self, number: int) -> int:
         return number * self.cells_added
 
-    def keep(self, space: Space, probabilities: Probabilities, number: int) -> KeptOperations:
+    def keep(self, at: Standing, past: Sequence[Choices], number: int) -> KeptOperations:
         count = (self.keep_second, self.keep_third)[number - 1]
-        return [strongest(space, edge, row, count) for edge, row in zip(space.edges, probabilities, strict=True)]
+        return [strongest(at.space, row, names, count) for row, names in zip(at.choices, at.kept, strict=True)]
 
     def derivation(self, chosen: Derivation) -> Derivation:
         return LimitedSkips(self.skip_cap, chosen)

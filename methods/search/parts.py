@@ -58,8 +58,8 @@ class Parts(Resolved):
         return self.schedule.stage(epoch, self.training.epochs).clock
 
     def lr_at(self, clock: Clock) -> float:
-        """The learning rate of the weights; every stage has its own cosine."""
-        return replace(self.training, epochs=clock.epochs).lr_at(clock.epoch)
+        """The learning rate of the weights; every clock has its own cosine."""
+        return clock.rate * replace(self.training, epochs=clock.epochs).lr_at(clock.epoch)
 
 
 def compose(

@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype, parse
 from harness.core.rng import generator
 from harness.core.types import Budget, Cost, Dataset, SearchResult
-from methods.derivations.derivation import Derivation, Standing
+from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.schedules.clock import Clock
 from methods.search.alpha_step import move_alpha
 from methods.search.images import Images
@@ -84,9 +84,7 @@ class Search:
         began = time.perf_counter()
         self.supernets.bind(state)
         while state.stage < self.parts.schedule.stage(state.epoch, self.epochs).number:
-            strengths = [list(row.values()) for row in self.strengths(state)]
-            state.last_choice = self.choices(state)
-            self.supernets.next_stage(state, strengths)
+            self._next_stage(state)
         clock = self.parts.clock(state.epoch)
         self.supernets.adjust(state.stage, clock)
         with saved_activations(self.supernets, state), self.parts.arithmetic.factors():
@@ -100,6 +98,14 @@ class Search:
         if epoch_over or out_of_time:
             self._close_epoch(state, clock, out_of_time)
         return state
+
+    def _next_stage(self, state: State) -> None:
+        """What the schedule keeps as the next stage begins is decided at the end of the one before it."""
+        clock, kept = self.parts.clock(max(0, state.epoch - 1)), state.kept
+        with self.parts.arithmetic.factors():
+            kept = self.parts.schedule.keep(self._standing(state, clock), state.past, state.stage + 1)
+        state.last_choice = self.choices(state)
+        self.supernets.next_stage(state, kept)
 
     def _step(self, state: State, clock: Clock) -> None:
         """The weights, and alpha where it is due, in the order of the schedule."""
@@ -136,15 +142,15 @@ class Search:
         return self._derivation.derive(self._standing(state))
 
     def choices(self, state: State) -> list[dict[str, float]]:
-        """Per edge the strengths of its operations; where one is left, of those among which it was chosen."""
+        """Per edge the strengths of its operations; where one or none is left, of those among which that was chosen."""
         rows = self.strengths(state)
         return [row if len(row) > 1 else last or row for row, last in zip(rows, state.last_choice, strict=True)]
 
     def strengths(self, state: State) -> list[dict[str, float]]:
         """The strengths of the operations per edge by their names, float64: softmax(alpha), mostly."""
         alpha, space = state.alpha.detach().double().cpu(), self.space.restricted(state.kept)
-        rows = self.parts.relaxation.strengths(alpha, space, state.relaxed).tolist()
-        return [dict(zip(names, row, strict=False)) for names, row in zip(state.kept, rows, strict=True)]
+        rows = iter(self.parts.relaxation.strengths(alpha, space, state.relaxed).tolist())
+        return [dict(zip(names, next(rows), strict=False)) if names else {} for names in state.kept]
 
     def moves_alpha(self, epoch: int, step: int) -> bool:
         """Whether alpha moves at this weight step of this epoch, if there is still something to choose then."""
@@ -177,14 +183,19 @@ class Search:
     def _standing(self, state: State, clock: Clock | None = None) -> Standing:
         """What a derivation sees; what it measures is measured in an epoch with this clock, the last by default."""
         choices, clock = self.choices(state), clock or self.parts.clock(min(state.epoch, self.epochs - 1))
+        rows: Choices = choices
+        if self.parts.schedule.decides:
+            rows = [row if len(row) != 1 else dict.fromkeys(row, 1.0) for row in self.strengths(state)]
 
         def gates() -> Tensor:
             draw = generator(self.seed, "gates/derivation", state.epoch)
             return self.supernets.gates(state.alpha, clock, draw, state.relaxed).detach()
 
         return Standing(
-            space=self.space.restricted([list(row) for row in choices]),
-            strengths=[list(row.values()) for row in choices],
+            whole=self.space,
+            space=self.space.restricted([list(row) for row in rows]),
+            strengths=[list(row.values()) for row in rows if row],
+            choices=choices,
             kept=state.kept,
             gates=gates,
             measure=lambda gates: validate(
@@ -212,6 +223,8 @@ class Search:
         state.relaxed = dict(
             self.parts.relaxation.after_epoch(state.relaxed, state.alpha, self.supernets.reduced, clock)
         )
+        remembered = self.parts.schedule.remembers
+        state.past = [*state.past, self.choices(state)][-remembered:] if remembered else []
         state.close_epoch(self.steps(state.epoch), self.epochs, out_of_time)
         if not state.step:
             state.meters = torch.zeros_like(state.meters)

@@ -74,6 +74,8 @@ class State(AlphaState):
     """The operations that are left on every edge, in alpha's row order."""
     last_choice: list[dict[str, float]]
     """Per edge, its strengths by operation when operations were last dropped from more than one; empty before."""
+    past: list[list[dict[str, float]]] = field(default_factory=list)
+    """Strengths like these after the last epochs, the newest last: as many as the schedule remembers."""
     relaxed: dict[str, Tensor] = field(default_factory=dict)
     """What the relaxation carries."""
     weights: Tensor

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from harness.core.rng import generator, seed_of
 from methods.relaxations.relaxation import NOTHING
-from methods.schedules.alternating import KeptOperations, Probabilities
+from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock
 from methods.search.parts import Parts
 from methods.search.state import State
@@ -70,12 +70,10 @@ class Supernets:
             "statistics": statistics.clone(),
         }
 
-    def next_stage(self, state: State, strengths: Probabilities) -> None:
-        """Goes on to the next stage, with the operations that the schedule keeps of those so strong."""
-        kept = self.parts.schedule.keep(self.reduced, strengths, state.stage + 1)
-        left = [name in names for edge, names in zip(self.reduced.edges, kept, strict=True) for name in edge.operations]
-        left += [True] * (len(state.alpha) - len(left))  # what of alpha is not about operations
-        before, columns = self.model, torch.tensor(left, device=self.device)
+    def next_stage(self, state: State, kept: KeptOperations) -> None:
+        """Goes on to the next stage, with these operations."""
+        staying = self.parts.relaxation.staying(state.kept, kept)
+        before, columns = self.model, torch.tensor(staying, device=self.device)
         state.kept, state.stage = kept, state.stage + 1
         self.build(state.stage, kept)
         if not self.parts.schedule.inherits:

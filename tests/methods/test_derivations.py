@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from toy import standing_of
 
 from harness.core.genotype import parse
 from methods.derivations.best_pairs import BestPairs
 from methods.derivations.by_perturbation import ByPerturbation
-from methods.derivations.derivation import OfSpace, Standing
+from methods.derivations.derivation import OfSpace
 from methods.derivations.threshold import Threshold
 from spaces import SPACES
 
@@ -19,14 +19,7 @@ S3, S5, SK = "sep_conv_3x3", "sep_conv_5x5", "skip_connect"
 def standing(space, strong, measure=None):
     """Strengths of 0.1, but for (row, operation): strength."""
     rows = [[strong.get((row, name), 0.1) for name in edge.operations] for row, edge in enumerate(space.edges)]
-    return Standing(
-        space=space,
-        strengths=rows,
-        kept=[list(edge.operations) for edge in space.edges],
-        gates=lambda: torch.full((len(rows), max(space.widths)), 0.5),
-        measure=measure,
-        draw=lambda: torch.Generator().manual_seed(0),
-    )
+    return standing_of(space, rows, measure)
 
 
 STRONG = {(0, S3): 0.9, (0, S5): 0.95, (1, SK): 0.85, (2, SK): 0.84, (3, S3): 0.99, (13, S5): 0.9}

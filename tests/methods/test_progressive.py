@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 import torch
 from plain_supernets import matching_tensors, plain_supernet
-from toy import ToyDataset, run_to_end, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings, standing_of
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from methods import METHODS
-from methods.derivations.derivation import OfSpace, Standing
+from methods.derivations.derivation import OfSpace
 from methods.derivations.limited_skips import LimitedSkips
 from methods.schedules.progressive import Progressive
 from methods.search.search import Search
@@ -51,7 +51,7 @@ def test_every_edge_keeps_its_strongest_operations(name, counts):
     draw = torch.Generator().manual_seed(0)
     probabilities = [torch.rand(width, generator=draw).tolist() for width in space.widths]
     for number, count in enumerate(counts, start=1):
-        kept = Progressive().keep(space, probabilities, number)
+        kept = Progressive().keep(standing_of(space, probabilities), [], number)
         for edge, row, names in zip(space.edges, probabilities, kept, strict=True):
             assert len(names) == count
             assert names == [name for name in edge.operations if name in names]
@@ -68,12 +68,14 @@ def test_every_edge_keeps_its_strongest_operations(name, counts):
 def test_the_last_operation_of_an_edge_can_be_derived():
     row = [0.6, 0.3, 0.1]  # none first
     space = SPACES["s3"]
-    assert Progressive().keep(space, [row] * 28, 1) == [["none", "skip_connect"]] * 28
+    assert Progressive().keep(standing_of(space, [row] * 28), [], 1) == [["none", "skip_connect"]] * 28
     space = space.restricted([["none", "sep_conv_3x3"]] * 28)
-    assert Progressive().keep(space, [[0.9, 0.1]] * 28, 2) == [["sep_conv_3x3"]] * 28
+    assert Progressive().keep(standing_of(space, [[0.9, 0.1]] * 28), [], 2) == [["sep_conv_3x3"]] * 28
     benchmark = SPACES["nasbench201"].restricted([["none", "skip_connect"]] * 6)
-    assert Progressive().keep(benchmark, [[0.9, 0.1]] * 6, 2) == [["none"]] * 6
-    assert Progressive().keep(SPACES["s2"], [[0.5, 0.5]] * 28, 1) == [["skip_connect"]] * 28  # the first of equals
+    assert Progressive().keep(standing_of(benchmark, [[0.9, 0.1]] * 6), [], 2) == [["none"]] * 6
+    assert (
+        Progressive().keep(standing_of(SPACES["s2"], [[0.5, 0.5]] * 28), [], 1) == [["skip_connect"]] * 28
+    )  # the first of equals
 
 
 @pytest.mark.parametrize("method", ["p-darts-1st", "p-g-darts-1st", "p-merge-darts-1st"])
@@ -91,8 +93,7 @@ def test_what_is_kept_is_as_it_was(method):
         search.supernets.model.bind(state.momentum, state.statistics)
         pieces.append({k: v.clone() for k, v in before.pieces()})
         search.supernets.model.bind(state.weights, state.statistics)
-        state.last_choice = search.choices(state)
-        search.supernets.next_stage(state, [list(row.values()) for row in search.strengths(state)])
+        search._next_stage(state)
         after = search.supernets.model.module.train()
         assert sum(map(len, state.kept)) < width * SPACES[space].dimension + 28
         for vector, values in zip((state.weights, state.momentum), pieces, strict=True):
@@ -203,8 +204,7 @@ def crafted(space):
 
 def limited(space, strengths, most_skips):
     """The cell derived from these strengths with at most so many skips."""
-    at = Standing(space, strengths, [], lambda: None, lambda gates: None, lambda: None)
-    return LimitedSkips(most_skips).derive(at)
+    return LimitedSkips(most_skips).derive(standing_of(space, strengths))
 
 
 def test_the_limit_on_skips_on_a_cell_worked_out_by_hand():

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from toy import ToyDataset, run_to_end, same, small_settings
+from toy import ToyDataset, run_to_end, same, small_settings, standing_of
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -41,7 +41,8 @@ def test_the_published_stages():
     assert [parts.macro.cells + parts.schedule.deeper(number) for number in range(3)] == [5, 11, 17]
     space = SPACES["darts-none"]
     for number, count in ((1, 5), (2, 3)):
-        kept = parts.schedule.keep(space, [[float(i) for i in range(width)] for width in space.widths], number)
+        rows = [[float(i) for i in range(width)] for width in space.widths]
+        kept = parts.schedule.keep(standing_of(space, rows), [], number)
         assert kept == [list(edge.operations[-count:]) for edge in space.edges]
         space = space.restricted(kept)
     assert (parts.training.batch, parts.training.lr_min, parts.rule.alpha_lr) == (96, 0, 6e-4)
