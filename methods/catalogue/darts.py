@@ -47,6 +47,12 @@ DARTS_ES = replace(
     source="DARTS-ES (Zela et al., ICLR 2020); automl/RobustDARTS src/search/train_search.py:373-420",
     stopping="rising-curvature",
 )
+DARTS_ADA = replace(
+    DARTS_ES,
+    summary="darts-2nd, gone back and regularised more when the loss bends more and more in alpha",
+    source="DARTS-ADA (Zela et al., ICLR 2020); automl/RobustDARTS src/search/train_search.py:175-307",
+    stopping="adaptive-regularisation",
+)
 
 
 def _gdas() -> Composition:
@@ -84,6 +90,7 @@ METHODS: Mapping[str, Composition] = {
     "p-darts": P_DARTS,
     "gdas": _gdas(),
     "darts-es": DARTS_ES,
+    "darts-ada": DARTS_ADA,
     "pc-darts": PC_DARTS,
     "sdarts-rs": _sdarts("are moved at random", "uniform"),
     "sdarts-adv": _sdarts("are moved to where the loss is high", "adversarial"),

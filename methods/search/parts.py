@@ -57,6 +57,10 @@ class Parts(Resolved):
         """Where an epoch of the search is in its stage."""
         return self.schedule.stage(epoch, self.training.epochs).clock
 
+    def with_weight_decay(self, weight_decay: float) -> Parts:
+        """The same with another decay of the weights."""
+        return replace(self, training=replace(self.training, weight_decay=weight_decay))
+
     def lr_at(self, clock: Clock) -> float:
         """The learning rate of the weights; every clock has its own cosine."""
         return clock.rate * replace(self.training, epochs=clock.epochs).lr_at(clock.epoch)

@@ -109,7 +109,7 @@ class Search:
 
     def _step(self, state: State, clock: Clock) -> None:
         """The weights, and alpha where it is due, in the order of the schedule."""
-        parts, supernets, before = self.parts, self.supernets, state.alpha
+        parts, supernets, before = self._parts(state), self.supernets, state.alpha
         batch = self.images.batch_of_weights(state.stage, state.epoch, state.step)
         moves_alpha, order = self.moves_alpha(state.epoch, state.step), parts.schedule.order
         if moves_alpha and order != "weights-first":
@@ -118,6 +118,12 @@ class Search:
         train_weights(parts, supernets, state, batch, clock, alpha)
         if moves_alpha and order == "weights-first":
             move_alpha(parts, supernets, self.images, state, batch, clock)
+
+    def _parts(self, state: State) -> Parts:
+        """The parts, with the weight decay that the search has come to."""
+        training = self.parts.training
+        decay = self.parts.stopping.weight_decay(training.weight_decay, len(state.returns))
+        return self.parts if decay == training.weight_decay else self.parts.with_weight_decay(decay)
 
     def check(self, state: State) -> None:
         """Raises HarnessError if anything in the state stopped being finite, saying at which step, counted from 1."""
@@ -217,6 +223,9 @@ class Search:
         if self.parts.stopping.watches(state.epoch, self.epochs):
             began = time.perf_counter()
             watched = self.parts.stopping.watch(partial(self.curvature, state, clock))
+            if state.returns:
+                decay = self._parts(state).training.weight_decay
+                watched |= {"returns": list(state.returns), "weight_decay": decay}
             state.cost.seconds += time.perf_counter() - began
         state.measure_memory(self.device)
         state.records.append({**self._record(state, clock, *validation), **watched})
@@ -228,6 +237,7 @@ class Search:
         state.close_epoch(self.steps(state.epoch), self.epochs, out_of_time)
         if not state.step:
             state.meters = torch.zeros_like(state.meters)
+        self._go_back_if_due(state)
         if not state.stopped_by and (ending := self.parts.stopping.ending(state.records, self.epochs)):
             state.stopped_by = ending.stopped_by
         if state.stopped_by and not self._early(state.records, state.stopped_by):
@@ -235,6 +245,15 @@ class Search:
             with self.parts.arithmetic.factors():
                 state.found = str(self._derivation.conclude(self._standing(state, clock)))
             state.cost.validation_seconds += time.perf_counter() - began
+
+    def _go_back_if_due(self, state: State) -> None:
+        stopping, decay = self.parts.stopping, self.parts.training.weight_decay
+        if state.step or state.stopped_by:
+            return
+        state.keep_end(stopping.within_reach(state.epoch - 1))
+        before = stopping.going_back(state.records, len(state.returns), decay)
+        if before is not None:
+            state.go_back(before)
 
     def validate(self, state: State, clock: Clock) -> tuple[float, float]:
         """Mean loss and accuracy over alpha's images, eval mode, without augmentation."""

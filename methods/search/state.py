@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -63,6 +64,10 @@ class AlphaState(Saved):
             self.stopped_by = "seconds"
 
 
+STANDING = ("alpha", "memory", "stage", "kept", "last_choice", "past", "relaxed", "weights", "momentum", "statistics")
+"""What of a state an epoch ends with, and the next begins with."""
+
+
 @dataclass(kw_only=True)
 class State(AlphaState):
     """Where a search on a supernet is. A step is one of the weights; the diagnostics' "updates" counts those of alpha.
@@ -88,8 +93,25 @@ class State(AlphaState):
     """(3,) float64 sums over this epoch: training loss times images, correct answers, images."""
     failed_at: Tensor
     """() int64: the first weight step, counted over the search, with a loss or an alpha that is not finite; -1."""
+    returns: list[list[int]] = field(default_factory=list)
+    """Each time that the search went back, the epoch at whose end it did, and the one to whose end."""
+    ends: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What epochs ended with that may still be gone back to."""
     found: str = ""
     """The genotype that the search ended with; empty while it goes on, and where an epoch's cell was gone back to."""
+
+    def keep_end(self, within_reach: Collection[int]) -> None:
+        """Keeps what the epoch that was the last to end has left, and forgets what is out of reach."""
+        if (epoch := self.epoch - 1) in within_reach:
+            self.ends[epoch] = {name: deepcopy(getattr(self, name)) for name in STANDING}
+        self.ends = {epoch: end for epoch, end in self.ends.items() if epoch in within_reach}
+
+    def go_back(self, epoch: int) -> None:
+        """To the end of an epoch. The bill stays, and the records of what is abandoned go."""
+        vars(self).update(deepcopy(self.ends[epoch]))
+        self.returns = [*self.returns, [self.epoch - 1, epoch]]
+        self.records = [record for record in self.records if record["epoch"] <= epoch]
+        self.epoch = epoch + 1
 
 
 def _moved(value: Any, device: str) -> Any:

@@ -14,6 +14,7 @@ STOPPINGS: Registry[Stopping] = Registry(
     "stopping rule",
     {
         "never": "methods.stopping.stopping:Never",
+        "adaptive-regularisation": "methods.stopping.adaptive_regularisation:AdaptiveRegularisation",
         "rising-curvature": "methods.stopping.rising_curvature:RisingCurvature",
     },
     interface="methods.stopping.stopping:Stopping",

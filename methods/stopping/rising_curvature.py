@@ -40,18 +40,21 @@ class RisingCurvature(Stopping):
     def watch(self, curvature: Curvature) -> dict[str, Any]:
         return {"eigenvalue": curvature(self.es_decay)}
 
+    @property
+    def distance(self) -> int:
+        """How many epochs before the one that the rise is noticed at the cell is taken from."""
+        return (self.es_window // 2 + self.es_distance) * self.es_every
+
     def ending(self, records: Records, epochs: int) -> Ending | None:
-        before = self._before_the_rise(records, epochs)
+        before = self.before_the_rise(records) if records[-1]["epoch"] != epochs - 1 else None
         return None if before is None else Ending("eigenvalue", before, WORDS)
 
-    def _before_the_rise(self, records: Records, epochs: int) -> int | None:
+    def before_the_rise(self, records: Records) -> int | None:
         """The epoch before the rise, if it was too much after the last of the records."""
         epoch = int(records[-1]["epoch"])
         watched = [record["eigenvalue"] for record in records if record["epoch"] % self.es_every == 0]
-        before = epoch - (self.es_window // 2 + self.es_distance) * self.es_every
-        if epoch % self.es_every or epoch == epochs - 1 or before < self.es_start:
-            return None
-        if len(watched) < self.es_window + self.es_distance:
+        before = epoch - self.distance
+        if epoch % self.es_every or before < self.es_start or len(watched) < self.es_window + self.es_distance:
             return None
         newest = watched[-self.es_window :]
         older = watched[-self.es_window - self.es_distance : -self.es_distance]

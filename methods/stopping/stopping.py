@@ -1,8 +1,8 @@
-"""When a search ends before its last epoch, and which epoch's cell it then has found."""
+"""When a search ends before its last epoch, and which epoch's cell it then has found; or when it goes back to one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +42,20 @@ class Stopping:
     def ending(self, records: Records, epochs: int) -> Ending | None:
         """How the search ends after the last of the records, if it does."""
         return None
+
+    def within_reach(self, epoch: int) -> Collection[int]:
+        """The epochs whose ends the search may still go back to when this one has ended. What they ended with is kept
+        in the state, and so in every checkpoint."""
+        return ()
+
+    def going_back(self, records: Records, returns: int, weight_decay: float) -> int | None:
+        """The epoch whose end the search goes back to after the last of the records, if it does. It has done so
+        `returns` times, and began with this weight decay."""
+        return None
+
+    def weight_decay(self, at_first: float, returns: int) -> float:
+        """That of the weights after so many returns."""
+        return at_first
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from harness.core.types import Budget
 from methods import METHODS
 from methods.search.records import operation_counts
 from methods.search.search import Search
+from methods.stopping.adaptive_regularisation import AdaptiveRegularisation
 from methods.stopping.rising_curvature import RisingCurvature
 from methods.stopping.stopping import Never
 from spaces import SPACES
@@ -84,9 +85,9 @@ def test_every_other_epoch_and_the_last_are_watched():
     assert not any(Never().watches(epoch, 10) for epoch in range(10))
 
 
-def search_of(space="nasbench201", **more):
+def search_of(space="nasbench201", method="darts-es", **more):
     settings = small_settings("darts-es", space, **more)
-    parts = METHODS["darts-es"].parts(SPACES[space], Budget(4), user=settings)
+    parts = METHODS[method].parts(SPACES[space], Budget(4), user=settings)
     return Search(parts, SPACES[space], ToyDataset(), 0, "cpu", Budget(4))
 
 
@@ -138,6 +139,55 @@ def test_an_eigenvalue_that_is_not_found_ends_nothing(monkeypatch):
     monkeypatch.setattr("methods.search.measuring.extreme", lost)
     state = run_to_end(search_of(**AT_ONCE))
     assert (state.stopped_by, [record["eigenvalue"] for record in state.records]) == ("epochs", [None] * 4)
+
+
+def test_ada_goes_back_where_es_would_end_and_raises_the_decay_up_to_a_limit():
+    values = [1.0] * 18 + [2.0] * 32
+    rule = AdaptiveRegularisation()
+    assert first_stop(rule, values) is None
+    assert [rule.going_back(records(values[: epoch + 1]), 0, 3e-4) for epoch in range(20, 25)] == [None] * 2 + [
+        10,
+        None,
+        12,
+    ]
+    assert [rule.going_back(records(values[:23]), returns, 3e-4) for returns in range(3)] == [10, 10, None]
+    assert [rule.weight_decay(3e-4, returns) for returns in range(3)] == pytest.approx([3e-4, 3e-3, 3e-2])
+    assert rule.going_back(records(values[:23]), 0, 0.0) is None  # ten times nothing would be for ever
+    assert list(rule.within_reach(24)) == [12, 14, 16, 18, 20, 22, 24]
+    assert list(rule.within_reach(13)) == [10, 12]
+
+
+def test_a_search_that_goes_back_stands_where_the_epoch_ended_and_resumes_to_the_bit(tmp_path):
+    """Twice after epoch 1 to the end of epoch 0, and then to the end with a hundredfold decay."""
+    search = search_of(method="darts-ada", weight_decay=3e-4, **AT_ONCE)
+    state, ends = search.start(), []
+    while not state.stopped_by:
+        state = search.advance(state)
+        if not state.step:
+            ends.append(
+                (state.epoch, state.returns, {n: getattr(state, n).clone() for n in ("alpha", "weights", "momentum")})
+            )
+            saved = tmp_path / f"{len(ends)}.pt"
+            torch.save(state.to_dict(), saved)
+    assert [epoch for epoch, _, _ in ends] == [1, 1, 1, 2, 3, 4]
+    assert state.returns == [[1, 0], [1, 0]]
+    for _, _, values in ends[1:3]:
+        assert all(torch.equal(value, ends[0][2][name]) for name, value in values.items())
+    assert [record["epoch"] for record in state.records] == [0, 1, 2, 3]
+    assert [record.get("weight_decay") for record in state.records] == [
+        None,
+        *[pytest.approx(100 * decay_of(search))] * 3,
+    ]
+    assert state.cost.weight_steps == 6 * search.steps(0)
+    assert set(state.ends) == {1, 2}
+    for number in range(1, len(ends)):
+        again = search_of(method="darts-ada", weight_decay=3e-4, **AT_ONCE)
+        restored = again.restore(torch.load(tmp_path / f"{number}.pt", weights_only=True))
+        assert same(run_to_end(again, restored), state)
+
+
+def decay_of(search):
+    return search.parts.training.weight_decay
 
 
 def test_by_the_command_line(tmp_path):
