@@ -18,6 +18,7 @@ SCHEDULES: Registry[Alternating] = Registry(
         "progressive": "methods.schedules.progressive:Progressive",
         "greedy": "methods.schedules.greedy:Greedy",
         "projected": "methods.schedules.projected:Projected",
+        "two-halves": "methods.schedules.two_halves:TwoHalves",
         "staged": "methods.schedules.staged:Staged",
     },
     interface="methods.schedules.alternating:Alternating",

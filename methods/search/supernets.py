@@ -45,7 +45,7 @@ class Supernets:
             torch.manual_seed(seed_of(self.seed, "weights", stage))
             macro = self.parts.macro
             macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
-            module = self.reduced.supernet(macro, self.classes, self.parts.edge.outgoing)
+            module = self.reduced.supernet(macro, self.classes, self.parts.edge.of_stage(stage).outgoing)
         recorded = module.repeats and graphs.wanted(self.device)
         module = module.to(memory_format=torch.channels_last)
         return FlatModel(module, self.device, self.parts.arithmetic, recordings=recordings if recorded else None)

@@ -146,13 +146,13 @@ class FlatModel:
 
 @torch.no_grad()
 def inherit(before: FlatModel, after: FlatModel, momentum: Tensor) -> Tensor:
-    """Gives a supernet with fewer operations the weights and statistics of the one before, and returns what is left of
-    the latter's momentum (P,). `before` is of no use afterwards."""
+    """Gives a supernet with fewer, or wider, operations the weights and statistics of the one before, and returns what
+    is left of the latter's momentum (P,). `before` is of no use afterwards."""
 
     def copy() -> None:
         old = dict(cast(Supernet, before.module).pieces())
         for name, piece in cast(Supernet, after.module).pieces():
-            piece.copy_(old[name])
+            piece.copy_(_widened(old[name], piece.shape))
 
     copy()
     weights, statistics, left = after.weights, after.statistics, torch.zeros_like(after.weights)
@@ -161,6 +161,14 @@ def inherit(before: FlatModel, after: FlatModel, momentum: Tensor) -> Tensor:
     copy()
     after.bind(weights, statistics)
     return left
+
+
+def _widened(tensor: Tensor, shape: torch.Size) -> Tensor:
+    """The tensor with more channels: copies of those that it has, in turn."""
+    for dim, size in enumerate(shape):
+        if tensor.shape[dim] != size:
+            tensor = tensor.index_select(dim, torch.arange(size, device=tensor.device) % tensor.shape[dim])
+    return tensor
 
 
 @dataclass(frozen=True)

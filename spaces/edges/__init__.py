@@ -17,6 +17,7 @@ EDGES: Registry[EdgePart] = Registry(
         "dropped-skips": "spaces.edges.dropped_skips:DroppedSkipsEdge",
         "auxiliary-skip": "spaces.edges.auxiliary_skip:AuxiliarySkipEdge",
         "partial-channels": "spaces.edges.partial_channels:PartialChannelsEdge",
+        "widened": "spaces.edges.partial_channels:WidenedEdge",
         "sparse": "spaces.edges.sparse:SparseEdge",
         "single-path": "spaces.edges.single_path:SinglePathEdge",
         "merged": "spaces.edges.merged:MergedEdge",

@@ -16,6 +16,10 @@ class EdgePart:
         """Builds what leaves one state of a cell."""
         raise NotImplementedError
 
+    def of_stage(self, number: int) -> EdgePart:
+        """The edge that the supernet of a stage of the schedule has."""
+        return self
+
     def all_gates(self, gates: Tensor, epoch: int, epochs: int) -> Tensor:
         """What `outgoing` is given at an epoch of so many: the gates (rows, widest) of alpha's operations, and in
         further columns those that alpha has no say in."""

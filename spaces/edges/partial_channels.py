@@ -12,7 +12,7 @@ and the edge's own weight where edges are normalised. The operations, and what t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -83,3 +83,19 @@ class PartialChannelsEdge(EdgePart):
                 f"channels={channels} cannot be shared out {self.shares} ways with {FEWEST} or more in each; set "
                 f"channels to a multiple of {self.shares} from {FEWEST * self.shares} on."
             )
+
+
+@dataclass(frozen=True)
+class WidenedEdge(PartialChannelsEdge):
+    """The same, with a larger share in the schedule's second stage (DrNAS, Chen et al., ICLR 2021; DARTS-space/
+    train_search.py, 201-space/train_search_progressive.py: 6, then 4, and 4, then 2 on NAS-Bench-201). The operations
+    inherit as wider ones do: new channels are copies of the old (choice: in turn; net2wider.py draws them)."""
+
+    shares_second: int = setting(2, "DrNAS: one channel in so many from the second stage on", minimum=2)
+
+    def of_stage(self, number: int) -> PartialChannelsEdge:
+        return replace(self, shares=self.shares_second) if number else self
+
+    def check_width(self, channels: int) -> None:
+        super().check_width(channels)
+        PartialChannelsEdge(self.shares_second).check_width(channels)
