@@ -16,6 +16,7 @@ DERIVATIONS: Registry[Derivation] = Registry(
         "space": "methods.derivations.derivation:OfSpace",
         "limited-skips": "methods.derivations.limited_skips:LimitedSkips",
         "threshold": "methods.derivations.threshold:Threshold",
+        "every-edge": "methods.derivations.every_edge:EveryEdge",
         "best-pairs": "methods.derivations.best_pairs:BestPairs",
         "perturbation": "methods.derivations.by_perturbation:ByPerturbation",
     },

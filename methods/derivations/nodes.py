@@ -29,25 +29,35 @@ def has_free_inputs(space: Space) -> bool:
     return "cell" not in space.cells
 
 
-def assembled(at: Standing, choose: Callable[[Offers], Sequence[Offer]]) -> Genotype:
-    """The genotype whose nodes have the chosen of their offers. A cell in which nothing is chosen has its strongest
-    offer into its first node (choice): there is no network without it."""
+def assembled(
+    at: Standing, choose: Callable[[Offers], Sequence[Offer]], offers: Callable[[str], bool] | None = None
+) -> Genotype:
+    """The genotype whose nodes have the chosen of their offers. `offers` says which operations are offered: those that
+    can be derived, unless it is given; any other that is chosen leaves its edge out. A cell whose inputs nothing chosen
+    reads has the strongest offer into its first node besides (choice): there is no network without it."""
+    offers = offers or at.space.derivable
     cells, strengths, own = [], iter(at.strengths), at.space.derive(at.strengths)
     for kind, edges in at.space.cells.items():
-        offers: dict[int, list[list[Offer]]] = {}
+        entering: dict[int, list[list[Offer]]] = {}
         for edge, row in zip(edges, strengths, strict=False):
             offered = [
                 Offer(strength, (name, edge.source))
                 for name, strength in zip(edge.operations, row, strict=True)
-                if at.space.derivable(name)
+                if offers(name)
             ]
-            offers.setdefault(edge.target, []).append(offered)
+            entering.setdefault(edge.target, []).append(offered)
         plain = own[kind]
-        nodes = [list(choose(offers[state])) for state in range(plain.inputs, plain.inputs + len(plain.nodes))]
-        if not any(nodes):
-            nodes[0] = [max((offer for offered in offers[plain.inputs] for offer in offered), key=lambda o: o.strength)]
+        states = range(plain.inputs, plain.inputs + len(plain.nodes))
+        nodes = [_derivable(at.space, choose(entering[state])) for state in states]
+        if not any(offer.edge[1] < plain.inputs for node in nodes for offer in node):
+            into_first = [offer for offered in entering[plain.inputs] for offer in offered]
+            nodes[0] = strongest(_derivable(at.space, into_first), 1)
         cells.append((kind, Cell(plain.inputs, tuple(tuple(o.edge for o in node) for node in nodes), plain.concat)))
     return Genotype(tuple(cells))
+
+
+def _derivable(space: Space, offers: Sequence[Offer]) -> list[Offer]:
+    return [offer for offer in offers if space.derivable(offer.edge[0])]
 
 
 def strongest(offers: Sequence[Offer], count: int) -> list[Offer]:

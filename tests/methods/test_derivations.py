@@ -9,10 +9,11 @@ from harness.core.genotype import parse
 from methods.derivations.best_pairs import BestPairs
 from methods.derivations.by_perturbation import ByPerturbation
 from methods.derivations.derivation import OfSpace
+from methods.derivations.every_edge import EveryEdge
 from methods.derivations.threshold import Threshold
 from spaces import SPACES
 
-DARTS, BENCHMARK = SPACES["darts"], SPACES["nasbench201"]
+DARTS, WITH_NONE, BENCHMARK = SPACES["darts"], SPACES["darts-none"], SPACES["nasbench201"]
 S3, S5, SK = "sep_conv_3x3", "sep_conv_5x5", "skip_connect"
 
 
@@ -44,7 +45,33 @@ def test_the_best_pairs_may_share_an_edge():
     assert OfSpace().derive(standing(DARTS, STRONG))["normal"].nodes[0] == ((S5, 0), (SK, 1))
 
 
-@pytest.mark.parametrize("derivation", [Threshold(), BestPairs()])
+@pytest.mark.parametrize("derivation", [Threshold(), EveryEdge()])
+def test_a_cell_whose_inputs_nothing_reads_has_its_strongest_edge_from_one(derivation):
+    """Here an edge from the first node to the second is all that is chosen."""
+    strong = {(row, "none"): 0.95 for row in range(28)} | {(4, S3): 0.99, (1, S5): 0.4, (0, SK): 0.4}
+    found = derivation.derive(standing(WITH_NONE, strong))
+    assert found["normal"].nodes == (((SK, 0),), ((S3, 2),), (), ())
+    assert found["reduce"].nodes == ((("max_pool_3x3", 0),), (), (), ())
+
+
+def test_every_edge_has_its_strongest_operation_and_is_left_out_where_that_is_none():
+    """A node with all of its inputs, one with one, one with none, one with four; ties go to the first operation."""
+    strong = {(row, "none"): 0.5 for row in range(14, 28)} | {(row, "none"): 0.3 for row in (2, 3, 5, 6, 7, 8)}
+    strong |= {(0, S3): 0.2, (1, S5): 0.2, (1, SK): 0.2, (4, S3): 0.31, (3, S5): 0.3, (9, "none"): 0.11}
+    strong |= {(row, SK): 0.9 for row in range(10, 14)} | {(15, S5): 0.6, (16, S5): 0.5}
+    found = EveryEdge().derive(standing(WITH_NONE, strong))
+    assert found["normal"].nodes == (((S3, 0), (SK, 1)), ((S3, 2),), (), ((SK, 1), (SK, 2), (SK, 3), (SK, 4)))
+    assert found["reduce"].nodes == (((S5, 1),), (), (), ())
+    assert parse(str(found)) == found
+
+
+def test_every_edge_stays_where_there_is_no_none():
+    found = EveryEdge().derive(standing(DARTS, STRONG))["normal"].nodes
+    assert [len(node) for node in found] == [2, 3, 4, 5]
+    assert found[:2] == (((S5, 0), (SK, 1)), ((SK, 0), (S3, 1), ("max_pool_3x3", 2)))
+
+
+@pytest.mark.parametrize("derivation", [Threshold(), BestPairs(), EveryEdge()])
 def test_the_benchmark_has_an_operation_on_every_edge(derivation):
     at = standing(BENCHMARK, {(2, "none"): 0.3, (4, SK): 0.9})
     assert derivation.derive(at) == OfSpace().derive(at)
