@@ -20,5 +20,5 @@ class BetaDecay(Objective):
     beta_decay_end: float = setting(50.0, "beta-DARTS: lambda at the last epoch", minimum=0)
 
     def term(self, at: Point) -> Tensor:
-        weight = self.beta_decay + (self.beta_decay_end - self.beta_decay) * at.clock.linear()
+        weight = at.clock.between(self.beta_decay, self.beta_decay_end)
         return weight * rows_of(at.alpha[: at.space.dimension], at.space.widths).logsumexp(dim=1).mean()

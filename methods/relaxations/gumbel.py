@@ -35,13 +35,22 @@ class Gumbel(Relaxation):
         self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING
     ) -> Tensor:
         soft = self.soft(alpha, space, clock, draw)
-        hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
-        return hard + (soft - soft.detach())  # in this order the values are exactly 0 and 1
+        return one_hot(soft) + (soft - soft.detach())  # in this order the values are exactly 0 and 1
 
     def soft(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
         """softmax((alpha + G) / temperature) per edge, the relaxation whose gradient the gates have."""
-        noise = -torch.empty(alpha.shape, dtype=torch.float64).exponential_(generator=draw).log()
-        return rows_of((alpha + noise.to(alpha)) / self.temperature_at(clock), space.widths).softmax(dim=1)
+        return rows_of(perturbed(alpha, draw) / self.temperature_at(clock), space.widths).softmax(dim=1)
 
     def temperature_at(self, clock: Clock) -> float:
-        return self.temperature + (self.temperature_end - self.temperature) * clock.linear()
+        return clock.between(self.temperature, self.temperature_end)
+
+
+def perturbed(alpha: Tensor, draw: Generator) -> Tensor:
+    """alpha + G (d,), G Gumbel noise: the largest of an edge is there with the probabilities of softmax(alpha)."""
+    noise = -torch.empty(alpha.shape, dtype=torch.float64).exponential_(generator=draw).log()
+    return alpha + noise.to(alpha)
+
+
+def one_hot(rows: Tensor) -> Tensor:
+    """1 at the largest of every row (rows, widest), the first of equals, and 0 elsewhere."""
+    return torch.zeros_like(rows).scatter_(1, rows.argmax(dim=1, keepdim=True), 1.0)

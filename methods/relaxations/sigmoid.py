@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Generator, Tensor
 
 from methods.relaxations.relaxation import NOTHING, Relaxation, rows_of
@@ -15,7 +16,10 @@ from spaces.space import Space
 @dataclass(frozen=True)
 class Sigmoid(Relaxation):
     """One sigmoid for every operation, so that several of an edge can be strong, or none (FairDARTS, Chu et al., ECCV
-    2020; fairdarts/model_search.py:106-126). alpha starts near 0, all gates at one half, as there."""
+    2020; fairdarts/model_search.py:106-126). alpha starts at exactly 0, all gates at one half, as there."""
+
+    def initial(self, space: Space, draw: Generator) -> Tensor:
+        return torch.zeros(self.size(space))
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         return rows_of(alpha, space.widths).sigmoid()

@@ -25,6 +25,10 @@ class Clock:
         """From 0 at the first epoch to 1 at the last."""
         return self.epoch / max(1, self.epochs - 1)
 
+    def between(self, first: float, last: float) -> float:
+        """From `first` at the first epoch to `last` at the last, linearly."""
+        return first + (last - first) * self.linear()
+
 
 @dataclass(frozen=True)
 class Stage:
