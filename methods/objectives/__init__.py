@@ -16,6 +16,9 @@ OBJECTIVES: Registry[Objective] = Registry(
         "none": "methods.objectives.objective:CrossEntropy",
         "zero-one": "methods.objectives.zero_one:ZeroOne",
         "beta-decay": "methods.objectives.beta_decay:BetaDecay",
+        "resource": "methods.objectives.resource:Resource",
+        "path-depth": "methods.objectives.path_depth:PathDepth",
+        "dirichlet-kl": "methods.objectives.dirichlet_kl:DirichletKL",
     },
     interface="methods.objectives.objective:Objective",
 )

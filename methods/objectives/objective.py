@@ -33,6 +33,9 @@ class Point:
 class Objective:
     """The base of the frozen dataclasses that say what is added."""
 
+    def check(self, relaxation: Relaxation) -> None:
+        """Raises HarnessError for a relaxation that has not what the term is made of."""
+
     def term(self, at: Point) -> Tensor | None:
         """What is added to alpha's loss, a scalar, differentiable in alpha and in the gates. None adds nothing."""
         return None

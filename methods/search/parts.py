@@ -93,6 +93,7 @@ def compose(
     }
     resolved = Parts(**resolve_settings(parts, composition, space, layers, user))
     resolved.edge.check_width(resolved.macro.channels)
+    resolved.objective.check(resolved.relaxation)
     _check_schedule(resolved.schedule, resolved.training.epochs)
     return resolved
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from harness.core.genotype import parse
-from spaces.counting import Count, count, parameters
+from spaces.counting import Count, OperationCount, count, count_operation, parameters
 from spaces.darts.network import DartsNetwork
 from spaces.nasbench201.network import NasBench201Network
 from spaces.operations import OPERATIONS
@@ -121,3 +121,21 @@ def test_counting_leaves_the_network_as_it_was() -> None:
     count(network, 32)
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("none", (0, 0, 0)),
+        ("noise", (0, 0, 0)),
+        ("skip_connect", (0, 0, 0)),
+        ("max_pool_3x3", (0, 0, 2 * 8 * 36)),
+        ("avg_pool_3x3", (0, 0, 2 * 8 * 36)),
+        ("nor_conv_1x1", (72, 64 * 36, 64 + 2 * 8 * 36)),
+        ("dil_conv_5x5", (200 + 64, 264 * 36, 264 + 4 * 8 * 36)),
+        ("sep_conv_3x3", (2 * (72 + 64), 2 * 136 * 36, 2 * 136 + 8 * 8 * 36)),
+    ],
+)
+def test_operations_by_hand(name, expected):
+    """On 8 channels of 6 x 6: kernels of depthwise and pointwise convolutions, each of which reads and writes a map."""
+    assert count_operation(name, 8, 6) == OperationCount(*expected)
