@@ -36,8 +36,11 @@ QUICK = {
 }
 """On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch, and trials are short."""
 FAR = {"mu": 10, "radius": 100}
-"""For sampled paths, so that in a few updates some candidate changes an edge's operation and the loss with it."""
+"""For hard gates, so that in a few updates some candidate changes an edge's operation and the loss with it."""
 IMAGES, EPOCHS, STEPS = 12, 2, 4
+
+HARD = ("gumbel", "hard-concrete")
+"""Relaxations whose gates are 0 and 1."""
 
 
 def short_search(method: Method, space: Space, seed: int = 0, seconds: float | None = None) -> AnySearch:
@@ -53,7 +56,7 @@ def _needed(composition: Composition | BlackBox) -> Mapping[str, Any]:
     """Settings without which a search as short as this shows nothing of a method, or does not begin."""
     if isinstance(composition, BlackBox):
         return {}
-    far = FAR if composition.relaxation == "gumbel" else {}
+    far = FAR if composition.relaxation in HARD else {}
     try:
         EDGES.find(composition.edge).check_width(2)
     except HarnessError:

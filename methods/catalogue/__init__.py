@@ -7,7 +7,7 @@ Needs no torch, so that `harness list methods` answers at once. `methods.familie
 from __future__ import annotations
 
 from harness.core.registry import Registry
-from methods.catalogue import blackbox, darts, decided, zarts
+from methods.catalogue import blackbox, darts, decided, sampled, zarts
 from methods.catalogue.variants import ALIASES as ALIASES
 from methods.catalogue.variants import crosses
 from methods.composition import BlackBox, Composition
@@ -15,6 +15,13 @@ from methods.composition import BlackBox, Composition
 CATALOGUE: Registry[Composition | BlackBox] = Registry(
     "methods",
     "method",
-    {**zarts.METHODS, **darts.METHODS, **crosses(), **decided.METHODS, **blackbox.METHODS},
+    {
+        **zarts.METHODS,
+        **darts.METHODS,
+        **crosses(),
+        **decided.METHODS,
+        **sampled.METHODS,
+        **blackbox.METHODS,
+    },
     interface="methods.composition:AnyMethod",
 )

@@ -52,6 +52,24 @@ PERTURBED = Variant(
     "DARTS-PT (Wang et al., ICLR 2021), without tuning between decisions",
     {"derivation": "perturbation"},
 )
+FAIR = Variant(
+    "fair",
+    "operations that do not compete, pushed to be there or not",
+    "FairDARTS (Chu et al., ECCV 2020)",
+    {"relaxation": "sigmoid", "objective": "zero-one", "derivation": "threshold"},
+)
+HARD_CONCRETE = Variant(
+    "pr",
+    "two operations per edge, sampled, a long path rewarded",
+    "PR-DARTS (Zhou et al., NeurIPS 2020)",
+    {"relaxation": "hard-concrete", "edge": "sparse", "objective": "path-depth", "derivation": "best-pairs"},
+)
+DIRICHLET = Variant(
+    "drnas",
+    "gates drawn from a Dirichlet distribution",
+    "DrNAS (Chen et al., ICLR 2021)",
+    {"relaxation": "dirichlet"},
+)
 CROSSES = (
     (PROGRESSIVE,),
     (GUMBEL,),
@@ -60,6 +78,9 @@ CROSSES = (
     (PARTIAL,),
     (SGAS,),
     (PERTURBED,),
+    (FAIR,),
+    (HARD_CONCRETE,),
+    (DIRICHLET,),
     (PROGRESSIVE, GUMBEL),
     (PROGRESSIVE, MERGED),
 )

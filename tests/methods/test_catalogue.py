@@ -10,8 +10,10 @@ from methods import CATALOGUE, METHODS
 from methods.blackbox import STRATEGIES
 from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import BlackBox, Composition
+from methods.derivations import DERIVATIONS
 from methods.families import applies
 from methods.lookaheads import LOOKAHEADS
+from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
@@ -36,19 +38,17 @@ def parts(method, space="darts"):
     return METHODS[method].parts(SPACES[space], Budget())
 
 
-WITHOUT_A_METHOD = {"relaxation": {"sigmoid"}, "edge": {"sparse"}, "schedule": {"single-level"}}
-"""Parts that small compositions in test_new_parts.py use, and no registered method yet."""
-
-
 def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
     used = {key: {composition.parts[key] for composition in COMPOSITIONS.values()} for key in PARTS}
-    assert used == {key: set(registry) - WITHOUT_A_METHOD.get(key, set()) for key, registry in PARTS.items()}
+    assert used == {key: set(registry) for key, registry in PARTS.items()}
     assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
 
 
-def test_hard_gates_and_the_edge_that_runs_one_operation_go_together():
+def test_hard_gates_and_the_edge_that_runs_what_has_one_go_together():
+    """ReinMax' gates are hard too, but the estimator needs all operations."""
     for name, composition in COMPOSITIONS.items():
         assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
+        assert (composition.relaxation == "hard-concrete") == (composition.edge == "sparse"), name
 
 
 def test_only_soft_gates_are_perturbed():
@@ -58,7 +58,7 @@ def test_only_soft_gates_are_perturbed():
 
 @pytest.mark.parametrize("base", BASES)
 def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
-    for prefix in ("p", "g", "merge", "aux", "pc", "p-g", "p-merge"):
+    for prefix in ("p", "g", "merge", "aux", "pc", "fair", "pr", "drnas", "p-g", "p-merge"):
         name = f"{prefix}-{base}"
         ours, theirs = METHODS[name].composition, CATALOGUE[base]
         assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
@@ -68,6 +68,12 @@ def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
     assert parts(f"merge-{base}").edge == EDGES["merged"]
     assert parts(f"aux-{base}").edge == EDGES["auxiliary-skip"]
     assert parts(f"pc-{base}").edge == EDGES["partial-channels"]
+    fair, pr = parts(f"fair-{base}"), parts(f"pr-{base}")
+    assert (fair.relaxation, fair.objective) == (RELAXATIONS["sigmoid"], OBJECTIVES["zero-one"])
+    assert fair.derivation == DERIVATIONS["threshold"]
+    assert (pr.relaxation, pr.edge) == (RELAXATIONS["hard-concrete"], EDGES["sparse"])
+    assert (pr.objective, pr.derivation) == (OBJECTIVES["path-depth"], DERIVATIONS["best-pairs"])
+    assert parts(f"drnas-{base}").relaxation == RELAXATIONS["dirichlet"]
     both = parts(f"p-g-{base}")
     assert (both.relaxation, both.schedule.stage(49, 50).number) == (RELAXATIONS["gumbel"], 3)
 
@@ -111,6 +117,63 @@ def test_the_pc_darts_of_smoothdarts_is_darts_but_for_the_edge():
         parts("darts-1st", "s1").training,
         parts("darts-1st", "s1").rule,
     )
+
+
+def test_snas_has_the_settings_of_its_own_code():
+    for snas in (parts("snas", "darts-none"), parts("snas", "nasbench201")):
+        assert (snas.training.epochs, snas.training.batch, snas.rule.alpha_clip, snas.rule.alpha_lr) == (
+            150,
+            64,
+            10,
+            3e-4,
+        )
+        assert (snas.relaxation.temperature, snas.relaxation.temperature_end) == (1, 0.03)
+        assert (snas.schedule.order, snas.objective.resource_weight) == ("simultaneous", 0)
+        assert snas.derivation == DERIVATIONS["every-edge"]
+
+
+def test_pr_darts_has_the_settings_of_its_own_code():
+    own = parts("pr-darts", "darts-none")
+    assert (own.training.epochs, own.training.batch, own.data.valid_batch) == (200, 250, 250)
+    assert (own.training.nesterov, own.training.weight_decay, own.schedule.order) == (True, 5e-4, "weights-first")
+    assert (own.relaxation.temperature, own.relaxation.temperature_end) == (1, 0.1)
+    assert (own.relaxation.active, own.relaxation.operation_drop) == (2, 0.4)
+    assert own.objective == OBJECTIVES["path-depth"]
+    assert own.derivation == DERIVATIONS["best-pairs"]
+    assert parts("pr-darts", "nasbench201").training.batch == 64
+
+
+def test_drnas_has_the_settings_of_its_own_code():
+    own, benchmark = parts("drnas"), parts("drnas", "nasbench201")
+    for drnas, expected in ((own, (50, 64, 0.1, 0, 6e-4)), (benchmark, (100, 64, 0.025, 0.001, 3e-4))):
+        training = drnas.training
+        assert (training.epochs, training.batch, training.lr, training.lr_min, drnas.rule.alpha_lr) == expected
+        assert (training.weight_decay, drnas.rule.alpha_weight_decay) == (3e-4, 1e-3)
+        assert drnas.objective == OBJECTIVES["none"]
+    assert (own.schedule.order, benchmark.schedule.order) == ("alpha-first", "alpha-first")
+
+
+def test_fair_darts_has_the_settings_of_its_own_code():
+    own = parts("fair-darts")
+    training, rule = own.training, own.rule
+    assert (training.epochs, training.batch, own.data.valid_batch) == (50, 128, 128)
+    assert (training.lr, training.lr_min, training.weight_decay) == (0.005, 0.001, 3e-4)
+    assert (rule.alpha_lr, rule.alpha_beta1, rule.alpha_beta2, rule.alpha_weight_decay) == (3e-3, 0.9, 0.999, 1e-3)
+    assert (own.objective.zero_one_weight, own.derivation.threshold) == (10, 0.85)
+
+
+def test_beta_darts_is_darts_without_weight_decay_on_alpha():
+    own = METHODS["beta-darts"].composition
+    assert own.parts == {**METHODS["darts-1st"].composition.parts, "objective": "beta-decay"}
+    assert parts("beta-darts").rule.alpha_weight_decay == 0
+    assert parts("beta-darts").training == parts("darts-1st").training
+
+
+def test_reinmax_is_gdas_but_for_the_estimator_which_needs_all_operations():
+    own = METHODS["reinmax"].composition
+    assert own.parts == {**METHODS["gdas"].composition.parts, "relaxation": "reinmax", "edge": "sum"}
+    assert parts("reinmax").training.epochs == 250
+    assert parts("reinmax", "nasbench201").training == parts("gdas", "nasbench201").training
 
 
 def test_sdarts_is_darts_but_for_the_perturbation():

@@ -1,0 +1,91 @@
+"""Methods whose gates are sampled, or do not compete, or whose loss of alpha has a term besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from methods.catalogue.darts import METHODS as DARTS_FAMILY
+from methods.catalogue.variants import DIRICHLET, FAIR, HARD_CONCRETE
+from methods.catalogue.zarts import METHODS as BASE
+from methods.composition import Composition
+
+SNAS = Composition(
+    "gradient of the loss of a nearly discrete sample, on the weights' own batch",
+    "SNAS (Xie et al., ICLR 2019); SNAS-Series SNAS/train_search.py, of whose two branches the one with Adam; without "
+    "drop-path in the search (choice: its README's command has up to 0.3)",
+    rule="adam",
+    lookahead="first-order",
+    relaxation="concrete",
+    schedule="single-level",
+    objective="resource",
+    derivation="every-edge",
+    settings={"epochs": 150, "alpha_clip": 10.0},
+)
+PR_DARTS = replace(
+    HARD_CONCRETE.of(BASE["darts-1st"]),
+    summary="two operations per edge, sampled; a long path of convolutions is rewarded",
+    source="PR-DARTS (Zhou et al., NeurIPS 2020); salesforce/PR-DARTS PRDARTS_search/test_PRDARTS.py",
+    settings={
+        "epochs": 200,
+        "batch": 250,
+        "valid_batch": 250,
+        "nesterov": True,
+        "weight_decay": 5e-4,
+        "order": "weights-first",
+    },
+    on={"nasbench201": {"batch": 64, "valid_batch": 64}},  # choice: as the benchmark's methods
+)
+DRNAS = replace(
+    DIRICHLET.of(BASE["darts-1st"]),
+    summary="gates drawn from a Dirichlet distribution; gradient of the loss",
+    source="DrNAS (Chen et al., ICLR 2021); xiangning-chen/DrNAS with reg_type l2, without its progressive stages",
+    settings={"lr": 0.1, "lr_min": 0.0, "alpha_lr": 6e-4},
+    on={
+        "nasbench201": {
+            "epochs": 100,
+            "lr": 0.025,
+            "lr_min": 0.001,
+            "alpha_lr": 3e-4,
+            "weight_decay": 3e-4,
+            "nesterov": False,  # from memory, unchecked
+        }
+    },
+)
+REINMAX = replace(
+    DARTS_FAMILY["gdas"],
+    summary="one operation per edge, sampled, with a gradient of second order",
+    source="ReinMax (Liu et al., NeurIPS 2023); GDAS' settings (choice); batches of 64, for all operations run (choice)",
+    relaxation="reinmax",
+    edge="sum",
+    settings={**DARTS_FAMILY["gdas"].settings, "batch": 64, "valid_batch": 64},
+    on={},
+)
+BETA_DARTS = replace(
+    BASE["darts-1st"],
+    summary="darts-1st, large logits cost more and more",
+    source="beta-DARTS (Ye et al., CVPR 2022), from memory, unchecked",
+    objective="beta-decay",
+    settings={"alpha_weight_decay": 0.0},
+)
+FAIR_DARTS = replace(
+    FAIR.of(BASE["darts-1st"]),
+    summary="operations that do not compete, each pushed to be there or not",
+    source="FairDARTS (Chu et al., ECCV 2020); xiaomi-automl/FairDARTS fairdarts/train_search.py:23-47",
+    settings={
+        "batch": 128,
+        "valid_batch": 128,
+        "lr": 0.005,
+        "alpha_lr": 3e-3,
+        "alpha_beta1": 0.9,
+    },
+)
+
+METHODS: Mapping[str, Composition] = {
+    "snas": SNAS,
+    "pr-darts": PR_DARTS,
+    "drnas": DRNAS,
+    "reinmax": REINMAX,
+    "beta-darts": BETA_DARTS,
+    "fair-darts": FAIR_DARTS,
+}
