@@ -55,7 +55,7 @@ DRNAS = replace(
 REINMAX = replace(
     DARTS_FAMILY["gdas"],
     summary="one operation per edge, sampled, with a gradient of second order",
-    source="ReinMax (Liu et al., NeurIPS 2023); GDAS' settings (choice); batches of 64, for all operations run (choice)",
+    source="ReinMax (Liu et al., NeurIPS 2023); GDAS' settings (choice); batches of 64 for all operations run (choice)",
     relaxation="reinmax",
     edge="sum",
     settings={**DARTS_FAMILY["gdas"].settings, "batch": 64, "valid_batch": 64},

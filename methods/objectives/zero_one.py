@@ -19,5 +19,5 @@ class ZeroOne(Objective):
     zero_one_weight: float = setting(10.0, "FairDARTS train_search.py:29", minimum=0)
 
     def term(self, at: Point) -> Tensor:
-        inside = at.gates[within(at.space.widths, at.gates.device)]
-        return -self.zero_one_weight * (inside - 0.5).square().mean()
+        distance = (at.gates - 0.5).where(within(at.space.widths, at.gates.device), 0.0)
+        return -self.zero_one_weight * distance.square().sum() / sum(at.space.widths)

@@ -33,6 +33,11 @@ CASES = [
     ("sdarts-adv", "s1"),
     ("pc-darts", "darts"),
     ("p-darts", "darts"),
+    ("drnas", "s1"),
+    ("drnas-zarts-mgs", "nasbench201"),
+    ("reinmax", "s1"),
+    ("beta-darts", "s1"),
+    ("fair-darts", "s1"),
 ]
 
 
@@ -71,6 +76,11 @@ def moved(module, *arguments, memory_format=torch.preserve_format, **keywords):
     return module
 
 
+def uniform(alpha, draw):
+    """In the place of Gumbel noise, which fake tensors are not drawn."""
+    return alpha + torch.rand(alpha.shape, dtype=torch.float64, generator=draw).to(alpha)
+
+
 def zeros(outputs, inputs, *more, **keywords):
     return tuple(torch.zeros_like(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs]))
 
@@ -89,6 +99,7 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
     monkeypatch.setattr(nn.Module, "to", moved)
     monkeypatch.setattr(torch.autograd, "grad", zeros)
     monkeypatch.setattr(graphs, "wanted", lambda device: False)
+    monkeypatch.setattr("methods.relaxations.reinmax.perturbed", uniform)
     for module in ("supernets", "weight_step", "alpha_step"):
         monkeypatch.setattr(
             f"methods.search.{module}.generator", lambda seed, name, step=0, device="cpu": rng.generator(seed, name)
