@@ -21,6 +21,8 @@ from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
 from methods.blackbox.strategy import flat
 from methods.catalogue import CATALOGUE
 from methods.composition import BlackBox, Composition
+from methods.objectives import OBJECTIVES
+from methods.relaxations import RELAXATIONS
 from methods.resolving import resolve_settings
 from methods.rules import RULES
 from methods.search.parts import Parts, compose
@@ -33,16 +35,16 @@ from spaces.edges import EDGES
 from spaces.relations import on_images
 
 ON_TABLE = {
-    "relaxation": "softmax",
-    "edge": "sum",
-    "schedule": "alternating",
-    "perturbation": "none",
-    "stopping": "never",
-    "objective": "none",
-    "derivation": "space",
+    "relaxation": ("softmax", "gumbel", "concrete", "reinmax", "dirichlet"),
+    "edge": ("sum", "single-path"),
+    "schedule": ("alternating", "single-level"),
+    "perturbation": ("none",),
+    "stopping": ("never",),
+    "derivation": ("space", "every-edge"),
 }
-"""The parts of the methods that run on a table: it knows the distribution softmax(alpha), and neither samples nor mixes
-operations, merges their kernels, prunes, or trains weights."""
+"""The parts of the methods that run on a table: it knows the gates of every edge, and neither merges operations, nor
+prunes, nor trains weights. A sum of which one operation has a gate is that operation; there are no images to share; and
+where every edge has an operation, to derive each from its own strengths is the space's own rule."""
 
 AnyParts = Parts | TableParts | TableTrials | TrainedTrials
 
@@ -102,14 +104,19 @@ def check(method: Composition | BlackBox, space: Space) -> None:
 
 
 def _check_on_table(method: Composition, space: Space) -> None:
-    """Raises HarnessError for a method that an alpha, its softmax and a rule do not make, and for a space whose choices
-    are not the operations of its edges: the expected error is known only for these."""
-    others = [f"{name} {part}" for part, name in method.parts.items() if name != ON_TABLE.get(part, name)]
-    if others:
-        elsewhere = on_images(space)
+    """Raises HarnessError for a method that an alpha, gates that are a distribution, and a rule do not make, and for a
+    space whose choices are not the operations of its edges: the expected error is known only for these."""
+    others = [f"{name} {part}" for part, name in method.parts.items() if name not in ON_TABLE.get(part, (name,))]
+    images = on_images(space)
+    elsewhere = f"; it runs on {images}." if images else "."
+    if method.parts["relaxation"] not in ON_TABLE["relaxation"]:
         raise HarnessError(
-            f"{space.name} has no supernet, and this method's {' and '.join(others)} would need one"
-            + (f"; it runs on {elsewhere}." if elsewhere else ".")
+            f"{space.name} takes an edge's gates for a distribution over its operations, which those of this method's "
+            f"{method.parts['relaxation']} relaxation are not{elsewhere}"
+        )
+    if others:
+        raise HarnessError(
+            f"{space.name} has no supernet, and this method's {' and '.join(others)} would need one{elsewhere}"
         )
     if flat(space.choices) != list(space.widths):
         raise HarnessError(
@@ -160,8 +167,14 @@ def _resolve_on_table(
         trials = {"strategy": STRATEGIES.find(method.strategy), "evaluator": TableLookup(table_epochs=str(min(known)))}
         parts = TableTrials(**resolve_settings(trials, method, space, layers, user))
     else:
-        exact = {"rule": RULES.find(method.rule), "table": TableLoss(table_epochs=str(max(known)))}
+        exact = {
+            "rule": RULES.find(method.rule),
+            "table": TableLoss(table_epochs=str(max(known))),
+            "relaxation": RELAXATIONS.find(method.relaxation),
+            "objective": OBJECTIVES.find(method.objective),
+        }
         parts = TableParts(**resolve_settings(exact, method, space, layers, user))
+        parts.objective.check(parts.relaxation)
     if parts.table_epochs not in map(str, known):
         raise HarnessError(f"table_epochs={parts.table_epochs!r} is not one of {', '.join(map(str, known))}.")
     return parts

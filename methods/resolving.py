@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.core.settings import applicable, override, specified
 from methods.composition import LEFT_OUT, BlackBox, Composition
@@ -14,13 +14,16 @@ from spaces import Space
 class Resolved:
     """The base of the dataclasses that hold the parts of one family, one field each."""
 
+    later: ClassVar[Collection[str]] = LEFT_OUT
+    """The parts that came after runs had been made without them: a spec leaves out those without settings."""
+
     def by_name(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every resolved hyper-parameter by part, as it stands in spec.json."""
         found = {key: specified(part) for key, part in self.by_name().items()}
-        return {key: values for key, values in found.items() if values or key not in LEFT_OUT}
+        return {key: values for key, values in found.items() if values or key not in self.later}
 
 
 def resolve_settings(

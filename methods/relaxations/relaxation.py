@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -22,13 +22,17 @@ class Relaxation:
     """What alpha is: which logits there are, which gates and which strengths they make. The base of the frozen
     dataclasses that say so."""
 
+    begins: ClassVar[tuple[float, float]] = (0.0, ALPHA_SCALE)
+    """The mean and the standard deviation of the normal distribution that alpha's entries are first drawn from."""
+
     def size(self, space: Space) -> int:
         """How many entries alpha has."""
         return space.dimension
 
     def initial(self, space: Space, draw: Generator) -> Tensor:
         """The alpha (d,) that a search begins with. `draw` is a CPU generator of this stage."""
-        return ALPHA_SCALE * torch.randn(self.size(space), generator=draw)
+        mean, deviation = self.begins
+        return mean + deviation * torch.randn(self.size(space), generator=draw)
 
     def start(self, alpha: Tensor, space: Space, draw: Generator) -> dict[str, Tensor]:
         """What the relaxation carries through a search besides alpha (d,), such as a temperature, decided edges or the

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
 from torch import Generator, Tensor
 
 from methods.relaxations.relaxation import NOTHING, Relaxation, rows_of
@@ -18,8 +18,7 @@ class Sigmoid(Relaxation):
     """One sigmoid for every operation, so that several of an edge can be strong, or none (FairDARTS, Chu et al., ECCV
     2020; fairdarts/model_search.py:106-126). alpha starts at exactly 0, all gates at one half, as there."""
 
-    def initial(self, space: Space, draw: Generator) -> Tensor:
-        return torch.zeros(self.size(space))
+    begins: ClassVar[tuple[float, float]] = (0.0, 0.0)
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         return rows_of(alpha, space.widths).sigmoid()

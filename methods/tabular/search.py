@@ -1,19 +1,20 @@
 """Searches of an alpha on a table: the rule meets the exact objective, and nothing else.
 
-    L(alpha) = sum over all cells c of p(c) error(c),  p(c) = product over edges e of softmax(alpha_e)[c_e]
+    L(alpha) = sum over all cells c of p(c) error(c),  p(c) = product over edges e of g_e[c_e]
 
-The sum is exact: 15,625 cells in NAS-Bench-201. error is the table's validation error as a fraction (0.1 is 10 %),
-about as large as the differences of a cross-entropy that the rules' hyper-parameters were made for. There are no
-weights, so every lookahead gives the same L and the same gradient: darts-1st and darts-2nd coincide here, and
-fine-tuning and the schedule of the weights do not exist.
+The gates g are those that the relaxation makes of alpha: softmax(alpha_e), or a sample, drawn anew for every update and
+shared by all that is asked in it. The sum is exact: 15,625 cells in NAS-Bench-201. error is the table's validation
+error as a fraction (0.1 is 10 %), about as large as the differences of a cross-entropy that the rules' hyper-parameters
+were made for; the objective's term comes on top. There are no weights, so every lookahead gives the same L and the same
+gradient: darts-1st and darts-2nd coincide here, and fine-tuning and the schedule of the weights do not exist.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,7 +24,9 @@ from harness.core.genotype import Genotype
 from harness.core.rng import generator
 from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
-from methods.relaxations.relaxation import ALPHA_SCALE, rows_of
+from methods.lookaheads.lookahead import Term, no_term
+from methods.objectives.objective import Objective, Point
+from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
 from methods.schedules.clock import Clock
@@ -49,8 +52,11 @@ class TableLoss:
 class TableParts(Resolved):
     """Everything a search on a table is made of."""
 
+    later: ClassVar[Collection[str]] = ("relaxation", "objective")
     rule: Rule
     table: TableLoss
+    relaxation: Relaxation
+    objective: Objective
 
     @property
     def table_epochs(self) -> str:
@@ -65,28 +71,39 @@ class TableOracle:
     errors: Tensor
     """An axis for each edge, the operation along it."""
     cost: Cost
+    gates: Callable[[Tensor], Tensor] | None = None
+    """alpha (d,) -> the gates (rows, widest), the same for the same alpha; softmax(alpha) if not given."""
+    term: Term = no_term
+    """alpha (d,) and the gates -> what is added, a scalar, or None."""
 
     def losses(self, alphas: Tensor) -> Tensor:
         """L of each row of alphas (n, d): (n,)."""
         self.cost.forwards += len(alphas)
-        return self._expected(alphas)
+        gates = torch.stack([self._gates(alpha) for alpha in alphas])
+        added = [self.term(alpha, own) for alpha, own in zip(alphas, gates, strict=True)]
+        terms = [term for term in added if term is not None]
+        return self._expected(gates) + torch.stack(terms) if terms else self._expected(gates)
 
     def gradient(self, alpha: Tensor) -> Tensor:
-        """dL / dalpha (d,), exact."""
+        """dL / dalpha (d,), by the gradient that the gates have."""
         self.cost.forwards += 1
         self.cost.backwards += 1
         alpha = alpha.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(self._expected(alpha[None])[0], alpha)
+        gates = self._gates(alpha)
+        loss, added = self._expected(gates[None])[0], self.term(alpha, gates)
+        (gradient,) = torch.autograd.grad(loss if added is None else loss + added, alpha)
         return gradient
 
-    def _expected(self, alphas: Tensor) -> Tensor:
-        """(n,): the grid with one axis after the other contracted with that edge's probabilities."""
+    def _gates(self, alpha: Tensor) -> Tensor:
+        return self.gates(alpha) if self.gates else rows_of(alpha, tuple(self.errors.shape)).softmax(dim=1)
+
+    def _expected(self, gates: Tensor) -> Tensor:
+        """(n,) for gates (n, rows, widest): the grid with one axis after the other contracted with that edge's."""
         widths = tuple(self.errors.shape)
-        probabilities = rows_of(alphas, widths).softmax(dim=2)
-        rest = probabilities[:, 0, : widths[0]] @ self.errors.flatten(1)
+        rest = gates[:, 0, : widths[0]] @ self.errors.flatten(1)
         for edge, width in enumerate(widths[1:], start=1):
-            p = probabilities[:, edge, None, :width]
-            rest = (p @ rest.view(len(p), width, -1))[:, 0]
+            own = gates[:, edge, None, :width]
+            rest = (own @ rest.view(len(own), width, -1))[:, 0]
         return rest[:, 0]
 
 
@@ -106,8 +123,8 @@ class TableSearch:
         self.errors = data.error_grid(int(parts.table.table_epochs))
 
     def start(self) -> TableState:
-        draw = generator(self.seed, "alpha")
-        alpha = ALPHA_SCALE * torch.randn(self.space.dimension, generator=draw, dtype=torch.float64)
+        draw, (mean, deviation) = generator(self.seed, "alpha"), self.parts.relaxation.begins
+        alpha = mean + deviation * torch.randn(self.space.dimension, generator=draw, dtype=torch.float64)
         return TableState(alpha=alpha, memory=self.parts.rule.start(alpha), diagnostics={}, cost=Cost())
 
     def restore(self, saved: Mapping[str, Any]) -> TableState:
@@ -118,8 +135,8 @@ class TableSearch:
         """One update of alpha, and at the end of an epoch the record. Raises HarnessError when alpha is not finite."""
         began, table = time.perf_counter(), self.parts.table
         draw = generator(self.seed, "rule", state.cost.alpha_steps)
-        clock = Clock(state.epoch, table.epochs, 0)
-        move = self.parts.rule.step(state.alpha, TableOracle(self.errors, state.cost), state.memory, clock, draw)
+        oracle, clock = self._oracle(state, "alpha", state.cost.alpha_steps, state.cost), self._clock(state)
+        move = self.parts.rule.step(state.alpha, oracle, state.memory, clock, draw)
         state.alpha, state.memory = move.alpha, move.memory
         for name, value in move.diagnostics.items():
             state.diagnostics[name] = state.diagnostics.get(name, 0.0) + float(value)
@@ -140,7 +157,7 @@ class TableSearch:
 
     def genotype(self, state: TableState) -> Genotype:
         """The cell that the current alpha derives to."""
-        return self.space.derive(self._probabilities(state).tolist())
+        return self.space.derive(self._strengths(state).tolist())
 
     def result(self, state: TableState) -> SearchResult:
         return SearchResult(
@@ -152,8 +169,23 @@ class TableSearch:
             stopped_by=state.stopped_by,
         )
 
-    def _probabilities(self, state: TableState) -> Tensor:
-        return rows_of(state.alpha, self.space.widths).softmax(dim=1)
+    def _clock(self, state: TableState) -> Clock:
+        return Clock(min(state.epoch, self.epochs - 1), self.epochs, 0)
+
+    def _oracle(self, state: TableState, name: str, step: int, cost: Cost) -> TableOracle:
+        """Of which all gates are drawn alike, for this step of a stream."""
+        relaxation, clock = self.parts.relaxation, self._clock(state)
+
+        def gates(alpha: Tensor) -> Tensor:
+            return relaxation.gates(alpha, self.space, clock, generator(self.seed, f"gates/{name}", step))
+
+        def term(alpha: Tensor, gates: Tensor) -> Tensor | None:
+            return self.parts.objective.term(Point(alpha, gates, self.space, relaxation, clock))
+
+        return TableOracle(self.errors, cost, gates, term)
+
+    def _strengths(self, state: TableState) -> Tensor:
+        return self.parts.relaxation.strengths(state.alpha, self.space)
 
     def _close_epoch(self, state: TableState, out_of_time: bool) -> None:
         self.check(state)
@@ -162,15 +194,15 @@ class TableSearch:
         state.close_epoch(self.parts.table.updates, self.epochs, out_of_time)
 
     def _record(self, state: TableState) -> dict[str, Any]:
-        genotype = self.genotype(state)
+        genotype, oracle = self.genotype(state), self._oracle(state, "validation", state.epoch, Cost())
         return {
             "epoch": state.epoch,
             "steps": state.step,
-            "valid_loss": float(TableOracle(self.errors, Cost()).losses(state.alpha[None])),
+            "valid_loss": float(replace(oracle, term=no_term).losses(state.alpha[None])),
             "table": self.data.accuracies(genotype)[self.data.name],
             "genotype": str(genotype),
             "operations": operation_counts(genotype),
-            "alpha_entropy": float(torch.special.entr(self._probabilities(state)).sum(dim=1).mean()),
+            "alpha_entropy": float(torch.special.entr(self._strengths(state)).sum(dim=1).mean()),
             "alpha_norm": float(state.alpha.norm()),
             "alpha_updates": state.step,
             "rule": {name: finite(total / state.step) for name, total in sorted(state.diagnostics.items())},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget, Cost
 from harness.tables.nasbench201_truth import NasBench201
 from methods import METHODS
-from methods.families import make_search
+from methods.composition import Composition
+from methods.families import make_search, resolve
+from methods.relaxations.relaxation import rows_of
 from methods.tabular.data import TableData, open_data
 from methods.tabular.search import TableOracle
 from spaces import SPACES
@@ -140,8 +143,13 @@ def test_what_a_table_does_not_fit() -> None:
         HarnessError, match="unknown data set of NAS-Bench-201's table 'cifar11'; did you mean 'cifar10'"
     ):
         open_data("cifar11")
-    with pytest.raises(HarnessError, match="has no supernet, and this method's gumbel relaxation"):
-        METHODS["gzas"].parts(SPACE, Budget())
+    with pytest.raises(HarnessError, match="has no supernet, and this method's auxiliary-skip edge would need one"):
+        METHODS["darts-minus"].parts(SPACE, Budget())
+    for method, relaxation in (("fair-darts", "sigmoid"), ("pr-darts", "hard-concrete")):
+        with pytest.raises(HarnessError, match=f"those of this method's {relaxation} relaxation are not; it runs on"):
+            METHODS[method].parts(SPACE, Budget())
+    with pytest.raises(HarnessError, match="path-depth objective needs"):
+        resolve(Composition("", "", "adam", "first-order", objective="path-depth"), SPACE)
     with pytest.raises(HarnessError, match=r"is given methods\.tabular\.data\.open_data"):
         METHODS["darts-1st"](seed=0).search(SPACE, ToyDataset())
     with pytest.raises(HarnessError, match="is given a data set of images, not TableData"):
@@ -153,3 +161,93 @@ def test_the_public_face() -> None:
     assert len(result.records) == 2
     assert len(result.alpha) == 30
     assert set(itertools.chain(*result.settings.values())) >= {"sigma", "updates", "table_epochs"}
+
+
+SAMPLED = ("gzas", "snas", "drnas", "reinmax")
+
+
+def oracle_of(method: str, update: int, name: str = "alpha", **settings) -> TableOracle:
+    search = search_of(method, **settings)
+    return search._oracle(search.start(), name, update, Cost())
+
+
+@pytest.mark.parametrize("method", SAMPLED)
+def test_the_loss_at_sampled_gates_is_the_sum_over_all_cells(method: str) -> None:
+    """Cell by cell in plain Python, at the gates of one draw."""
+    error = 1 - TABLE.column("cifar10-valid", "valid", 200, "mean") / 100
+    alpha = alphas(1)[0]
+    sampled = oracle_of(method, 7)
+    gates = sampled.gates(alpha).numpy()
+    expected = sum(
+        error[index] * np.prod([gates[edge, operation] for edge, operation in enumerate(operations)])
+        for index, operations in enumerate(TABLE.operations)
+    )
+    assert gates.sum(1) == pytest.approx(1)
+    assert sampled.losses(alpha[None]).item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", SAMPLED)
+def test_all_of_an_update_share_a_draw_and_updates_do_not(method: str) -> None:
+    alpha = alphas(1)[0]
+    first, again, other, elsewhere = (
+        oracle_of(method, update, name).gates(alpha)
+        for update, name in ((7, "alpha"), (7, "alpha"), (8, "alpha"), (7, "validation"))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first, elsewhere)
+    losses = oracle_of(method, 7).losses(alpha.expand(3, -1))
+    assert losses.tolist() == [losses[0].item()] * 3
+
+
+def test_the_gradient_at_sampled_gates_is_a_finite_difference() -> None:
+    (alpha,), step = alphas(1), 1e-6
+    sampled = oracle_of("snas", 3, resource_weight=0.01)
+    moved = torch.cat([alpha + sign * step * torch.eye(30, dtype=torch.float64) for sign in (1, -1)])
+    plus, minus = sampled.losses(moved).chunk(2)
+    torch.testing.assert_close(sampled.gradient(alpha), (plus - minus) / (2 * step), rtol=1e-5, atol=1e-9)
+
+
+def test_the_mean_gradient_of_reinmax_is_the_exact_one() -> None:
+    """The expected error is linear in the gates of every edge."""
+    alpha, count = alphas(1)[0], 400
+    search = search_of("reinmax")
+    state = search.start()
+    found = torch.stack([search._oracle(state, "alpha", update, Cost()).gradient(alpha) for update in range(count)])
+    error = (found.mean(0) - oracle().gradient(alpha)) / (found.std(0) / math.sqrt(count))
+    assert error.abs().max() < 5
+    assert (oracle().gradient(alpha) / (found.std(0) / math.sqrt(count))).abs().max() > 5
+
+
+def test_the_term_of_an_objective_is_added() -> None:
+    """beta-DARTS' in the last of its epochs: 50 times the mean of the logarithms."""
+    search = search_of("beta-darts", epochs=4)
+    state, (alpha,) = search.start(), alphas(1)
+    state.epoch = 3
+    ours = search._oracle(state, "alpha", 0, Cost())
+    logits = alpha.clone().requires_grad_()
+    term = 50 * rows_of(logits, SPACE.widths).logsumexp(1).mean()
+    torch.testing.assert_close(ours.losses(alpha[None]), oracle().losses(alpha[None]) + term.detach())
+    (slope,) = torch.autograd.grad(term, logits)
+    torch.testing.assert_close(ours.gradient(alpha), oracle().gradient(alpha) + slope)
+
+
+def test_a_search_with_parts_that_came_later_has_them_in_its_spec_where_they_are_set() -> None:
+    assert METHODS["darts-1st"].parts(SPACE, Budget()).settings().keys() == {"rule", "table"}
+    assert METHODS["snas"].parts(SPACE, Budget()).settings().keys() == {"rule", "table", "relaxation", "objective"}
+    assert METHODS["drnas"].parts(SPACE, Budget()).settings().keys() == {"rule", "table"}
+
+
+def test_snas_begins_at_its_own_alpha_on_a_table() -> None:
+    alpha = search_of("snas").start().alpha
+    assert (alpha.dtype, alpha.mean().item()) == (torch.float64, pytest.approx(1, abs=0.01))
+    assert 0 < (alpha - 1).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("method", ["gdas", "drnas", "reinmax", "snas"])
+def test_sampled_searches_find_a_good_cell(method: str) -> None:
+    """Better than 95 % of the cells by test accuracy."""
+    test = TABLE.column("cifar10", "test", 200, "mean")
+    search = search_of(method, epochs=20, updates=50, alpha_lr=0.01)
+    index = TABLE.index(search.result(run_to_end(search)).genotype)
+    assert (test > test[index]).mean() < 0.05
