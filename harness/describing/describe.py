@@ -170,6 +170,8 @@ def _method(name: str) -> Description:
     table = SPACES["nasbench201-table"]
     there = resolve(composition, table).by_name() if applies(composition, table) else {}
     instead = {key: declared(part) for key, part in there.items() if type(part) is not type(parts.get(key))}
+    first = next(iter(parts))
+    shared = ", ".join(key for key in there if key not in instead and (key == first or settings[key]))
     described = {
         item.name: {"part": key, "value": item.value, "allowed": item.range, "source": item.source}
         for key, items in settings.items()
@@ -182,7 +184,7 @@ def _method(name: str) -> Description:
         "spaces": [", ".join(space.name for space in _spaces(composition))],
         "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
         **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
-        **{f"in place of all but the {next(iter(parts))} on {table.name}": _settings(v) for v in instead.values()},
+        **{f"in place of all but the {shared} on {table.name}": _settings(v) for v in instead.values()},
         "different on other spaces": _on_spaces(composition, set(described)),
     }
     facts = {

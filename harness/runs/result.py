@@ -99,7 +99,7 @@ def _(search: TableSearch, found: SearchResult) -> tuple[dict[str, Any], dict[st
     return figures, {
         "genotype": "derived from the alpha of the last epoch; no selection over epochs",
         "valid_loss": f"validation error (a fraction) by the table, after {search.parts.table_epochs} epochs, "
-        "expected under softmax(alpha)",
+        "expected at the gates that the last alpha makes",
         "table": search.data.truth.how,
     }
 

@@ -47,6 +47,25 @@ COMPOSITIONS = {
         {},
     ),
     "sparse": ({"rule": "adam", "lookahead": "first-order", "relaxation": Halving(), "edge": "sparse"}, {}),
+    "costs": (
+        {"rule": "adam", "lookahead": "first-order", "relaxation": "concrete", "objective": "resource"},
+        {"resource_weight": 1e-3},
+    ),
+    "divergence, zero-order": (
+        {"rule": "mgs", "lookahead": "fine-tuned", "relaxation": "dirichlet", "objective": "dirichlet-kl"},
+        ZERO_ORDER,
+    ),
+    "path, second order": (
+        {
+            "rule": "adam",
+            "lookahead": "unrolled",
+            "relaxation": "hard-concrete",
+            "edge": "sparse",
+            "objective": "path-depth",
+            "derivation": "every-edge",
+        },
+        {},
+    ),
     "perturbation": ({"rule": "adam", "lookahead": "first-order", "derivation": "perturbation"}, {}),
 }
 
@@ -61,7 +80,13 @@ def search_of(name, space):
 @pytest.mark.parametrize(
     ("name", "space"),
     [(name, "nasbench201") for name in COMPOSITIONS]
-    + [("fair", "s1"), ("fair, zero-order", "s3"), ("single-level", "darts"), ("sparse", "s3")],
+    + [
+        ("fair", "s1"),
+        ("fair, zero-order", "s3"),
+        ("single-level", "darts"),
+        ("sparse", "s3"),
+        ("path, second order", "s3"),
+    ],
 )
 def test_it_searches_and_resumes_to_the_bit(name, space, tmp_path):
     straight = run_to_end(search_of(name, space))
