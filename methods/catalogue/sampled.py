@@ -38,17 +38,34 @@ PR_DARTS = replace(
 )
 DRNAS = replace(
     DIRICHLET.of(BASE["darts-1st"]),
-    summary="gates drawn from a Dirichlet distribution; gradient of the loss",
-    source="DrNAS (Chen et al., ICLR 2021); xiangning-chen/DrNAS with reg_type l2, without its progressive stages",
-    settings={"lr": 0.1, "lr_min": 0.0, "alpha_lr": 6e-4},
+    summary="gates drawn from a Dirichlet distribution; a second half with fewer and wider operations",
+    source="DrNAS (Chen et al., ICLR 2021); xiangning-chen/DrNAS DARTS-space/train_search.py, "
+    "201-space/train_search_progressive.py, with reg_type l2",
+    edge="widened",
+    schedule="two-halves",
+    settings={
+        "channels": 36,
+        "cells": 20,
+        "lr": 0.1,
+        "lr_min": 0.0,
+        "alpha_lr": 6e-4,
+        "warmup": 10,
+        "shares": 6,
+        "shares_second": 4,
+    },
     on={
         "nasbench201": {
+            "channels": 16,
+            "cells": 5,
             "epochs": 100,
             "lr": 0.025,
             "lr_min": 0.001,
             "alpha_lr": 3e-4,
             "weight_decay": 3e-4,
-            "nesterov": False,  # from memory, unchecked
+            "nesterov": False,
+            "shares": 4,
+            "shares_second": 2,
+            "keep_strongest": 3,
         }
     },
 )
