@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.genotype import Genotype
-from methods.derivations.derivation import Derivation, Standing
+from methods.derivations.derivation import Derivation, Ranking
 from methods.derivations.nodes import INPUTS_OF_NODE, Offer, Offers, assembled, has_free_inputs, strongest
 
 
@@ -16,7 +16,7 @@ class BestPairs(Derivation):
     search_model_gdas_nasnet.py:128-160). Cells whose every edge has one operation, as NAS-Bench-201's, have the
     strongest of each (choice)."""
 
-    def derive(self, at: Standing) -> Genotype:
+    def derive(self, at: Ranking) -> Genotype:
         return assembled(at, _chosen) if has_free_inputs(at.space) else at.space.derive(at.strengths)
 
 

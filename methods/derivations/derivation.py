@@ -19,14 +19,20 @@ Choices = Sequence[Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranking:
+    """What a derivation chooses from."""
+
+    space: Space
+    """The space, with the operations that an edge can still be given."""
+    strengths: Strengths
+
+
+@dataclass(frozen=True)
+class Standing(Ranking):
     """Where a search stands: what a derivation chooses from, and what it can measure."""
 
     whole: Space
     """The space that is searched, with all its edges."""
-    space: Space
-    """The same, with the operations that an edge can still be given."""
-    strengths: Strengths
     choices: Choices
     """Of all edges of `whole`."""
     kept: Sequence[Sequence[str]]

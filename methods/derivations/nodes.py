@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.core.genotype import Cell, Edge, Genotype
-from methods.derivations.derivation import Standing
+from methods.derivations.derivation import Ranking
 from spaces.space import Space
 
 
@@ -30,7 +30,7 @@ def has_free_inputs(space: Space) -> bool:
 
 
 def assembled(
-    at: Standing, choose: Callable[[Offers], Sequence[Offer]], offers: Callable[[str], bool] | None = None
+    at: Ranking, choose: Callable[[Offers], Sequence[Offer]], offers: Callable[[str], bool] | None = None
 ) -> Genotype:
     """The genotype whose nodes have the chosen of their offers. `offers` says which operations are offered: those that
     can be derived, unless it is given; any other that is chosen leaves its edge out. A cell whose inputs nothing chosen

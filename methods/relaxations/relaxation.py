@@ -24,6 +24,8 @@ class Relaxation:
 
     begins: ClassVar[tuple[float, float]] = (0.0, ALPHA_SCALE)
     """The mean and the standard deviation of the normal distribution that alpha's entries are first drawn from."""
+    per_operation: ClassVar[bool] = True
+    """Whether alpha begins with a logit for every operation, so that one can be dropped with its operation."""
 
     def size(self, space: Space) -> int:
         """How many entries alpha has."""
@@ -43,7 +45,8 @@ class Relaxation:
     def after_epoch(
         self, memory: Mapping[str, Tensor], alpha: Tensor, space: Space, clock: Clock
     ) -> Mapping[str, Tensor]:
-        """What it carries on from an epoch; changes none of its arguments."""
+        """What it carries on from an epoch; changes none of its arguments. The epoch's record shows the cell, and what
+        is carried, as they are then; its validation was before."""
         return memory
 
     def shown(self, memory: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -68,13 +71,13 @@ class Relaxation:
         raise NotImplementedError
 
 
-def rows_of(alpha: Tensor, widths: tuple[int, ...]) -> Tensor:
-    """alpha (..., d) as (..., rows, max(widths)), padded with -inf where an edge has fewer operations."""
+def rows_of(alpha: Tensor, widths: tuple[int, ...], padding: float = -torch.inf) -> Tensor:
+    """alpha (..., d) as (..., rows, max(widths)), padded where an edge has fewer operations."""
     widest = max(widths)
     shape = (*alpha.shape[:-1], len(widths), widest)
     if min(widths) == widest:
         return alpha.view(shape)
-    return alpha.new_full(shape, -torch.inf).masked_scatter(within(widths, alpha.device), alpha)
+    return alpha.new_full(shape, padding).masked_scatter(within(widths, alpha.device), alpha)
 
 
 def within(widths: tuple[int, ...], device: torch.device) -> Tensor:

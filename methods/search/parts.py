@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.errors import HarnessError
-from methods.composition import Composition
+from methods.composition import Composition, name_of
 from methods.derivations import DERIVATIONS
 from methods.derivations.derivation import Derivation
 from methods.lookaheads import LOOKAHEADS
@@ -95,7 +95,18 @@ def compose(
     resolved.edge.check_width(resolved.macro.channels)
     resolved.objective.check(resolved.relaxation)
     _check_schedule(resolved.schedule, resolved.training.epochs)
+    _check_logits(composition, resolved)
     return resolved
+
+
+def _check_logits(composition: Composition, parts: Parts) -> None:
+    """Raises HarnessError where alpha would go on without dropped operations, and has no logits to drop with them."""
+    stages = {parts.schedule.stage(epoch, parts.training.epochs).number for epoch in range(parts.training.epochs)}
+    if len(stages) > 1 and parts.schedule.inherits and not parts.relaxation.per_operation:
+        raise HarnessError(
+            f"the schedule {name_of(composition.schedule)} drops operations with their logits, and the relaxation "
+            f"{name_of(composition.relaxation)} has no logit for each; take another schedule."
+        )
 
 
 def _check_schedule(schedule: Alternating, epochs: int) -> None:

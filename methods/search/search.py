@@ -214,7 +214,8 @@ class Search:
         )
 
     def _close_epoch(self, state: State, clock: Clock, out_of_time: bool) -> None:
-        """Validation and the record; then the next epoch, or the end."""
+        """Validation, of the supernet that was trained; what the relaxation decides after an epoch, and the record,
+        whose cell is that of these decisions; then the next epoch, or the end."""
         self.check(state)
         began = time.perf_counter()
         validation = self.validate(state, clock)
@@ -228,10 +229,10 @@ class Search:
                 watched |= {"returns": list(state.returns), "weight_decay": decay}
             state.cost.seconds += time.perf_counter() - began
         state.measure_memory(self.device)
-        state.records.append({**self._record(state, clock, *validation), **watched})
         state.relaxed = dict(
             self.parts.relaxation.after_epoch(state.relaxed, state.alpha, self.supernets.reduced, clock)
         )
+        state.records.append({**self._record(state, clock, *validation), **watched})
         remembered = self.parts.schedule.remembers
         state.past = [*state.past, self.choices(state)][-remembered:] if remembered else []
         state.close_epoch(self.steps(state.epoch), self.epochs, out_of_time)
