@@ -108,8 +108,8 @@ def counts_costs(finished: Finished) -> None:
         require(getattr(last, name) > 0, f"no {name} are counted")
     if isinstance(finished.search, Search):
         steps = [cost["weight_steps"] for cost in costs]
-        in_epoch = -(-len(finished.search.images.train) // QUICK["batch"])
-        require(steps == [in_epoch, 2 * in_epoch], f"weight steps are counted as {steps}")
+        per_epoch = finished.search.steps(0)
+        require(steps == [per_epoch, EPOCHS * per_epoch], f"weight steps are counted as {steps}")
         updates = sum(record["alpha_updates"] for record in finished.result.records)
         require(last.alpha_steps == updates > 0, f"{last.alpha_steps} updates of alpha are counted, and {updates} made")
         of_second_order = finished.search.parts.stopping.watches(0, EPOCHS)  # a Hessian product has two backward passes

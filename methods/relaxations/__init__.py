@@ -21,6 +21,8 @@ RELAXATIONS: Registry[Relaxation] = Registry(
         "hard-concrete": "methods.relaxations.hard_concrete:HardConcrete",
         "dirichlet": "methods.relaxations.dirichlet:Dirichlet",
         "edge-normalised": "methods.relaxations.edge_normalised:EdgeNormalised",
+        "sparse-code": "methods.relaxations.sparse_code:SparseCode",
+        "sparse-code-frozen": "methods.relaxations.sparse_code_frozen:SparseCodeFrozen",
     },
     interface="methods.relaxations.relaxation:Relaxation",
 )

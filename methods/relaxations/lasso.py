@@ -1,5 +1,4 @@
-"""The LASSO of a small dense matrix, exactly: sparse codes differ by which coefficients are largest, and iterations that
-stop early find others."""
+"""The LASSO of a small dense matrix, exactly: iterations that stop early have other coefficients as their largest."""
 
 from __future__ import annotations
 

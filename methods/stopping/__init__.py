@@ -16,6 +16,7 @@ STOPPINGS: Registry[Stopping] = Registry(
         "never": "methods.stopping.stopping:Never",
         "adaptive-regularisation": "methods.stopping.adaptive_regularisation:AdaptiveRegularisation",
         "rising-curvature": "methods.stopping.rising_curvature:RisingCurvature",
+        "all-frozen": "methods.stopping.all_frozen:AllFrozen",
     },
     interface="methods.stopping.stopping:Stopping",
 )
