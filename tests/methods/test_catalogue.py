@@ -44,11 +44,14 @@ def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
     assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
 
 
+SPARSE_GATES = ("hard-concrete", "sparse-code", "sparse-code-frozen", "rome-v1", "rome-v2")
+
+
 def test_hard_gates_and_the_edge_that_runs_what_has_one_go_together():
     """ReinMax' gates are hard too, but the estimator needs all operations."""
     for name, composition in COMPOSITIONS.items():
         assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
-        assert (composition.relaxation == "hard-concrete") == (composition.edge == "sparse"), name
+        assert (composition.relaxation in SPARSE_GATES) == (composition.edge == "sparse"), name
 
 
 def test_only_soft_gates_are_perturbed():
@@ -58,7 +61,7 @@ def test_only_soft_gates_are_perturbed():
 
 @pytest.mark.parametrize("base", BASES)
 def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
-    for prefix in ("p", "g", "merge", "aux", "pc", "fair", "pr", "drnas", "p-g", "p-merge"):
+    for prefix in ("p", "g", "merge", "aux", "pc", "fair", "pr", "drnas", "sgas", "pt", "p-g", "p-merge"):
         name = f"{prefix}-{base}"
         ours, theirs = METHODS[name].composition, CATALOGUE[base]
         assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
