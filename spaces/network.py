@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from harness.core import genotype as genotypes
 from harness.core.errors import unknown
+from spaces.drop_path import path_factors
 from spaces.operations import OPERATIONS, apply
 
 
@@ -56,12 +57,8 @@ def _drop_path(
     sizes = [len(module.operations) for module in network.modules() if isinstance(module, Cell)]
     if not network.training or drop_path == 0:
         return iter([None] * len(sizes))
-    if draw is None:
-        raise ValueError("drop-path needs a generator")
-    keep = 1 - drop_path
     # One draw and one transfer for the whole forward, not one per edge.
-    uniform = torch.rand(sum(sizes), len(x), 1, 1, 1, generator=draw, device=draw.device).to(x.device)
-    return iter(((uniform < keep) / keep).split(sizes))
+    return iter(path_factors(sum(sizes), x, drop_path, draw).split(sizes))
 
 
 def _operation(name: str, channels: int, stride: int) -> nn.Module:

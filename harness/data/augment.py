@@ -1,4 +1,5 @@
-"""Training augmentation as batched tensor operations: random crop, horizontal flip, cutout.
+"""Training augmentation as batched tensor operations: random crop, horizontal flip; `harness.core.cutout` is
+the third.
 
 All randomness is drawn by `draw`, on the CPU; the rest are plain functions of their arguments. So a batch is augmented
 alike on every device.
@@ -41,19 +42,3 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """(x / 255 - mean) / std of raw images (B, 3, h, w), with mean and std (3,): float32 in channels_last memory."""
     floats = (images.float() / 255).sub_(mean[:, None, None]).div_(std[:, None, None])
     return floats.contiguous(memory_format=torch.channels_last)  # last: arithmetic is faster on whole planes
-
-
-def cutout(images: Tensor, length: int, rows: Tensor, columns: Tensor) -> Tensor:
-    """The images (B, C, h, w) with zeros in one square of `length` pixels each, centred at rows, columns (B,) and
-    clipped at the borders (DeVries and Taylor 2017, arXiv:1708.04552; DARTS utils.py). For normalised images, whose
-    zero is the mean."""
-    height, width = images.shape[-2:]
-    inside_rows = _within(height, rows, length)
-    inside_columns = _within(width, columns, length)
-    return images.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0)
-
-
-def _within(size: int, centres: Tensor, length: int) -> Tensor:
-    """Which of 0 to size-1 lie in the `length` positions around each centre: (B, size) bool."""
-    offset = torch.arange(size, device=centres.device) - (centres[:, None] - length // 2)
-    return (offset >= 0) & (offset < length)

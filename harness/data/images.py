@@ -11,8 +11,9 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core import notebook
+from harness.core.cutout import cutout
 from harness.core.errors import HarnessError, quoted, unknown
-from harness.data.augment import crop_and_flip, cutout, draw, normalise
+from harness.data.augment import crop_and_flip, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
 from harness.data.splits import read_split
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from torch import Generator, Tensor
+
+from harness.core.cutout import some_cut_out
 from harness.core.errors import HarnessError, quoted
 from harness.core.types import Dataset
+from methods.schedules.clock import Clock
 from methods.search.parts import Parts
 from methods.training.batches import Batch, Batches
 from spaces import Space
@@ -16,6 +20,7 @@ class Images:
 
     def __init__(self, parts: Parts, space: Space, dataset: Dataset, seed: int, device: str) -> None:
         self.seed, self.schedule, data, divisor = seed, parts.schedule, parts.data, space.divisor(parts.macro)
+        self.edge, self.cutout = parts.edge, (0, 0.0)
         if dataset.image_size % divisor:
             raise HarnessError(
                 f"images of {quoted(dataset.name)} have side {dataset.image_size}; it must divide by {divisor} here."
@@ -37,11 +42,15 @@ class Images:
 
     def _valid_batches(self, stage: int) -> Batches:
         """Those that alpha's losses are taken on."""
-        return Batches(self.valid, self.seed, "valid", self._valid_batch + self.schedule.larger(stage))
+        return Batches(self.valid, self.seed, "valid", self._valid_batch + self.schedule.larger(stage), self._altered)
+
+    def adjust(self, clock: Clock) -> None:
+        """Cuts as much out of the images, in all batches from now on, as the edge part says for this epoch."""
+        self.cutout = self.edge.cutout(clock.epoch, clock.epochs)
 
     def of_weights(self, stream: str, size: int) -> Batches:
         """A stream of batches of the images that train the weights."""
-        return Batches(self.train, self.seed, stream, size)
+        return Batches(self.train, self.seed, stream, size, self._altered)
 
     def batch_of_weights(self, stage: int, epoch: int, step: int) -> Batch:
         """What a weight step is taken on."""
@@ -51,3 +60,7 @@ class Images:
     def batch_of_alpha(self, stage: int, update: int, train: Batch) -> Batch:
         """What alpha's loss is taken on in an update that belongs to a weight step on the batch `train`."""
         return self.schedule.batch_of_alpha(train, lambda: self.valid_batches(stage).at(update))
+
+    def _altered(self, images: Tensor, draw: Generator) -> Tensor:
+        length, probability = self.cutout
+        return some_cut_out(images, length, probability, draw) if length and probability else images

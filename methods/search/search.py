@@ -87,6 +87,7 @@ class Search:
             self._next_stage(state)
         clock = self.parts.clock(state.epoch)
         self.supernets.adjust(state.stage, clock)
+        self.images.adjust(clock)
         with saved_activations(self.supernets, state), self.parts.arithmetic.factors():
             self._step(state, clock)
         state.step += 1

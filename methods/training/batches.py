@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -11,6 +12,13 @@ from harness.core.rng import generator
 from harness.core.types import Part, ReadsAhead
 
 Batch = tuple[Tensor, Tensor]
+Alter = Callable[[Tensor, Generator], Tensor]
+"""Images (B, C, h, w), as a part of the data gives them, and the randomness of this batch -> what a network sees."""
+
+
+def unaltered(images: Tensor, draw: Generator) -> Tensor:
+    """The images as they are."""
+    return images
 
 
 class Order:
@@ -36,19 +44,19 @@ class Order:
 
 
 class Batches:
-    """The batches of one part of the data, in this order, augmented."""
+    """The batches of one part of the data, in this order, augmented, and altered."""
 
-    def __init__(self, part: Part, seed: int, stream: str, size: int) -> None:
-        self.part, self.seed, self.stream = part, seed, stream
+    def __init__(self, part: Part, seed: int, stream: str, size: int, alter: Alter = unaltered) -> None:
+        self.part, self.seed, self.stream, self.alter = part, seed, stream, alter
         self.order = Order(len(part), seed, stream, size)
         self.per_pass = self.order.per_pass
 
     def at(self, step: int) -> Batch:
         """Batch number `step`, augmented; where the images are read from files, the next one is begun."""
-        batch = self.part.batch(self.order.at(step), self._augment(step))
+        images, labels = self.part.batch(self.order.at(step), self._augment(step))
         if isinstance(self.part, ReadsAhead):
             self.part.expect(self.order.at(step + 1), self._augment(step + 1))
-        return batch
+        return self.alter(images, generator(self.seed, f"{self.stream}/alter", step)), labels
 
     def _augment(self, step: int) -> Generator:
         return generator(self.seed, f"{self.stream}/augment", step)

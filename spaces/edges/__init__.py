@@ -15,6 +15,7 @@ EDGES: Registry[EdgePart] = Registry(
     {
         "sum": "spaces.edges.sum:SumEdge",
         "dropped-skips": "spaces.edges.dropped_skips:DroppedSkipsEdge",
+        "dropped-paths": "spaces.edges.dropped_paths:DroppedPathsEdge",
         "auxiliary-skip": "spaces.edges.auxiliary_skip:AuxiliarySkipEdge",
         "partial-channels": "spaces.edges.partial_channels:PartialChannelsEdge",
         "widened": "spaces.edges.partial_channels:WidenedEdge",

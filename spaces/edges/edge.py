@@ -25,6 +25,11 @@ class EdgePart:
         further columns those that alpha has no say in."""
         return gates
 
+    def cutout(self, epoch: int, epochs: int) -> tuple[int, float]:
+        """What the images of training lose at an epoch of so many, besides their usual augmentation: the side of a
+        square in pixels, and the probability with which an image loses one."""
+        return 0, 0.0
+
     def check(self, space: Space) -> None:
         """Raises HarnessError for a space that this edge does not apply to."""
 

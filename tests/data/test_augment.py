@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from harness.data.augment import crop_and_flip, cutout, draw, normalise
+from harness.core.cutout import cutout, some_cut_out
+from harness.data.augment import crop_and_flip, draw, normalise
 
 COUNT, SIZE, PADDING = 16, 8, 2
 
@@ -67,3 +69,20 @@ def test_cutout_equals_a_loop_and_is_clipped_at_the_borders() -> None:
         assert torch.equal(result[i], expected)
     assert int((result[0, 0] == 0).sum()) == 4  # the corner keeps a quarter of the square
     assert torch.equal(images, torch.ones_like(images))
+
+
+def test_as_many_images_are_cut_as_the_probability_says_and_the_others_are_left_alone() -> None:
+    images = torch.ones(4000, 1, SIZE, SIZE)
+    for probability in (0.0, 0.3, 1.0):
+        result = some_cut_out(images, 2, probability, torch.Generator().manual_seed(7))
+        cut = (result != images).flatten(1).sum(1)
+        assert set(cut.unique().tolist()) <= {0, 1, 2, 4}  # a square of 4 pixels, less what lies outside
+        assert (cut > 0).double().mean().item() == {0.0: 0.0, 1.0: 1.0}.get(probability, pytest.approx(0.3, abs=0.03))
+
+
+def test_the_places_of_a_cutout_are_drawn_alike_whatever_its_probability() -> None:
+    images = torch.ones(50, 1, SIZE, SIZE)
+    some, every = (some_cut_out(images, 4, p, torch.Generator().manual_seed(7)) for p in (0.5, 1.0))
+    cut = (some != images).flatten(1).any(1)
+    assert 0 < int(cut.sum()) < 50
+    assert torch.equal(some[cut], every[cut])

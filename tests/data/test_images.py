@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.core.cutout import cutout
 from harness.core.errors import HarnessError
 from harness.core.types import Dataset, Part
 from harness.data import ImageDataset, ImagePart, load
-from harness.data.augment import cutout, draw
+from harness.data.augment import draw
 from harness.data.normalisation import PUBLISHED, measure
 from harness.data.splits import read_split
 

@@ -189,6 +189,14 @@ def test_sdarts_is_darts_but_for_the_perturbation():
     assert parts("sdarts-adv").perturbation.attack_steps == 7
 
 
+def test_r_darts_is_second_order_darts_but_for_what_regularises_it():
+    theirs = METHODS["darts-2nd"].composition.parts
+    assert METHODS["r-darts-dp"].composition.parts == theirs | {"edge": "dropped-paths"}
+    assert METHODS["r-darts-l2"].composition.parts == theirs
+    assert parts("r-darts-dp", "s1").training == parts("darts-2nd", "s1").training
+    assert (parts("r-darts-l2").training.weight_decay, parts("r-darts-dp").edge.search_drop_path) == (9e-4, 0.2)
+
+
 @pytest.mark.parametrize("space", ["s1", "s2", "s3", "s4", "nasbench201"])
 def test_a_merged_edge_is_refused_where_a_convolution_is_missing(space):
     for name, composition in COMPOSITIONS.items():
