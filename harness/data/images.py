@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -175,11 +176,19 @@ class ImageDataset:
         statistics = self.statistics(normalisation, selected)
         return self.part(weights, statistics), self.part(alpha, statistics)
 
-    def whole(self, normalisation: str, cutout: int) -> tuple[ImagePart, ImagePart]:
-        """All training images, with a cutout of this side in pixels, and all test images, in one normalisation,
-        published or measured on the training images. Raises HarnessError where there is no test part."""
+    def whole(self, normalisation: str, cutout: int, validation: float = 0.0) -> tuple[ImagePart, ImagePart]:
+        """All training images, with a cutout of this side in pixels, and all test images. Where `validation` is above
+        0, that share of the training images, the last in file order, stands for the test images and trains nothing.
+        Both in one normalisation, published or measured on all training images.
+
+        Raises HarnessError where there is no test part, or `validation` leaves nothing to train on."""
         statistics = self.statistics(normalisation, self.train)
-        return self.part(self.train, statistics, cutout), self.part(self.test, statistics)
+        if not validation:
+            return self.part(self.train, statistics, cutout), self.part(self.test, statistics)
+        count = len(self.train) - math.ceil(validation * len(self.train))
+        if not count:
+            raise HarnessError(f"validation={validation:g} of {len(self.train)} images leaves none to train on.")
+        return self.part(self.train[:count], statistics, cutout), self.part(self.train[count:], statistics)
 
 
 def first(images: Images, count: int) -> Images:

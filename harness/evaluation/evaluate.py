@@ -119,7 +119,8 @@ class Plan:
         if self.training is None:
             return f"evaluation-{spec['protocol']['name']}-{digest}"
         size = self.training.parts.network.size
-        return f"evaluation-{spec['protocol']['name']}-{spec['dataset']}-{size}-s{spec['seed']}-{digest}"
+        what = "validation" if spec["kind"] == "validation" else "evaluation"
+        return f"{what}-{spec['protocol']['name']}-{spec['dataset']}-{size}-s{spec['seed']}-{digest}"
 
     @property
     def folder(self) -> Path:
@@ -179,7 +180,7 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
     parts = recipe.parts(layers, {**parse_assignments(request.assignments), **epochs})
     spec = {
         "format": FORMAT,
-        "kind": "training",
+        "kind": parts.kind,
         "protocol": {"name": protocol.name, "version": protocol.version},
         "recipe": name,
         "genotype": subject.genotype.to_json(),
@@ -426,6 +427,7 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
     last = state.records[-1]
     best = min(state.records, key=lambda record: record["test_error"])
     trained, tested = source.counts
+    on = "test images" if spec["kind"] == "training" else "training images that were held out, in place of test images,"
     return {
         **{key: spec[key] for key in ("kind", "protocol", "recipe", "dataset", "genotype", "seed")},
         "notation": str(plan.subject.genotype),
@@ -443,8 +445,8 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
         "settings": spec["settings"],
         "weights": plan.weights.name,
         "how": {
-            "test_error_last": f"percent of {tested:,} test images after the last of {state.epoch} epochs",
-            "test_error_best": "the lowest over all epochs, selected on the test images themselves: as the ZARTS code "
+            "test_error_last": f"percent of {tested:,} {on} after the last of {state.epoch} epochs",
+            "test_error_best": "the lowest over all epochs, selected on these images themselves: as the ZARTS code "
             "reports, and lower than an unbiased figure",
             "best_epoch": "the first epoch with that error, counted from 0 as in records.jsonl",
             "train_error_last": f"percent of {trained:,} training images, augmented, in train mode, in the last epoch",

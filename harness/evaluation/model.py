@@ -162,7 +162,7 @@ def _only_evaluation(folder: Path) -> Path:
 
 def _weights_of(evaluation: Path) -> Path:
     """Raises HarnessError where an evaluation file has none beside it, and says how to get them."""
-    if read_object(evaluation, "kind")["kind"] != "training":
+    if read_object(evaluation, "kind")["kind"] == "lookup":
         raise HarnessError(f"{evaluation} was looked up in a table; train the cell with --recipe nasbench201.")
     weights = weights_beside(evaluation)
     if weights.is_file():

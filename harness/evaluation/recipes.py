@@ -103,6 +103,14 @@ class InMemory:
         minimum=0,
         omit_default=True,
     )
+    validation: float = setting(
+        0.0,
+        "0: tested on the test images; else on this share of the training images, the last in file order, which then "
+        "train nothing; 0.5: what alpha is trained on in search",
+        minimum=0,
+        maximum=0.99,
+        omit_default=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,11 @@ class Parts:
             raise HarnessError(
                 f"resize={images.resize} is smaller than crop={images.crop}, which test images are cut to."
             )
+
+    @property
+    def kind(self) -> str:
+        """ "training", or "validation" where the test images are left alone."""
+        return "validation" if isinstance(self.data, InMemory) and self.data.validation else "training"
 
     def by_name(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -31,7 +31,10 @@ def summary(outcome: Outcome) -> str:
         rows += [
             ("recipe", f"{found['recipe']}, size {found['size']}, seed {found['seed']}"),
             ("data", f"{found['dataset']}: {found['images']['train']:,} to train, {found['images']['test']:,} to test"),
-            ("test error", f"{found['test_error_last']:.2f} % after the last of {found['epochs']} epochs"),
+            (
+                "validation error" if found["kind"] == "validation" else "test error",
+                f"{found['test_error_last']:.2f} % after the last of {found['epochs']} epochs",
+            ),
             ("", f"{found['test_error_best']:.2f} % after epoch {found['best_epoch'] + 1}, the lowest of all"),
             ("train error", f"{found['train_error_last']:.2f} % in the last epoch, as augmented"),
             ("cost", f"{duration(cost['seconds'])} of training, {duration(cost['test_seconds'])} of tests"),

@@ -42,5 +42,5 @@ def _finished(pattern: str, tell: Callable[[str], None]) -> list[str]:
 
 def _is_unfinished(folder: Path, finished: Sequence[str]) -> bool:
     """Whether this is a run that is not done; an evaluation has a spec, too, and lies in the folder of its run."""
-    is_evaluation = folder.name.startswith("evaluation-")
+    is_evaluation = folder.name.startswith(("evaluation-", "validation-"))
     return (folder / "spec.json").exists() and not is_evaluation and str(folder) not in finished

@@ -91,6 +91,18 @@ def test_the_whole_has_all_images_in_one_normalisation_and_cutout_in_training_on
     assert not (test.batch(torch.arange(50), None)[0] == 0).any()
 
 
+def test_a_part_of_the_training_images_stands_for_the_test_images_which_are_not_read(digits: ImageDataset) -> None:
+    untouched = replace(digits, read_test=None)
+    train, valid = untouched.whole("darts", 4, validation=0.25)
+    assert (len(train), len(valid), train.cutout, valid.cutout) == (1077, 360, 4, 0)
+    assert torch.equal(torch.cat([train.images.pixels, valid.images.pixels]), digits.train.pixels)
+    assert torch.equal(train.mean, digits.whole("darts", 4)[0].mean)
+    halves = zip(untouched.whole("darts", 0, 0.5), digits.halves(0.5, 0, "darts"), strict=True)
+    assert all(torch.equal(ours.images.pixels, theirs.images.pixels) for ours, theirs in halves)
+    with pytest.raises(HarnessError, match=r"validation=0\.99 of 5 images leaves none to train on\."):
+        load("digits", images=5).whole("darts", 0, 0.99)
+
+
 @pytest.mark.parametrize("count", [0, 7, 1000])
 def test_fewer_test_images_are_the_first(digits: ImageDataset, count: int) -> None:
     fewer = load("digits", test_images=count)

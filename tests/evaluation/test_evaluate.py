@@ -101,6 +101,17 @@ def test_the_evaluation_file(straight):
     assert set(written["how"]) == figures
 
 
+def test_a_validation_is_no_evaluation_and_leaves_the_test_images_alone(tmp_path):
+    ended = forked(evaluation(tmp_path, "--set", "validation=0.25"))
+    assert ended.code == 0, ended.err
+    assert "validation error" in ended.out
+    assert not list(tmp_path.rglob("evaluation-*.json"))
+    (path,) = tmp_path.rglob("validation-*.json")
+    written = json.loads(path.read_text())
+    assert (written["kind"], written["images"]) == ("validation", {"train": 72, "test": 24})
+    assert written["how"]["test_error_last"].startswith("percent of 24 training images that were held out, in place of")
+
+
 def test_the_best_epoch_is_the_first_of_the_lowest():
     records = [
         {"epoch": n, "test_error": error, "train_error": 0.0} for n, error in enumerate((30.0, 20.0, 20.0, 25.0))
