@@ -80,6 +80,13 @@ MADE_BY: dict[str, Shape] = {"spec": OBJECT, "code?": {"*": TEXT}}
 """spec.json, for the source files that decided the numbers."""
 PLACES: Shape = [{"folder": TEXT, "code": TEXT, "evaluation?": {"name": TEXT, "spec": OBJECT}}]
 """The cells of a suite in the cache."""
+SELECTION: dict[str, Shape] = {
+    "chosen": TEXT,
+    "among": [TEXT],
+    "by": TEXT,
+    "searches": [{"run": TEXT, "number?": FINITE, "seed": WHOLE, "settings": [TEXT]}],
+}
+"""selection-*.json of a suite."""
 BASELINE: dict[str, Shape] = {
     "made": OBJECT,
     "parts": {"*": {"data": TEXT, "figures": {"*": {"*": [FINITE]}}}},

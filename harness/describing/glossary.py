@@ -10,7 +10,7 @@ from typing import Any
 from harness.core.settings import Declared, declared
 from harness.evaluation.recipes import RECIPES
 from harness.suite import definition
-from harness.suite.definition import SearchCell
+from harness.suite.definition import SearchCell, SelectionCell
 from methods import CATALOGUE
 from methods.families import applies, resolve
 from reports import REPORTS
@@ -32,7 +32,11 @@ def suite(name: str) -> Entry:
     loaded, cells = definition.load(name), definition.cells(name)
     searches = [cell for cell in cells if isinstance(cell, SearchCell)]
     counted = Counter((cell.method, cell.space, cell.dataset, cell.protocol) for cell in searches)
-    held = f"{len(searches):,} searches and {len(cells) - len(searches):,} evaluations"
+    selections = sum(isinstance(cell, SelectionCell) for cell in cells)
+    evaluations = len(cells) - len(searches) - selections
+    held = f"{len(searches):,} searches and {evaluations:,} evaluations" + (
+        f", and {selections:,} selections of one of several searches" if selections else ""
+    )
     sections: dict[str, Rows] = {
         "summary": [(loaded.summary,)],
         "cells": [(held,)],
@@ -48,7 +52,8 @@ def suite(name: str) -> Entry:
         "summary": loaded.summary,
         "include": list(loaded.include),
         "searches": len(searches),
-        "evaluations": len(cells) - len(searches),
+        "evaluations": evaluations,
+        "selections": selections,
         "cells": [dict(zip(("method", "space", "dataset", "protocol"), key, strict=True)) for key in counted],
     }
     return Entry(sections, facts)

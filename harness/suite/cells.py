@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from harness.data import DATASETS
 from harness.runs import protocol
 from harness.runs.code import digest_of
 from harness.runs.folder import cell_of, set_aside, spec_hash
-from harness.suite.definition import SearchCell, SuiteCell
+from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchRequest
+from harness.suite.selecting import Candidate, chosen_in, selected
 
 SHOWN = 3
 """Mistakes in a suite that one message names."""
@@ -39,11 +40,13 @@ class Cell:
 
     asked: SuiteCell
     folder: str
-    """Of the run."""
+    """Of the run; where a selection chooses that, the selection's name."""
     evaluation: Mapping[str, Any] | None = None
     """Of an evaluation the beginning of its file's name, and its spec without the genotype, which the search finds."""
     code: str = ""
     """Of the source files that decide its numbers; empty where none do."""
+    selection: Selection | None = None
+    """What chooses the run that is evaluated, if it is chosen."""
 
     @property
     def search(self) -> SearchCell:
@@ -68,11 +71,20 @@ class Cell:
     @property
     def at_epoch(self) -> int | None:
         """After which epoch of the search an evaluation takes its cell; None: after the last."""
-        return None if isinstance(self.asked, SearchCell) else self.asked.at_epoch
+        return self.asked.at_epoch if isinstance(self.asked, EvaluationCell) else None
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The names of the cells that must be done before it begins."""
+        return () if self.evaluation is None else (self.folder,)
+
+    def run(self, results: Path) -> Path:
+        """The folder of the search. Raises HarnessError where a selection is damaged."""
+        return results / self.folder if self.selection is None else self.selection.chosen(results)
 
     def workplace(self, results: Path) -> Path:
         """The folder that is locked while the cell is at work. Raises HarnessError where the search is damaged."""
-        run = results / self.folder
+        run = self.run(results)
         if self.evaluation is None:
             return run
         spec = {**self.evaluation["spec"], "genotype": cell_of(run, self.at_epoch)}
@@ -84,7 +96,9 @@ class Cell:
         return place / "result.json" if self.evaluation is None else place.with_name(f"{place.name}.json")
 
     def may_begin(self, results: Path) -> bool:
-        """Whether the search that an evaluation follows is done."""
+        """Whether the search that an evaluation follows is done, and chosen."""
+        if self.selection is not None:
+            return self.selection.is_done(results)
         return self.evaluation is None or (results / self.folder / "result.json").exists()
 
     def is_done(self, results: Path) -> bool:
@@ -106,7 +120,56 @@ class Cell:
         """What a worker is asked to do with this cell."""
         if isinstance(self.asked, SearchCell):
             return SearchRequest(self.asked, str(results), equipment)
-        return EvaluationRequest(self.asked, str(results / self.folder), equipment)
+        assert isinstance(self.asked, EvaluationCell)
+        return EvaluationRequest(replace(self.asked, selection=None), str(self.run(results)), equipment)
+
+
+@dataclass(frozen=True)
+class Selection(Cell):
+    """The choice among searches: no work for a worker, but a file that whoever drives the suite writes."""
+
+    compared: tuple[Cell, ...] = ()
+    """What is looked at: the short trainings, or the searches."""
+
+    @property
+    def kind(self) -> str:
+        return "selection"
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        return tuple(cell.name for cell in self.compared)
+
+    def output(self, results: Path) -> Path:
+        return results / f"{self.folder}.json"
+
+    def may_begin(self, results: Path) -> bool:
+        return all(cell.is_done(results) for cell in self.compared)
+
+    def is_done(self, results: Path) -> bool:
+        """Whether its file says what is true: where a search was made anew since, it does not."""
+        if not self.may_begin(results) or not self.output(results).exists():
+            return False
+        with suppress(HarnessError):
+            return read_json(self.output(results)) == self.decision(results)
+        return False
+
+    def decision(self, results: Path) -> dict[str, Any]:
+        """What its file is to say. Raises HarnessError where a search or a training is damaged."""
+        assert isinstance(self.asked, SelectionCell)
+        candidates = [
+            Candidate(cell.search.seed, cell.search.settings, cell.run(results), cell.output(results))
+            for cell in self.compared
+        ]
+        return selected(candidates, self.asked.among, by_training=bool(self.asked.trainings))
+
+    def decide(self, results: Path) -> None:
+        """Writes the file. Raises HarnessError."""
+        write_json(self.output(results), self.decision(results))
+
+    def chosen(self, results: Path) -> Path:
+        """The folder of the run that was chosen. Raises HarnessError where its file is damaged."""
+        path = self.output(results)
+        return path.parent / chosen_in(path)
 
 
 def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
@@ -115,13 +178,30 @@ def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
     try:
         places = read_json(path)
         check(places, PLACES)
-        return [Cell(cell, **place) for cell, place in zip(asked, places, strict=True)]
+        return _linked(asked, places)
     except (HarnessError, ValueError, TypeError):  # there is none, or a damaged one
         places = _places(asked)
         with suppress(HarnessError):  # else it is worked out again
             make_folder(path.parent)
             write_json(path, places)
-    return [Cell(cell, **place) for cell, place in zip(asked, places, strict=True)]
+    return _linked(asked, places)
+
+
+def _linked(asked: Sequence[SuiteCell], places: Sequence[Mapping[str, Any]]) -> list[Cell]:
+    """The cells; what a selection compares comes before it, and what follows it after it."""
+    found: dict[SuiteCell, Cell] = {}
+    for cell, place in zip(asked, places, strict=True):
+        if isinstance(cell, SelectionCell):
+            found[cell] = Selection(
+                cell, **place, compared=tuple(found[each] for each in cell.trainings or cell.searches)
+            )
+        elif isinstance(cell, EvaluationCell) and cell.selection is not None:
+            selection = found[cell.selection]
+            assert isinstance(selection, Selection)
+            found[cell] = Cell(cell, **place, selection=selection)
+        else:
+            found[cell] = Cell(cell, **place)
+    return list(found.values())
 
 
 def cache_root() -> Path:

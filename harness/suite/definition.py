@@ -14,6 +14,19 @@
     space = ["s1"]
     set = { size = "20x36" }
     at_epoch = [25, 50]         # of the cells that it had after so many epochs, in place of the one that it found
+    [[select]]                  # one of the searches of this file that match, and are alike but for what is named here
+    method = ["r-darts-dp"]
+    among = ["search_drop_path"]            # settings, or "seed"
+    by = "training"             # the lowest error after a short training; or "valid_loss": the lowest at a search's end
+    set = { epochs = 25 }       # of that training, of which `protocol` and `recipe` may be named, too
+    [[evaluate]]
+    method = ["r-darts-dp"]
+    selected = true             # after every selection that matches, of the search that it chose
+
+A short training leaves the test images alone: it is tested on the half of the training images that is alpha's in search
+(`validation = 0.5`), and trains on the other. Of equals, the first is chosen. What was chosen, of what, and by which
+numbers stands in `<protocol>/selection-*.json` in the folder of results, where reports find it: of the searches of a
+selection, they count the chosen one alone.
 
 A search is what `harness run` does, an evaluation what `harness evaluate` does, and the keys are their options. Reading
 a suite needs no torch.
@@ -23,7 +36,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
@@ -36,8 +49,12 @@ from harness.data import DATASETS, short_name
 from spaces import SPACES
 from spaces.relations import table_of
 
-KEYS = ("summary", "protocol", "include", "plugins", "search", "evaluate")
+KEYS = ("summary", "protocol", "include", "plugins", "search", "evaluate", "select")
 MATCHED = ("method", "space", "dataset")
+MEASURES = ("training", "valid_loss")
+"""By what a search is chosen; of both the lowest."""
+VALIDATION = 0.5
+"""The share of the training images that a short training is tested on: those of alpha in search (choice)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,8 @@ class EvaluationCell:
     settings: tuple[str, ...]
     at_epoch: int | None = None
     """None: of the one that it finds; else of the one that it had after so many epochs."""
+    selection: SelectionCell | None = None
+    """What chooses the search, where that is known only then; `search` is the first that it may be."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -83,10 +102,47 @@ class EvaluationCell:
         return (*given, *(f"--set={item}" for item in self.settings))
 
 
-SuiteCell = SearchCell | EvaluationCell
+@dataclass(frozen=True)
+class SelectionCell:
+    """The choice of one of several searches, that are alike but for some settings or the seed."""
+
+    among: tuple[str, ...]
+    """The names of those settings, and "seed"."""
+    searches: tuple[SearchCell, ...]
+    trainings: tuple[EvaluationCell, ...]
+    """The short ones, one for each search, by which to choose; none: by the searches' own last validation loss."""
+
+    @property
+    def search(self) -> SearchCell:
+        """The first: what it says stands for all."""
+        return self.searches[0]
+
+    @property
+    def protocol(self) -> str:
+        return self.search.protocol
+
+    @property
+    def dataset(self) -> str:
+        return self.search.dataset
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Those that the searches have in common."""
+        return alike(self.search, self.among).settings
 
 
-def from_json(values: Mapping[str, Any]) -> SuiteCell:
+def alike(search: SearchCell, among: Sequence[str]) -> SearchCell:
+    """What a search has in common with those that differ from it in nothing but these."""
+    settings = tuple(item for item in search.settings if item.partition("=")[0] not in among)
+    return replace(search, settings=settings, seed=0 if "seed" in among else search.seed)
+
+
+Work = SearchCell | EvaluationCell
+"""What a worker does."""
+SuiteCell = Work | SelectionCell
+
+
+def from_json(values: Mapping[str, Any]) -> Work:
     """The cell whose fields these are, as dataclasses.asdict and JSON give them."""
     fields = {**values, "settings": tuple(values["settings"])}
     if "search" not in values:
@@ -125,17 +181,45 @@ class Evaluations:
     epochs: Sequence[int | None]
     """Of the search, after which to evaluate the cell that it has then; None: when it has ended."""
 
-    def follows(self, search: SearchCell) -> bool:
-        names = {"method": search.method, "space": search.space, "dataset": short_name(search.dataset)}
-        return all(any(fnmatch(names[key], p) for p in patterns) for key, patterns in self.patterns.items())
+    selected: bool
+    """Whether they follow the selections that match, in place of the searches."""
 
     def cells(self, search: SearchCell, protocol: str | None) -> Iterator[EvaluationCell]:
-        """The evaluations of one search."""
+        """The evaluations of one search. `protocol` replaces the one that is named here, if one is."""
         in_table = search.space in SPACES and table_of(SPACES[search.space])
         looked_up = self.recipe in (None, "lookup") and in_table
         own = None if search.dataset in DATASETS or looked_up else search.dataset  # a run does not know its data's path
+        protocol = self.protocol and (protocol or self.protocol)
         for settings, at_epoch in product(_combinations(self.settings), self.epochs):
             yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings, at_epoch)
+
+
+@dataclass(frozen=True)
+class Selections:
+    """A [[select]] table."""
+
+    patterns: Mapping[str, Sequence[str]]
+    among: tuple[str, ...]
+    trainings: Evaluations | None
+    """The short training of every search; None: they are chosen by their own last validation loss."""
+
+    def cells(self, searches: Sequence[SearchCell], protocol: str | None) -> Iterator[SelectionCell]:
+        """One for all searches that are alike. Raises ValueError where there is nothing to choose from."""
+        groups: dict[SearchCell, list[SearchCell]] = {}
+        for search in searches:
+            if _matches(self.patterns, search):
+                groups.setdefault(alike(search, self.among), []).append(search)
+        for group in groups.values():
+            if len(group) == 1:
+                where = f"{group[0].method} on {group[0].space} with {group[0].dataset}, seed {group[0].seed}"
+                raise ValueError(f"among = {list(self.among)} leaves one search to select from: {where}")
+            of_each = [cell for each in group if self.trainings for cell in self.trainings.cells(each, protocol)]
+            yield SelectionCell(self.among, tuple(group), tuple(of_each))
+
+
+def _matches(patterns: Mapping[str, Sequence[str]], search: SearchCell) -> bool:
+    names = {"method": search.method, "space": search.space, "dataset": short_name(search.dataset)}
+    return all(any(fnmatch(names[key], p) for p in listed) for key, listed in patterns.items())
 
 
 @dataclass(frozen=True)
@@ -150,16 +234,33 @@ class Suite:
     searches: tuple[Searches, ...]
     evaluations: tuple[Evaluations, ...]
 
+    selections: tuple[Selections, ...]
+
     def own_cells(self, protocol: str | None) -> Iterator[SuiteCell]:
-        """Without those of the suites it includes. `protocol` replaces every one in the file."""
-        for searches in self.searches:
-            for search in searches.cells(protocol or searches.protocol or self.protocol):
-                yield search
-                for evaluations in self.evaluations:
-                    if evaluations.follows(search):
-                        yield from evaluations.cells(
-                            search, evaluations.protocol and (protocol or evaluations.protocol)
-                        )
+        """Without those of the suites it includes. `protocol` replaces every one in the file. Raises HarnessError."""
+        searches = list(
+            dict.fromkeys(
+                cell for each in self.searches for cell in each.cells(protocol or each.protocol or self.protocol)
+            )
+        )
+        for search in searches:
+            yield search
+            yield from self._evaluations(search, protocol, selected=False)
+        try:
+            chosen = [cell for each in self.selections for cell in each.cells(searches, protocol)]
+        except ValueError as error:
+            raise HarnessError(f"suite {self.name}: {error}.") from None
+        for selection in chosen:
+            yield from selection.trainings
+            yield selection
+            for cell in self._evaluations(selection.search, protocol, selected=True):
+                yield replace(cell, selection=selection)
+
+    def _evaluations(self, search: SearchCell, protocol: str | None, selected: bool) -> Iterator[EvaluationCell]:
+        """Those that follow it, or where `selected` those that follow the selections of which it is one."""
+        for each in self.evaluations:
+            if each.selected == selected and _matches(each.patterns, search):
+                yield from each.cells(search, protocol)
 
 
 def available() -> list[str]:
@@ -227,9 +328,10 @@ def parse(text: str, name: str) -> Suite:
         plugins = tuple(toml.strings(table, "plugins", "Python files or modules")) if "plugins" in table else ()
         searches = tuple(_searches(item) for item in toml.array(table, "search"))
         evaluations = tuple(_evaluations(item) for item in toml.array(table, "evaluate"))
+        selections = tuple(_selections(item) for item in toml.array(table, "select"))
     except ValueError as error:
         raise HarnessError(f"suite {name}: {error}.") from None
-    return Suite(name, table["summary"], table["protocol"], include, plugins, searches, evaluations)
+    return Suite(name, table["summary"], table["protocol"], include, plugins, searches, evaluations, selections)
 
 
 def _searches(table: Mapping[str, Any]) -> Searches:
@@ -242,12 +344,38 @@ def _searches(table: Mapping[str, Any]) -> Searches:
 
 
 def _evaluations(table: Mapping[str, Any]) -> Evaluations:
-    toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch"), required=())
-    on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
-    epochs = table.get("at_epoch", [None])
+    toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch", "selected"), required=())
+    epochs, selected = table.get("at_epoch", [None]), table.get("selected", False)
     whole = isinstance(epochs, list) and all(epoch is None or (type(epoch) is int and epoch > 0) for epoch in epochs)
     toml.expect(whole and bool(epochs), "at_epoch", epochs, "a list of whole numbers from 1 on")
-    return Evaluations(toml.patterns(table, MATCHED), on, protocol, recipe, toml.settings(table, "set"), epochs)
+    toml.expect(isinstance(selected, bool), "selected", selected, "true or false")
+    return _trainings(table, toml.patterns(table, MATCHED), toml.settings(table, "set"), epochs, selected)
+
+
+def _trainings(
+    table: Mapping[str, Any],
+    patterns: Mapping[str, Sequence[str]],
+    settings: Mapping[str, Any],
+    epochs: Sequence[int | None] = (None,),
+    selected: bool = False,
+) -> Evaluations:
+    on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
+    return Evaluations(patterns, on, protocol, recipe, settings, epochs, selected)
+
+
+def _selections(table: Mapping[str, Any]) -> Selections:
+    by = table.get("by")
+    of_training = ("protocol", "recipe", "set") if by == "training" else ()
+    toml.check_keys(table, (*MATCHED, "among", "by", *of_training), required=("among", "by"))
+    toml.expect(by in MEASURES, "by", by, " or ".join(MEASURES))
+    among, patterns = toml.strings(table, "among", 'settings, or "seed"'), toml.patterns(table, MATCHED)
+    settings = {"validation": VALIDATION, **toml.settings(table, "set")}
+    toml.expect(settings["validation"] != 0, "validation", 0, "above 0: a selection leaves the test images alone")
+    for name, value in settings.items():
+        toml.expect(
+            not isinstance(value, list), name, value, "one value: a selection makes one training of each search"
+        )
+    return Selections(patterns, tuple(among), _trainings(table, {}, settings) if by == "training" else None)
 
 
 def _expect_string(table: Mapping[str, Any], key: str) -> str | None:

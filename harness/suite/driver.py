@@ -18,7 +18,7 @@ from harness.core.files import make_folder, write_json
 from harness.core.registry import plugin_names
 from harness.runs.folder import owner
 from harness.runs.loop import stop_signals
-from harness.suite.cells import Cell
+from harness.suite.cells import Cell, Selection
 from harness.suite.executors import Executor
 from harness.suite.job import Ending, Job
 from harness.suite.requests import Equipment
@@ -75,13 +75,21 @@ class Driver:
         for cell in list(self._open.values()):
             if len(jobs) == self.executor.room:
                 break
-            if self._is_free(cell):
+            if isinstance(cell, Selection):
+                self._decide(cell)
+            elif self._is_free(cell):
                 failure_of(cell, self.results).unlink(missing_ok=True)
                 self._at_work[cell.name] = self._open.pop(cell.name)
                 jobs.append((cell.name, self._job(cell)))
                 self.tell("begun", cell, "")
         if jobs:
             self.executor.submit(jobs)
+
+    def _decide(self, cell: Selection) -> None:
+        """Takes a moment, and is done here."""
+        if cell.may_begin(self.results):
+            cell.decide(self.results)
+            self.tell("done", self._open.pop(cell.name), "")
 
     def _job(self, cell: Cell) -> Job:
         request, log = cell.request(self.results, self.equipment), log_of(cell, self.results)
@@ -125,6 +133,9 @@ class Driver:
         self.tell("failed", cell, reason)
 
     def _is_stuck(self) -> bool:
-        """Whether all that is left waits for cells that have failed."""
-        failed = {cell.folder for cell in self.failed}
-        return all(cell.folder in failed for cell in self._open.values())
+        """Whether all that is left waits for cells that have failed, or for others that do."""
+        lost = {cell.name for cell in self.failed}
+        for cell in self._open.values():
+            if lost.intersection(cell.waits_for):
+                lost.add(cell.name)
+        return lost.issuperset(self._open)

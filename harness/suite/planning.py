@@ -13,8 +13,8 @@ from harness.evaluation.recipes import LOOKUP, recipe_for
 from harness.runs import protocol as protocols
 from harness.runs import runner
 from harness.runs.code import digest_of
-from harness.runs.folder import check_code
-from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell
+from harness.runs.folder import check_code, spec_hash
+from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell, alike
 from spaces import SPACES, Space
 from spaces.published import PUBLISHED
 
@@ -49,19 +49,31 @@ class Planner:
         if isinstance(cell, SearchCell):
             found = self.search(cell)
             return {"folder": str(found.folder), "code": digest_of(found.code)}
+        if isinstance(cell, SelectionCell):
+            return {"folder": self._name(cell), "code": ""}
         plan = self.evaluation(cell)
         spec = {key: value for key, value in plan.spec.items() if key != "genotype"}
         name, _, _ = plan.name.rpartition("-")  # the rest is the digest, of which the genotype is a part
         code = digest_of(plan.code) if plan.code else ""
         return {
-            "folder": str(self.search(cell.search).folder),
+            "folder": self._name(cell.selection) if cell.selection else str(self.search(cell.search).folder),
             "code": code,
             "evaluation": {"name": name, "spec": spec},
         }
 
+    def _name(self, cell: SelectionCell) -> str:
+        """Of its file, without ending: one for all that select among the same searches, with more or fewer values."""
+        common, search = alike(cell.search, cell.among), self.search(cell.search)
+        digest = spec_hash({"settings": common.settings, "seed": common.seed, "among": sorted(cell.among)})[:8]
+        name = f"selection-{common.method}-{common.space}-{search.spec['dataset']}-{digest}"
+        return str(search.folder.parent / name)
+
     def check_code(self, cell: SuiteCell, folder: Path) -> None:
         """Raises HarnessError, naming the files that changed, where other code has worked in the cell's folder."""
-        check_code(folder, self.search(cell).code if isinstance(cell, SearchCell) else self.evaluation(cell).code)
+        if isinstance(cell, EvaluationCell):
+            check_code(folder, self.evaluation(cell).code)
+        elif isinstance(cell, SearchCell):
+            check_code(folder, self.search(cell).code)
 
     def evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
         """As `harness evaluate` will plan it, but for another cell of the same space."""

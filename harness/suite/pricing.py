@@ -19,19 +19,24 @@ from harness.core.registry import plugin_names
 from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell, cache_root, code_digest, plugin_digest
-from harness.suite.definition import SearchCell, SuiteCell
+from harness.suite.definition import EvaluationCell, SelectionCell, SuiteCell, Work
 from harness.suite.executors import Executor
 from harness.suite.job import Job
 from harness.suite.local import THREADS
 from harness.suite.requests import CalibrationRequest, Equipment
 from harness.suite.status import Status, status_of
 
+FREE = {"seconds": 0.0, "memory": 0, "memory_kind": "", "steps_timed": 0}
+"""What a selection takes."""
+
 
 def kind_of(cell: SuiteCell) -> SuiteCell:
-    """What all seeds of a cell have in common, and all architectures on the way: the cell with seed 0."""
-    if isinstance(cell, SearchCell):
-        return replace(cell, seed=0)
-    return replace(cell, search=replace(cell.search, seed=0), at_epoch=None)
+    """What all seeds of a cell have in common, and all architectures, on the way and chosen: the cell with seed 0."""
+    if isinstance(cell, SelectionCell):
+        return replace(cell, searches=(replace(cell.search, seed=0),), trainings=())
+    if isinstance(cell, EvaluationCell):
+        return replace(cell, search=replace(cell.search, seed=0), at_epoch=None, selection=None)
+    return replace(cell, seed=0)
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,11 @@ class Calibration:
 
         Raises Interrupted after SIGINT or SIGTERM.
         """
-        absent = [kind for kind in kinds if not self._path(kind).exists()]
+        timed = [kind for kind in kinds if not isinstance(kind, SelectionCell)]
+        absent = [kind for kind in timed if not self._path(kind).exists()]
         copies = -(-len(self.environments) // len(absent)) if absent else 0
         waiting = [(f"{copy} {n}", self._job(kind)) for copy in range(copies) for n, kind in enumerate(absent)]
-        left, failures = len(waiting), {}
+        left, failures = len(waiting), dict[SuiteCell, str]()
         with stop_signals() as stopped:
             try:
                 while left and not stopped:
@@ -72,17 +78,19 @@ class Calibration:
 
     def price(self, kind: SuiteCell) -> dict[str, Any] | None:
         """What was measured for this kind, if it was."""
+        if isinstance(kind, SelectionCell):
+            return FREE
         with suppress(HarnessError):
             return read_shaped(self._path(kind), PRICE)
         return None
 
-    def _job(self, kind: SuiteCell) -> Job:
+    def _job(self, kind: Work) -> Job:
         path = self._path(kind)
         make_folder(path.parent)
         request = CalibrationRequest(kind, str(path), self.equipment)
         return Job(request, str(path.with_suffix(".log")), os.getcwd(), plugin_names())
 
-    def _path(self, kind: SuiteCell) -> Path:
+    def _path(self, kind: Work) -> Path:
         machine = [socket.gethostname(), *(sorted(environment.items()) for environment in self.environments)]
         code = [code_digest(), *(plugin_digest(name) for name in plugin_names())]
         content = json.dumps([asdict(kind), asdict(self.equipment), machine, code])
@@ -99,21 +107,20 @@ def left_of(standing: Status) -> float:
 def time_to_end(standings: Sequence[Status], seconds: Mapping[str, float], workers: int) -> float:
     """Seconds until the last cell ends, when each worker takes the first cell that may begin. `seconds` says how long
     each cell takes, by name."""
-    ended = {item.cell.folder: 0.0 for item in standings if item.state == "done"}  # of searches
+    ended = {item.cell.name: 0.0 for item in standings if item.state == "done"}
     waiting = [item.cell for item in standings if item.state != "done"]
     free = [0.0] * workers
     while waiting:
         now = heapq.heappop(free)
-        ready = (cell for cell in waiting if cell.evaluation is None or ended.get(cell.folder, now + 1) <= now)
+        ready = (cell for cell in waiting if all(ended.get(name, now + 1) <= now for name in cell.waits_for))
         cell = next(ready, None)
-        if cell is None:  # an evaluation waits for a search that another worker is at
+        if cell is None:  # what is left waits for cells that other workers are at
             heapq.heappush(free, min(time for time in ended.values() if time > now))
             continue
         waiting.remove(cell)
         end = now + seconds[cell.name]
         heapq.heappush(free, end)
-        if cell.evaluation is None:
-            ended[cell.folder] = end
+        ended[cell.name] = end
     return max(free)
 
 

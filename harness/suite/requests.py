@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.suite.definition import EvaluationCell, SearchCell, SuiteCell, from_json
+from harness.suite.definition import EvaluationCell, SearchCell, Work, from_json
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class EvaluationRequest:
 class CalibrationRequest:
     """A few real steps of a cell, timed and thrown away."""
 
-    cell: SuiteCell
+    cell: Work
     into: str
     """The file for what was measured."""
     equipment: Equipment

@@ -16,7 +16,7 @@ from harness.runs.folder import owner
 from harness.suite.cells import Cell
 
 STATES = ("done", "outdated", "running", "failed", "queued", "waiting")
-"""`outdated` is what other code has done; `waiting` is for an evaluation whose search is not done."""
+"""`outdated` is what other code has done; `waiting` is for evaluations and selections of what is not done."""
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ def test_unknown_names_and_files():
 
 MANIFEST = {
     "table2": 144,
+    "table2-others": 224,
     "table3": 8,
     "table4": 2,
     "supp-table1": 21,
