@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import pandas as pd
 
 from harness.core import untrusted
 from harness.core.errors import HarnessError, quoted
-from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SPEC, TRAINING
+from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SELECTION, SPEC, TRAINING
 from harness.core.untrusted import check, loads, reason
 
 RUN_COLUMNS = (
@@ -88,6 +88,10 @@ class Records:
     evaluations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVALUATION_COLUMNS))
     earlier: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVALUATION_COLUMNS))
     notes: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """How a suite's selection chose a run, in words, by the run's name."""
+    passed_over: frozenset[str] = frozenset()
+    """The runs in whose place another was chosen."""
 
     @property
     def protocol(self) -> str | None:
@@ -104,7 +108,8 @@ class Records:
         """The records of one protocol at one version: the named one, or the only one there is.
 
         Raises HarnessError where there is more than one, as their numbers must not stand in one column. Trainings of a
-        cell under a protocol of another name are left out; look-ups are kept, for they have none of the search's.
+        cell under a protocol of another name are left out; look-ups are kept, for they have none of the search's. Of
+        the searches that a suite selected from, the chosen one is kept.
         """
         known = sorted(self.runs.protocol.unique())
         if protocol is None and len(known) > 1:
@@ -117,6 +122,12 @@ class Records:
         runs = self.runs[self.runs.protocol == chosen]
         _one_version(runs, f"protocol {quoted(chosen)}", "runs")
         notes, kept = list(self.notes), []
+        passed_over = runs.run.isin(self.passed_over)
+        if passed_over.any():
+            notes.append(
+                f"{passed_over.sum()} in whose place a selection chose another: {_names(list(runs.run[passed_over]))}"
+            )
+            runs = runs[~passed_over]
         for frame in (self.evaluations, self.earlier):
             found = frame[frame.run.isin(runs.run)]
             kept.append(found[(found.protocol == chosen) | (found.kind == "lookup")])
@@ -128,7 +139,8 @@ class Records:
         if len(unfinished := runs[~runs.finished.astype(bool)]):
             notes.append(f"{len(unfinished)} unfinished, left out of tables: {_names(list(unfinished.run))}")
         evaluations, earlier = kept
-        return Records(runs, self.epochs[self.epochs.run.isin(runs.run)], evaluations, earlier, tuple(notes))
+        epochs = self.epochs[self.epochs.run.isin(runs.run)]
+        return Records(runs, epochs, evaluations, earlier, tuple(notes), self.chosen)
 
     def where(self, settings: Mapping[str, str]) -> Records:
         """The runs whose settings have these values, written as `harness run --set` takes them; "evaluation.NAME" is a
@@ -144,7 +156,7 @@ class Records:
             frame[frame.run.isin(runs.run) & ((frame.kind == "lookup") | _have(frame, named))]
             for frame in (self.evaluations, self.earlier)
         )
-        return Records(runs, epochs, evaluations, earlier, self.notes)
+        return replace(self, runs=runs, epochs=epochs, evaluations=evaluations, earlier=earlier)
 
 
 def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> Records:
@@ -180,6 +192,19 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
                 evaluations += _evaluations(file, run["run"])
             except DAMAGES as error:
                 skip(file, error, "this evaluation")
+    chosen, passed_over = {}, set()
+    for path in sorted(results.glob("*/selection-*.json")):
+        try:
+            selection = _load(path)
+            check(selection, SELECTION)
+        except DAMAGES as error:
+            skip(path, error, "this selection")
+            continue
+        name = selection["chosen"]
+        for run in (run for run in runs if run["run"] == name and run["finished"]):
+            run["configuration"] = _configuration(run["spec"], without=selection["among"])
+            chosen[name] = f"{selection['by']}, among {len(selection['searches'])}"
+            passed_over |= {each["run"] for each in selection["searches"]} - {name}
     frame = pd.DataFrame(evaluations, columns=EVALUATION_COLUMNS)
     found = frame.run.map({run["run"]: run.get("notation") for run in runs})
     frame = frame.assign(notation=frame.notation.fillna(found))
@@ -190,6 +215,8 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
         frame[of_found],
         frame[~of_found],
         tuple(notes),
+        chosen,
+        frozenset(passed_over),
     )
 
 
@@ -201,14 +228,13 @@ def _run(folder: Path) -> dict[str, Any]:
     saved = _load(folder / "spec.json")
     check(saved, SPEC)
     spec, environments = saved["spec"], saved["environments"]
-    same = {key: value for key, value in spec.items() if key != "seed"}
     run = {
         "run": folder.name,
         "folder": str(folder),
         "protocol": spec["protocol"]["name"],
         "version": spec["protocol"]["version"],
         **{key: spec[key] for key in ("method", "space", "dataset", "seed")},
-        "configuration": json.dumps(same, sort_keys=True),
+        "configuration": _configuration(spec),
         "settings": _by_name(spec["settings"]),
         "epochs": spec["budget"]["epochs"],
         "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
@@ -225,6 +251,16 @@ def _run(folder: Path) -> dict[str, Any]:
         "valid_accuracy": result.get("valid_accuracy"),  # a search on a table has no supernet
         **{key: cost[key] for key in ("seconds", "peak_memory", "memory_kind")},
     }
+
+
+def _configuration(spec: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+    """What runs have in common that differ in their seed, and in the settings of these names."""
+    settings = {
+        part: {name: value for name, value in of.items() if name not in without}
+        for part, of in spec["settings"].items()
+    }
+    same = {key: value for key, value in spec.items() if key != "seed"}
+    return json.dumps({**same, "settings": settings}, sort_keys=True)
 
 
 def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:

@@ -137,3 +137,17 @@ def write_lookup(folder: Path, accuracies: dict[str, dict[str, float]], cell: st
         "accuracies": accuracies,
     }
     (folder / "evaluation-lookup.json").write_text(json.dumps(found))
+
+
+def write_selection(chosen: Path, *others: Path, among: str = "search_drop_path") -> Path:
+    """The file of a suite that chose one of these runs; the numbers are 1.0 for it, and 2.0 for the others."""
+    searches = [{"run": run.name, "number": 2.0, "seed": 0, "settings": []} for run in others]
+    path = chosen.parent / f"selection-{chosen.name}.json"
+    content = {
+        "chosen": chosen.name,
+        "among": [among],
+        "by": "the lowest number",
+        "searches": [{"run": chosen.name, "number": 1.0, "seed": 0, "settings": []}, *searches],
+    }
+    path.write_text(json.dumps(content))
+    return path

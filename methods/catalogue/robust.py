@@ -21,8 +21,8 @@ METHODS: Mapping[str, Composition] = {
     "r-darts-l2": replace(
         BASE["darts-2nd"],
         summary="darts-2nd with more weight decay",
-        source="R-DARTS(L2) (Zela et al., ICLR 2020), which compares 3e-4, 9e-4, 27e-4 and 81e-4 (its scripts: 243e-4, "
-        "too); of these 9e-4 stands here (choice)",
+        source="R-DARTS(L2) (Zela et al., ICLR 2020); 9e-4 by itself (choice)",
+        # It compares 3e-4, 9e-4, 27e-4 and 81e-4, and its scripts 243e-4, too.
         settings={"weight_decay": 9e-4},
     ),
 }

@@ -68,8 +68,20 @@ def _build(report: str, layout: Layout, source: Trials, records: Records, epoch:
         tuple(columns),
         filled,
         under,
-        layout.notes,
+        (*layout.notes, *_selected(filled, records)),
     )
+
+
+def _selected(rows: Sequence[Row], records: Records) -> list[str]:
+    """A note for each way in which runs of the table were chosen, naming their methods."""
+    used = {run for row in rows for cell in row.cells.values() if cell.measured for run in cell.measured.runs}
+    methods: dict[str, dict[str, None]] = {}
+    for run in records.runs[records.runs.run.isin(used & set(records.chosen))].to_dict("records"):
+        methods.setdefault(records.chosen[run["run"]], {})[run["method"]] = None
+    return [
+        f"{', '.join(names)}: searches that were chosen by {how} each. Their cost is that of the chosen ones alone."
+        for how, names in methods.items()
+    ]
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from run_folders import write_lookup, write_run, write_training
+from run_folders import write_lookup, write_run, write_selection, write_training
 
 from harness.cli import main
 from harness.core.errors import HarnessError
@@ -457,3 +457,52 @@ def test_files_are_written_where_asked(tmp_path: Path) -> None:
 def test_an_unknown_table_is_an_error() -> None:
     with pytest.raises(HarnessError, match="unknown table"):
         build("table1", Records())
+
+
+def strengths(results: Path, errors: dict[float, float], chosen: float, seed: int = 0, **run: object) -> list[Path]:
+    """Runs of R-DARTS at these strengths, each trained to an error, of which a suite chose one."""
+    folders = {}
+    for strength, error in errors.items():
+        settings = {"search_drop_path": strength}
+        folders[strength] = write_run(results, "r-darts-dp", seed=seed, settings=settings, **run)  # type: ignore[arg-type]
+        write_training(folders[strength], error)
+    others = [folder for strength, folder in folders.items() if strength != chosen]
+    return [write_selection(folders[chosen], *others), *folders.values()]
+
+
+def test_of_searches_that_a_suite_selected_from_the_chosen_one_stands_in_the_table(tmp_path: Path) -> None:
+    strengths(tmp_path, {0.2: 3.5, 0.4: 3.1, 0.6: 3.3}, chosen=0.6)
+    found = records(tmp_path)
+    (table,) = build("table2", found)
+    measured = cell([table], "CIFAR-10", "S1", "R-DARTS(DP)").measured
+    assert measured is not None
+    assert (measured.value, measured.n) == (3.3, 1)
+    assert "r-darts-dp: searches that were chosen by the lowest number, among 3 each." in table.notes[-1]
+    assert any(note.startswith("2 in whose place a selection chose another: r-darts-dp-") for note in found.notes)
+    assert set(found.epochs.run) == set(found.evaluations.run) == set(found.runs.run) == set(found.chosen)
+
+
+def test_choices_of_several_seeds_are_of_one_configuration_whatever_was_chosen(tmp_path: Path) -> None:
+    for seed, (error, chosen) in enumerate([(3.0, 0.2), (3.2, 0.4)]):
+        strengths(tmp_path, {0.2: error, 0.4: error}, chosen, seed=seed)
+    (table,) = build("table2", records(tmp_path))
+    measured = cell([table], "CIFAR-10", "S1", "R-DARTS(DP)").measured
+    assert measured is not None
+    assert measured.values == (3.0, 3.2)
+
+
+def test_a_selection_counts_only_while_its_choice_is_there_and_one_that_is_damaged_is_named(tmp_path: Path) -> None:
+    selection, chosen, other = strengths(tmp_path, {0.2: 3.5, 0.4: 3.1}, chosen=0.2)
+    assert list(records(tmp_path).runs.run) == [chosen.name]
+    (chosen / "result.json").unlink()
+    assert set(records(tmp_path).runs.run) == {chosen.name, other.name}
+    selection.write_text('{"chosen": 3}')
+    warnings: list[str] = []
+    assert len(read(tmp_path, warnings.append).runs) == 2
+    assert "this selection is left out" in warnings[0]
+
+
+def test_a_table_without_choices_has_no_note_of_them(tmp_path: Path) -> None:
+    searched(tmp_path, [2.9, 3.0])
+    (table,) = build("table2", records(tmp_path))
+    assert not any("chosen" in note for note in table.notes)
