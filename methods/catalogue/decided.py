@@ -10,18 +10,18 @@ from methods.catalogue.zarts import METHODS as BASE
 from methods.composition import Composition
 
 
-def _sgas(criterion: str, by: str) -> Composition:
+def _sgas(by: str, **settings: str) -> Composition:
     return replace(
         SGAS.of(BASE["darts-1st"]),
         summary=f"darts-1st, one edge after the other decided by {by}",
         source="SGAS (Li et al., CVPR 2020); lightaime/sgas cnn/train_search.py",
-        settings={"criterion": criterion},
+        settings=settings,
     )
 
 
 METHODS: Mapping[str, Composition] = {
-    "sgas-1": _sgas("1", "importance and certainty"),
-    "sgas-2": _sgas("2", "importance, certainty and stability"),
+    "sgas-1": _sgas("importance and certainty"),
+    "sgas-2": _sgas("importance, certainty and stability", criterion="2"),
     "darts-pt": replace(
         BASE["darts-1st"],
         summary="darts-1st, then edge by edge the operation that the supernet misses most, tuned in between",

@@ -39,8 +39,8 @@ PR_DARTS = replace(
 DRNAS = replace(
     DIRICHLET.of(BASE["darts-1st"]),
     summary="gates drawn from a Dirichlet distribution; a second half with fewer and wider operations",
-    source="DrNAS (Chen et al., ICLR 2021); xiangning-chen/DrNAS DARTS-space/train_search.py, "
-    "201-space/train_search_progressive.py, with reg_type l2",
+    source="DrNAS (Chen et al., ICLR 2021); xiangning-chen/DrNAS DARTS-space/train_search.py; "
+    "xiangning-chen/DrNAS 201-space/train_search_progressive.py, with reg_type l2",
     edge="widened",
     schedule="two-halves",
     settings={

@@ -64,7 +64,9 @@ def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
     for prefix in ("p", "g", "merge", "aux", "pc", "fair", "pr", "drnas", "sgas", "pt", "p-g", "p-merge"):
         name = f"{prefix}-{base}"
         ours, theirs = METHODS[name].composition, CATALOGUE[base]
-        assert (ours.rule, ours.lookahead, ours.settings) == (theirs.rule, theirs.lookahead, theirs.settings)
+        instead = {"warmup": 5} if prefix == "sgas" and "zarts" in base else {}
+        assert (ours.rule, ours.lookahead) == (theirs.rule, theirs.lookahead)
+        assert ours.settings == {**theirs.settings, **instead}
         assert theirs.source in ours.source
         assert base in ours.summary
     assert parts(f"g-{base}").relaxation == RELAXATIONS["gumbel"]
@@ -77,6 +79,8 @@ def test_a_cross_has_the_rule_and_lookahead_of_its_base_and_its_settings(base):
     assert (pr.relaxation, pr.edge) == (RELAXATIONS["hard-concrete"], EDGES["sparse"])
     assert (pr.objective, pr.derivation) == (OBJECTIVES["path-depth"], DERIVATIONS["best-pairs"])
     assert parts(f"drnas-{base}").relaxation == RELAXATIONS["dirichlet"]
+    assert parts(f"sgas-{base}").schedule.stage(49, 50).number == 8
+    assert parts(f"pt-{base}").derivation == DERIVATIONS["perturbation"]
     both = parts(f"p-g-{base}")
     assert (both.relaxation, both.schedule.stage(49, 50).number) == (RELAXATIONS["gumbel"], 3)
 
