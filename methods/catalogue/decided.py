@@ -14,7 +14,6 @@ def _sgas(by: str, **settings: str) -> Composition:
     return replace(
         SGAS.of(BASE["darts-1st"]),
         summary=f"darts-1st, one edge after the other decided by {by}",
-        source="SGAS (Li et al., CVPR 2020); lightaime/sgas cnn/train_search.py",
         settings=settings,
     )
 

@@ -28,8 +28,9 @@ class SparseCode(Relaxation):
     After every epoch its code x = argmin |A x - b|^2 / 2 + penalty |x|_1 is recovered, exactly; the two largest |x| are
     its support S, until the next recovery. There the gates are z = A_S^T b - (A_S^T A_S - 1) x_S, x fixed, and b gets
     its gradient through A_S^T b alone; elsewhere they are exactly 0, so that the sparse edge runs 2 operations a node:
-    in the DARTS space 8 of a cell's 98, and about that share of the supernet's activations. Gates may be negative, and
-    begin as small as b. Cells are derived from the supports: |x| there is an operation's strength.
+    in the DARTS space 8 of a cell's 98. With the stem, the cells' preprocessing and the head, which always run, that
+    leaves a sixth of the activations that DARTS saves for its backward passes, at the proxy protocol's size. Gates may
+    be negative, and begin as small as b. Cells are derived from the supports: |x| there is an operation's strength.
 
     Choices: operations that cannot be derived have no coefficient. In cells whose every edge has an operation, as
     NAS-Bench-201's, every edge is a node by itself, with a support of one. Of equals the first operation is in S.

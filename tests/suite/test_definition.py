@@ -170,9 +170,12 @@ def test_unknown_names_and_files():
 
 MANIFEST = {
     "table2": 144,
-    "table2-others": 224,
+    "table2-others": 272,
     "table3": 8,
+    "table3-others": 60,
     "table4": 2,
+    "table4-others": 7,
+    "table5-others": 24,
     "supp-table1": 21,
     "supp-table2": 144,
     "supp-table2-others": 144,
