@@ -15,6 +15,7 @@ LOOKAHEADS: Registry[Lookahead] = Registry(
     {
         "first-order": "methods.lookaheads.first_order:FirstOrder",
         "unrolled": "methods.lookaheads.unrolled:Unrolled",
+        "amended": "methods.lookaheads.amended:Amended",
         "fine-tuned": "methods.lookaheads.fine_tuned:FineTuned",
     },
     interface="methods.lookaheads.lookahead:Lookahead",

@@ -2,6 +2,7 @@
 
     FirstOrder   w*(alpha) = w                                       DARTS, first order
     Unrolled     w*(alpha) = w after one SGD step                    DARTS, second order
+    Amended      w*(alpha) = w, but for a term of the gradient       Amended-DARTS
     FineTuned    w*(alpha) = w after M SGD steps with that alpha     ZARTS
 
 Each makes the oracle of one update of alpha. The losses are taken in train mode, with batch statistics, on one

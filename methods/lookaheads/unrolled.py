@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
+from methods.lookaheads.central_difference import central_difference
 from methods.lookaheads.lookahead import UpdateContext
 from methods.training.weights import FlatModel
 
@@ -62,12 +63,8 @@ class UnrolledOracle:
 
     def _hessian_vector(self, alpha: Tensor, v: Tensor) -> Tensor:
         """[dL_train/dalpha at w + eps v, minus the same at w - eps v] / (2 eps); w itself is left as it was."""
-        model = self.context.model
+        context, model = self.context, self.context.model
         epsilon = self.difference / v.norm()
-        kept = model.weights.clone()
-        gradients = []
-        for sign in (1, -1):
-            torch.addcmul(kept, v, epsilon, value=sign, out=model.weights)
-            gradients.append(self.context.alpha_gradient(model, alpha, self.context.train, "train"))
-        model.weights.copy_(kept)
-        return (gradients[0] - gradients[1]) / (2 * epsilon)
+        return central_difference(
+            model, v, epsilon, lambda: context.alpha_gradient(model, alpha, context.train, "train")
+        )

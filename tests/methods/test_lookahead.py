@@ -13,6 +13,7 @@ from toy import ToyPart
 
 from harness.core.memory import available_memory
 from harness.core.types import Cost
+from methods.lookaheads.amended import Amended
 from methods.lookaheads.fine_tuned import FineTuned
 from methods.lookaheads.first_order import FirstOrder
 from methods.lookaheads.lookahead import UpdateContext
@@ -113,6 +114,42 @@ def test_unrolled_leaves_weights_and_momentum_as_they_were():
     losses = Unrolled().oracle(context).losses(torch.stack([alpha, 2 * alpha]))
     assert unchanged(context, kept)
     assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("name", ["s2", "nasbench201"])
+def test_the_amended_gradient_equals_explicit_hessian_products(name):
+    context, alpha, _ = make_bench(name)
+    weights, a = context.model.weights.clone().requires_grad_(), alpha.clone().requires_grad_()
+    direct, v = torch.autograd.grad(functional_loss(context, weights, a, context.valid), (a, weights))
+    (gradient,) = torch.autograd.grad(functional_loss(context, weights, a, context.train), weights, create_graph=True)
+    (u,) = torch.autograd.grad(gradient, weights, v, retain_graph=True)
+    (c,) = torch.autograd.grad(gradient, a, u)
+    kept = snapshot(context)
+    ours = Amended(eta=0.3, difference=1e-6).oracle(context).gradient(alpha)
+    assert (ours - (direct - 0.3 * c)).norm() < 1e-7 * c.norm()
+    assert c.norm() > 1e-2 * direct.norm()  # the test would notice plain first order
+    assert torch.equal(context.model.weights, kept[0])
+    assert torch.equal(context.momentum, kept[2])
+    assert (context.cost.forwards, context.cost.backwards, context.cost.images) == (5, 5, 40)
+
+
+def test_without_an_amendment_the_gradient_and_all_that_moves_are_the_first_order_s():
+    amended, plain = (make_bench()[0] for _ in range(2))
+    _, alpha, _ = make_bench()
+    ours = Amended(eta=0.0).oracle(amended).gradient(alpha)
+    assert torch.equal(ours, FirstOrder().oracle(plain).gradient(alpha))
+    assert unchanged(amended, snapshot(plain))  # running statistics, too
+    losses = (lookahead.oracle(amended).losses(alpha[None]) for lookahead in (Amended(), FirstOrder()))
+    assert torch.equal(*losses)
+
+
+def test_nothing_is_amended_where_the_validation_loss_has_no_slope():
+    """Every label is class 0, of which the network is certain to the last bit."""
+    context, alpha, _ = make_bench()
+    context = dataclasses.replace(context, valid=(context.valid[0], torch.zeros_like(context.valid[1])))
+    for model in (context.model, context.scratch):
+        model.module.classifier.bias.data[0] = 1e4
+    assert Amended().oracle(context).gradient(alpha).tolist() == [0.0] * len(alpha)
 
 
 def reference_candidate_loss(context, alpha, steps, lr=LR, momentum=True):
@@ -256,7 +293,7 @@ def test_what_a_backward_needs_is_counted_once():
     assert available_memory() > 1 << 20
 
 
-@pytest.mark.parametrize("lookahead", [FirstOrder(), Unrolled(), fine_tuned(1)])
+@pytest.mark.parametrize("lookahead", [FirstOrder(), Unrolled(), Amended(), fine_tuned(1)])
 def test_every_oracle_adds_the_value_and_the_gradient_once(lookahead):
     """The second order's too: the term is not in the loss that the weights descend."""
     context, alpha, _ = make_bench()
