@@ -16,9 +16,10 @@ PARTS = (
     "stopping",
     "objective",
     "derivation",
+    "sampler",
 )
 """What the parts of a method decide."""
-LEFT_OUT = {"objective": "none", "derivation": "space"}
+LEFT_OUT = {"objective": "none", "derivation": "space", "sampler": "alpha"}
 """Parts that came after runs had been made without them: under these names they change nothing, and specs leave them
 out, so that those runs keep their names."""
 
@@ -38,6 +39,7 @@ class Composition:
     stopping: Any = "never"
     objective: Any = "none"
     derivation: Any = "space"
+    sampler: Any = "alpha"
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""

@@ -40,6 +40,7 @@ KINDS = (
     "stoppings",
     "objectives",
     "derivations",
+    "samplers",
     "strategies",
     "spaces",
     "operations",

@@ -21,6 +21,7 @@ PARTS = {
     "stoppings": "methods.stopping:STOPPINGS",
     "objectives": "methods.objectives:OBJECTIVES",
     "derivations": "methods.derivations:DERIVATIONS",
+    "samplers": "methods.samplers:SAMPLERS",
     "strategies": "methods.blackbox:STRATEGIES",
 }
 """The registries of what methods are made of. Their members are imported where more than the names is shown."""
@@ -29,6 +30,8 @@ FAMILIES = {
     "progressive": "progressive",
     "staged": "progressive",
     "gumbel": "sampled",
+    "rome-v1": "sampled",
+    "rome-v2": "sampled",
     "merged": "merged",
     "auxiliary-skip": "auxiliary skip",
     "partial-channels": "partial channels",

@@ -24,6 +24,7 @@ from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
+from methods.samplers import SAMPLERS
 from methods.schedules import SCHEDULES
 from methods.stopping import STOPPINGS
 from spaces import SPACES, Space
@@ -43,6 +44,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
         STOPPINGS,
         OBJECTIVES,
         DERIVATIONS,
+        SAMPLERS,
         STRATEGIES,
         SPACES,
         OPERATIONS,
@@ -76,6 +78,7 @@ PARTS = {
     "stoppings": "stopping",
     "objectives": "objective",
     "derivations": "derivation",
+    "samplers": "sampler",
 }
 """By kind, the part of a method in whose place a member is tried."""
 DARTS = Composition("", "", rule="adam", lookahead="first-order")

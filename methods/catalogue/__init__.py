@@ -7,7 +7,7 @@ Needs no torch, so that `harness list methods` answers at once. `methods.familie
 from __future__ import annotations
 
 from harness.core.registry import Registry
-from methods.catalogue import blackbox, darts, decided, gradients, robust, sampled, sparse, zarts
+from methods.catalogue import blackbox, darts, decided, gradients, robust, sampled, sampling, sparse, zarts
 from methods.catalogue.variants import ALIASES as ALIASES
 from methods.catalogue.variants import crosses
 from methods.composition import BlackBox, Composition
@@ -20,6 +20,7 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
         **darts.METHODS,
         **robust.METHODS,
         **gradients.METHODS,
+        **sampling.METHODS,
         **crosses(),
         **decided.METHODS,
         **sampled.METHODS,

@@ -14,6 +14,7 @@ LOOKAHEADS: Registry[Lookahead] = Registry(
     "lookahead",
     {
         "first-order": "methods.lookaheads.first_order:FirstOrder",
+        "averaged": "methods.lookaheads.averaged:Averaged",
         "unrolled": "methods.lookaheads.unrolled:Unrolled",
         "amended": "methods.lookaheads.amended:Amended",
         "fine-tuned": "methods.lookaheads.fine_tuned:FineTuned",

@@ -1,6 +1,7 @@
 """Lookaheads: what stands for w*(alpha), the weights that the validation loss of an alpha is taken at.
 
     FirstOrder   w*(alpha) = w                                       DARTS, first order
+    Averaged     w*(alpha) = w, over sampled sub-networks            ROME
     Unrolled     w*(alpha) = w after one SGD step                    DARTS, second order
     Amended      w*(alpha) = w, but for a term of the gradient       Amended-DARTS
     FineTuned    w*(alpha) = w after M SGD steps with that alpha     ZARTS

@@ -20,6 +20,8 @@ RELAXATIONS: Registry[Relaxation] = Registry(
         "reinmax": "methods.relaxations.reinmax:ReinMax",
         "hard-concrete": "methods.relaxations.hard_concrete:HardConcrete",
         "dirichlet": "methods.relaxations.dirichlet:Dirichlet",
+        "rome-v1": "methods.relaxations.rome:RomeV1",
+        "rome-v2": "methods.relaxations.rome:RomeV2",
         "edge-normalised": "methods.relaxations.edge_normalised:EdgeNormalised",
         "sparse-code": "methods.relaxations.sparse_code:SparseCode",
         "sparse-code-frozen": "methods.relaxations.sparse_code_frozen:SparseCodeFrozen",

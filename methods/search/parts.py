@@ -21,6 +21,8 @@ from methods.relaxations.relaxation import Relaxation
 from methods.resolving import Resolved, resolve_settings
 from methods.rules import RULES
 from methods.rules.rule import Rule
+from methods.samplers import SAMPLERS
+from methods.samplers.sampler import Sampler
 from methods.schedules import SCHEDULES
 from methods.schedules.alternating import Alternating
 from methods.schedules.clock import Clock
@@ -47,6 +49,7 @@ class Parts(Resolved):
     stopping: Stopping
     objective: Objective
     derivation: Derivation
+    sampler: Sampler
     training: Training
     data: Data
     arithmetic: Arithmetic
@@ -86,6 +89,7 @@ def compose(
         "stopping": STOPPINGS.find(composition.stopping),
         "objective": OBJECTIVES.find(composition.objective),
         "derivation": DERIVATIONS.find(composition.derivation),
+        "sampler": SAMPLERS.find(composition.sampler),
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from harness.core.rng import generator
+from methods.samplers.sampler import Position
 from methods.schedules.clock import Clock
 from methods.search.parts import Parts
 from methods.search.state import State
@@ -17,36 +18,48 @@ from methods.training.weights import PassResult
 def train_weights(parts: Parts, supernets: Supernets, state: State, batch: Batch, clock: Clock, alpha: Tensor) -> None:
     """The next step, at this alpha (d,), in place on the state."""
     labels, model, step = batch[1], supernets.model, state.cost.weight_steps
-    gates = weight_gates(parts, supernets, state, batch, step, clock, alpha)
-    model.module.train()
-    passed = model.run(batch, gates, supernets.noise("train", step), of_weights=True)
+    for number in range(parts.sampler.passes):
+        gates = weight_gates(parts, supernets, state, batch, step, clock, alpha, number)
+        before = model.gradient.clone() if number else None
+        model.module.train()
+        passed = model.run(batch, gates, supernets.noise(_of_pass("train", number), step), of_weights=True)
+        if before is not None:
+            model.gradient.add_(before)
+        state.cost.spend(forwards=1, backwards=1, images=len(labels))
+        _meter(state, step, passed.loss, passed.logits, labels)
     parts.training.step(state.weights, state.momentum, model.gradient, parts.lr_at(clock))
     state.cost.weight_steps += 1
-    state.cost.spend(forwards=1, backwards=1, images=len(labels))
-    _meter(state, step, passed.loss, passed.logits, labels)
 
 
 def weight_gates(
-    parts: Parts, supernets: Supernets, state: State, batch: Batch, step: int, clock: Clock, alpha: Tensor
+    parts: Parts, supernets: Supernets, state: State, batch: Batch, step: int, clock: Clock, alpha: Tensor, number: int
 ) -> Tensor:
-    """The gates of a weight step: alpha's, perturbed where the method does so."""
+    """The gates of a pass of a weight step: the sampler's, perturbed where the method does so."""
     widths = supernets.reduced.widths
 
     def look(gates: Tensor, of_gates: bool) -> PassResult:
         supernets.model.module.eval()
         every = parts.edge.all_gates(gates, clock.epoch, clock.epochs)
-        passed = supernets.model.run(batch, every, supernets.noise("perturbation", step), of_gates=of_gates)
+        noise = supernets.noise(_of_pass("perturbation", number), step)
+        passed = supernets.model.run(batch, every, noise, of_gates=of_gates)
         state.cost.spend(forwards=1, backwards=int(of_gates), images=len(batch[1]))
         return passed if passed.of_gates is None else passed._replace(of_gates=passed.of_gates[:, : max(widths)])
 
-    drawn, moved = (generator(supernets.seed, name, step) for name in ("gates/train", "perturbation"))
-    gates = parts.relaxation.gates(alpha, supernets.reduced, clock, drawn, state.relaxed)
+    names = (_of_pass(name, number) for name in ("gates/train", "perturbation"))
+    drawn, moved = (generator(supernets.seed, name, step) for name in names)
+    position = Position(alpha, parts.relaxation, state.relaxed, supernets.reduced, clock)
+    gates = parts.sampler.gates(number, position, drawn)
     gates = parts.perturbation.perturbed(gates, widths, look, clock, moved)
     return parts.edge.all_gates(gates, clock.epoch, clock.epochs)
 
 
+def _of_pass(name: str, number: int) -> str:
+    """The name of a random stream in pass `number` of a weight step."""
+    return f"{name}/{number}" if number else name
+
+
 def _meter(state: State, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-    """Adds to the epoch's sums and notes a failure, without waiting for the device."""
+    """Adds a pass to the epoch's sums and notes a failure, without waiting for the device."""
     correct = (logits.argmax(dim=1) == labels).sum()
     state.meters += torch.stack([loss.double() * len(labels), correct.double(), correct.new_tensor(len(labels))])
     finite = loss.isfinite() & state.alpha.isfinite().all()

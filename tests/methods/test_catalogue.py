@@ -9,7 +9,7 @@ from harness.core.types import Budget
 from methods import CATALOGUE, METHODS
 from methods.blackbox import STRATEGIES
 from methods.catalogue.variants import ALIASES, BASES, crosses
-from methods.composition import BlackBox, Composition
+from methods.composition import LEFT_OUT, BlackBox, Composition
 from methods.derivations import DERIVATIONS
 from methods.families import applies
 from methods.lookaheads import LOOKAHEADS
@@ -17,6 +17,7 @@ from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
+from methods.samplers import SAMPLERS
 from methods.schedules import SCHEDULES
 from methods.stopping import STOPPINGS
 from spaces import SPACES
@@ -30,6 +31,7 @@ PARTS = {
     "schedule": SCHEDULES,
     "perturbation": PERTURBATIONS,
     "stopping": STOPPINGS,
+    "sampler": SAMPLERS,
 }
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
@@ -39,7 +41,9 @@ def parts(method, space="darts"):
 
 
 def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
-    used = {key: {composition.parts[key] for composition in COMPOSITIONS.values()} for key in PARTS}
+    used = {
+        key: {composition.parts.get(key, LEFT_OUT.get(key)) for composition in COMPOSITIONS.values()} for key in PARTS
+    }
     assert used == {key: set(registry) for key, registry in PARTS.items()}
     assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
 

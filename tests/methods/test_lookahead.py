@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from toy import ToyPart
 
 from harness.core.memory import available_memory
+from harness.core.rng import generator
 from harness.core.types import Cost
 from methods.lookaheads.amended import Amended
+from methods.lookaheads.averaged import Averaged, sample
 from methods.lookaheads.fine_tuned import FineTuned
 from methods.lookaheads.first_order import FirstOrder
 from methods.lookaheads.lookahead import UpdateContext
 from methods.lookaheads.unrolled import Unrolled
+from methods.relaxations.gumbel import Gumbel
 from methods.relaxations.softmax import Softmax
 from methods.schedules.clock import Clock
 from methods.training import parallel
@@ -150,6 +153,24 @@ def test_nothing_is_amended_where_the_validation_loss_has_no_slope():
     for model in (context.model, context.scratch):
         model.module.classifier.bias.data[0] = 1e4
     assert Amended().oracle(context).gradient(alpha).tolist() == [0.0] * len(alpha)
+
+
+def test_an_averaged_oracle_says_the_mean_over_samples_that_candidates_share():
+    context, alpha, space = make_bench()
+
+    def gates(alpha, name):
+        return Gumbel().gates(alpha, space, Clock(0, 1, 0), generator(0, name))
+
+    context = dataclasses.replace(context, gates=gates)
+    own = [FirstOrder().oracle(sample(context, i)) for i in range(3)]
+    gradients, losses = zip(*[(oracle.gradient(alpha), oracle.losses(alpha[None])) for oracle in own], strict=True)
+    assert len({float(loss) for loss in losses}) == 3
+    before = dataclasses.replace(context.cost)
+    oracle = Averaged(3).oracle(context)
+    torch.testing.assert_close(oracle.gradient(alpha), sum(gradients) / 3)
+    torch.testing.assert_close(oracle.losses(alpha.expand(2, -1)), (sum(losses) / 3).expand(2))
+    assert context.cost.forwards - before.forwards == 3 * (1 + 2)
+    assert context.cost.backwards - before.backwards == 3
 
 
 def reference_candidate_loss(context, alpha, steps, lr=LR, momentum=True):
