@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from methods.relaxations.relaxation import NOTHING
 from methods.schedules.alternating import KeptOperations
@@ -72,7 +73,9 @@ class Supernets:
 
     def next_stage(self, state: State, kept: KeptOperations) -> None:
         """Goes on to the next stage, with these operations."""
-        staying = self.parts.relaxation.staying(state.kept, kept)
+        relaxation = self.parts.relaxation
+        staying = relaxation.staying(state.kept, kept)
+        staying += [True] * (len(state.alpha) - len(staying))  # what of alpha is not about operations
         before, columns = self.model, torch.tensor(staying, device=self.device)
         state.kept, state.stage = kept, state.stage + 1
         self.build(state.stage, kept)
@@ -83,6 +86,10 @@ class Supernets:
             carried = getattr(state, name)
             setattr(state, name, {k: v[columns] if v.shape == state.alpha.shape else v for k, v in carried.items()})
         state.alpha = state.alpha[columns]
+        if len(state.alpha) != relaxation.size(self.reduced):
+            raise HarnessError(
+                f"{type(relaxation).__name__} has logits of edges, and cannot go with a schedule that removes some."
+            )
         state.momentum = inherit(before, self.model, state.momentum)
         state.weights, state.statistics = self.model.weights, self.model.statistics
 
