@@ -22,6 +22,7 @@ from methods.relaxations.concrete import Concrete
 from methods.relaxations.dirichlet import Dirichlet
 from methods.relaxations.hard_concrete import HardConcrete
 from methods.relaxations.sigmoid import Sigmoid
+from methods.relaxations.sparse_code import SparseCode
 from methods.schedules.clock import Clock
 from spaces import SPACES
 from spaces.cells import Edge
@@ -201,3 +202,9 @@ def test_a_term_that_the_relaxation_cannot_make_is_refused(objective, needed):
     with pytest.raises(HarnessError, match=f"{objective} objective needs .* Softmax .* the {needed} relaxation does"):
         resolve(Composition("", "", **parts), SPACES["s1"])
     assert resolve(Composition("", "", **parts, relaxation=needed), SPACES["s1"])
+
+
+def test_beta_decay_needs_logits_of_operations():
+    BetaDecay().check(Sigmoid())
+    with pytest.raises(HarnessError, match="needs a logit for every operation; SparseCode has others"):
+        BetaDecay().check(SparseCode())
