@@ -17,9 +17,10 @@ PARTS = (
     "objective",
     "derivation",
     "sampler",
+    "freezing",
 )
 """What the parts of a method decide."""
-LEFT_OUT = {"objective": "none", "derivation": "space", "sampler": "alpha"}
+LEFT_OUT = {"objective": "none", "derivation": "space", "sampler": "alpha", "freezing": "none"}
 """Parts that came after runs had been made without them: under these names they change nothing, and specs leave them
 out, so that those runs keep their names."""
 
@@ -40,6 +41,7 @@ class Composition:
     objective: Any = "none"
     derivation: Any = "space"
     sampler: Any = "alpha"
+    freezing: Any = "none"
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""

@@ -41,6 +41,7 @@ KINDS = (
     "objectives",
     "derivations",
     "samplers",
+    "freezings",
     "strategies",
     "spaces",
     "operations",

@@ -22,6 +22,7 @@ PARTS = {
     "objectives": "methods.objectives:OBJECTIVES",
     "derivations": "methods.derivations:DERIVATIONS",
     "samplers": "methods.samplers:SAMPLERS",
+    "freezings": "methods.freezing:FREEZINGS",
     "strategies": "methods.blackbox:STRATEGIES",
 }
 """The registries of what methods are made of. Their members are imported where more than the names is shown."""

@@ -18,6 +18,7 @@ from methods.blackbox import STRATEGIES
 from methods.composition import BlackBox, Composition
 from methods.derivations import DERIVATIONS
 from methods.families import applies
+from methods.freezing import FREEZINGS
 from methods.lookaheads import LOOKAHEADS
 from methods.method import Method
 from methods.objectives import OBJECTIVES
@@ -45,6 +46,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
         OBJECTIVES,
         DERIVATIONS,
         SAMPLERS,
+        FREEZINGS,
         STRATEGIES,
         SPACES,
         OPERATIONS,
@@ -79,6 +81,7 @@ PARTS = {
     "objectives": "objective",
     "derivations": "derivation",
     "samplers": "sampler",
+    "freezings": "freezing",
 }
 """By kind, the part of a method in whose place a member is tried."""
 DARTS = Composition("", "", rule="adam", lookahead="first-order")

@@ -16,6 +16,15 @@ AMENDED_DARTS = replace(
     on={},  # the order of DARTS-V1's code on NAS-Bench-201 is not its own (choice)
 )
 
+OLES = replace(
+    BASE["darts-1st"],
+    summary="darts-1st, operations no longer trained once their training and validation gradients part",
+    source="OLES (Jiang et al., NeurIPS 2023); confopt searchspace/common/base_search.py",
+    freezing="diverging-gradients",
+    on={},
+)
+
 METHODS: Mapping[str, Composition] = {
     "amended-darts": AMENDED_DARTS,
+    "oles": OLES,
 }

@@ -10,6 +10,8 @@ from harness.core.errors import HarnessError
 from methods.composition import Composition, name_of
 from methods.derivations import DERIVATIONS
 from methods.derivations.derivation import Derivation
+from methods.freezing import FREEZINGS
+from methods.freezing.freezing import Freezing
 from methods.lookaheads import LOOKAHEADS
 from methods.lookaheads.lookahead import Lookahead
 from methods.objectives import OBJECTIVES
@@ -50,6 +52,7 @@ class Parts(Resolved):
     objective: Objective
     derivation: Derivation
     sampler: Sampler
+    freezing: Freezing
     training: Training
     data: Data
     arithmetic: Arithmetic
@@ -90,6 +93,7 @@ def compose(
         "objective": OBJECTIVES.find(composition.objective),
         "derivation": DERIVATIONS.find(composition.derivation),
         "sampler": SAMPLERS.find(composition.sampler),
+        "freezing": FREEZINGS.find(composition.freezing),
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),

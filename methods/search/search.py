@@ -116,7 +116,8 @@ class Search:
         if moves_alpha and order != "weights-first":
             move_alpha(parts, supernets, self.images, state, batch, clock)
         alpha = before if order == "simultaneous" else state.alpha
-        train_weights(parts, supernets, state, batch, clock, alpha)
+        compared = partial(self.images.batch_of_alpha, state.stage, state.cost.weight_steps, batch)
+        train_weights(parts, supernets, state, batch, clock, alpha, compared)
         if moves_alpha and order == "weights-first":
             move_alpha(parts, supernets, self.images, state, batch, clock)
 
@@ -296,6 +297,7 @@ class Search:
             "alpha_updates": int(updates),
             "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
             **self.parts.relaxation.shown(state.relaxed),
+            **self.parts.freezing.shown(state.freezing),
             "cost": state.cost.to_json(),
         }
 

@@ -64,7 +64,10 @@ class AlphaState(Saved):
             self.stopped_by = "seconds"
 
 
-STANDING = ("alpha", "memory", "stage", "kept", "last_choice", "past", "relaxed", "weights", "momentum", "statistics")
+STANDING = (
+    *("alpha", "memory", "stage", "kept", "last_choice", "past", "relaxed", "freezing"),
+    *("weights", "momentum", "statistics"),
+)
 """What of a state an epoch ends with, and the next begins with."""
 
 
@@ -83,6 +86,8 @@ class State(AlphaState):
     """Strengths like these after the last epochs, the newest last: as many as the schedule remembers."""
     relaxed: dict[str, Tensor] = field(default_factory=dict)
     """What the relaxation carries."""
+    freezing: dict[str, Tensor] = field(default_factory=dict)
+    """What the freezing carries, by operation of the supernet."""
     weights: Tensor
     """(P,)"""
     momentum: Tensor

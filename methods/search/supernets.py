@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
+from methods.freezing.operations import Operations, of_those_left, operations_of
 from methods.relaxations.relaxation import NOTHING
 from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock
@@ -39,6 +40,7 @@ class Supernets:
         recordings = Recordings()
         self.model, self.scratch = self._model(stage, recordings), self._model(stage, recordings)
         self._initial = self.model.weights, self.model.statistics
+        self._operations: Operations | None = None
 
     def _model(self, stage: int, recordings: Recordings) -> FlatModel:
         """A supernet with the initial weights of this seed and stage."""
@@ -50,6 +52,13 @@ class Supernets:
         recorded = module.repeats and graphs.wanted(self.device)
         module = module.to(memory_format=torch.channels_last)
         return FlatModel(module, self.device, self.parts.arithmetic, recordings=recordings if recorded else None)
+
+    @property
+    def operations(self) -> Operations:
+        """Which of the weights belong to which operation."""
+        if self._operations is None:
+            self._operations = operations_of(self.scratch)
+        return self._operations
 
     def bind(self, state: State) -> None:
         """Goes over to the supernet of the state's stage, at the state's weights."""
@@ -67,6 +76,7 @@ class Supernets:
             "memory": self.parts.rule.start(alpha),
             "relaxed": relaxation.start(alpha, self.reduced, generator(self.seed, "relaxation", stage)),
             "weights": weights.clone(),
+            "freezing": {},
             "momentum": torch.zeros_like(weights),
             "statistics": statistics.clone(),
         }
@@ -90,6 +100,7 @@ class Supernets:
             raise HarnessError(
                 f"{type(relaxation).__name__} has logits of edges, and cannot go with a schedule that removes some."
             )
+        state.freezing = of_those_left(state.freezing, before, self.model)
         state.momentum = inherit(before, self.model, state.momentum)
         state.weights, state.statistics = self.model.weights, self.model.statistics
 

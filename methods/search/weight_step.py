@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from harness.core.rng import generator
+from harness.core.types import Cost
 from methods.samplers.sampler import Position
 from methods.schedules.clock import Clock
 from methods.search.parts import Parts
 from methods.search.state import State
 from methods.search.supernets import Supernets
 from methods.training.batches import Batch
-from methods.training.weights import PassResult
+from methods.training.weights import FlatModel, PassResult
 
 
-def train_weights(parts: Parts, supernets: Supernets, state: State, batch: Batch, clock: Clock, alpha: Tensor) -> None:
-    """The next step, at this alpha (d,), in place on the state."""
-    labels, model, step = batch[1], supernets.model, state.cost.weight_steps
+def train_weights(
+    parts: Parts,
+    supernets: Supernets,
+    state: State,
+    batch: Batch,
+    clock: Clock,
+    alpha: Tensor,
+    batch_of_alpha: Callable[[], Batch],
+) -> None:
+    """The next step, at this alpha (d,), in place on the state. `batch_of_alpha` is what the
+    gradient may be compared on."""
+    model, trained, lr, step = supernets.model, list[Tensor](), parts.lr_at(clock), state.cost.weight_steps
     for number in range(parts.sampler.passes):
-        gates = weight_gates(parts, supernets, state, batch, step, clock, alpha, number)
-        before = model.gradient.clone() if number else None
-        model.module.train()
-        passed = model.run(batch, gates, supernets.noise(_of_pass("train", number), step), of_weights=True)
-        if before is not None:
-            model.gradient.add_(before)
-        state.cost.spend(forwards=1, backwards=1, images=len(labels))
-        _meter(state, step, passed.loss, passed.logits, labels)
-    parts.training.step(state.weights, state.momentum, model.gradient, parts.lr_at(clock))
+        trained.append(weight_gates(parts, supernets, state, batch, step, clock, alpha, number))
+        noise = supernets.noise(_of_pass("train", number), step)
+        passed = _pass(model, batch, trained[-1], noise, number, state.cost)
+        _meter(state, step, passed.loss, passed.logits, batch[1])
+
+    def agreement() -> Tensor:
+        supernets.scratch.copy_from(model)
+        valid = batch_of_alpha()
+        for number, gates in enumerate(trained):
+            noise = supernets.noise(_of_pass("agreement", number), step)
+            _pass(supernets.scratch, valid, gates, noise, number, state.cost)
+        return supernets.operations.cosines(model.gradient, supernets.scratch.gradient)
+
+    state.freezing = dict(parts.freezing.before_step(state.freezing, agreement))
+    frozen = parts.freezing.frozen(state.freezing)
+    if frozen is None:
+        parts.training.step(state.weights, state.momentum, model.gradient, lr)
+    else:
+        still = supernets.operations.weights_of(frozen)
+        parts.training.step_without(still, state.weights, state.momentum, model.gradient, lr)
     state.cost.weight_steps += 1
+
+
+def _pass(model: FlatModel, batch: Batch, gates: Tensor, noise: Generator, number: int, cost: Cost) -> PassResult:
+    """Pass `number` of a weight step, in train mode; its gradient joins those of the passes before it."""
+    before = model.gradient.clone() if number else None
+    model.module.train()
+    passed = model.run(batch, gates, noise, of_weights=True)
+    if before is not None:
+        model.gradient.add_(before)
+    cost.spend(forwards=1, backwards=1, images=len(batch[1]))
+    return passed
 
 
 def weight_gates(

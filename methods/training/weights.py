@@ -195,3 +195,11 @@ class Training:
         momentum.mul_(self.momentum).add_(direction)
         update = direction.add_(momentum, alpha=self.momentum) if self.nesterov else momentum
         weights.sub_(update, alpha=lr)
+
+    def step_without(self, frozen: Tensor, weights: Tensor, momentum: Tensor, gradient: Tensor, lr: float) -> None:
+        """The same, but for the weights that are frozen, bool (P,): as if they were not there. They stay what they are,
+        to the bit, and have neither gradient nor momentum."""
+        before = weights.clone()
+        self.step(weights, momentum, gradient.masked_fill_(frozen, 0.0), lr)
+        weights.copy_(torch.where(frozen, before, weights))
+        momentum.masked_fill_(frozen, 0.0)

@@ -12,6 +12,7 @@ from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import LEFT_OUT, BlackBox, Composition
 from methods.derivations import DERIVATIONS
 from methods.families import applies
+from methods.freezing import FREEZINGS
 from methods.lookaheads import LOOKAHEADS
 from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
@@ -32,6 +33,7 @@ PARTS = {
     "perturbation": PERTURBATIONS,
     "stopping": STOPPINGS,
     "sampler": SAMPLERS,
+    "freezing": FREEZINGS,
 }
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 

@@ -113,7 +113,9 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
         search.supernets.bind(state)
         batch = search.images.train_batches(0).at(0)
         with NoWaiting():
-            train_weights(search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha)
+            train_weights(
+                search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha, lambda: batch
+            )
             move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
     for tensor in (batch[0], state.weights, state.statistics, state.alpha, state.meters, *state.diagnostics.values()):
         assert tensor.device.type == "cuda"

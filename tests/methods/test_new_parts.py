@@ -107,7 +107,10 @@ def test_it_searches_and_resumes_to_the_bit(name, space, tmp_path):
 
 def test_a_part_that_changes_nothing_is_in_no_spec():
     plain, fair = (Composition("", "", "adam", "first-order", **parts) for parts in ({}, FAIR))
-    assert not {"objective", "derivation", "sampler"} & {*plain.parts, *resolve(plain, SPACES["s1"]).settings()}
+    assert not {"objective", "derivation", "sampler", "freezing"} & {
+        *plain.parts,
+        *resolve(plain, SPACES["s1"]).settings(),
+    }
     assert fair.parts["derivation"] == "threshold"
     assert resolve(fair, SPACES["s1"]).settings()["objective"] == {"zero_one_weight": 10.0}
     assert all_settings()

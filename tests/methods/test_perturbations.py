@@ -147,7 +147,7 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     assert [entry[:2] for entry in seen] == [(False, True)]
     assert torch.equal(seen.pop()[2], current)
     current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
-    train_weights(search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha)
+    train_weights(search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha, lambda: batch)
     assert [entry[:2] for entry in seen] == [(False, False)] * looks + [(True, True)]
     assert all(torch.equal(entry[3], batch[0]) for entry in seen)
     assert state.cost.forwards - forwards == 1 + 1 + looks
@@ -167,6 +167,6 @@ def test_two_steps_draw_other_noise():
     search.supernets.bind(state)
     batch, clock = search.images.train_batches(0).at(0), search.parts.clock(0)
     fixed = search.parts, search.supernets, state, batch
-    drawn = [weight_gates(*fixed, step, clock, state.alpha) for step in (0, 0, 1)]
+    drawn = [weight_gates(*fixed, step, clock, state.alpha, 0) for step in (0, 0, 1)]
     equal = [torch.equal(a, b) for a, b in itertools.pairwise(drawn)]
     assert equal == [True, False]
