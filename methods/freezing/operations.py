@@ -27,16 +27,16 @@ class Operations:
     owners: Tensor
     """(P,) int64: the number of the operation that a weight belongs to; that of operations for other weights."""
     order: Tensor
-    """The places of the operations' weights, operation by operation,"""
+    """The places of the weights, operation by operation, and last those of no operation,"""
     lengths: Tensor
-    """and how many each has."""
+    """and how many each has (operations + 1,)."""
 
     def cosines(self, a: Tensor, b: Tensor) -> Tensor:
         """Between the weights of two vectors (P,) that belong to an operation: float64 (operations,), nan where one of
-        them is 0. The sums have one order, on every device."""
+        them is 0. The sums have one order, on every device, and nothing waits for it."""
         a, b = a[self.order].double(), b[self.order].double()
         ab, aa, bb = (
-            torch.segment_reduce(products, "sum", lengths=self.lengths, initial=0.0)
+            torch.segment_reduce(products, "sum", lengths=self.lengths, initial=0.0, unsafe=True)[:-1]
             for products in (a * b, a * a, b * b)
         )
         return ab / (aa.sqrt() * bb.sqrt())
@@ -58,9 +58,8 @@ def operations_of(model: FlatModel) -> Operations:
     model.bind(weights, statistics)
     owned = owners.long()
     owned[owned < 0] = len(numbers)
-    lengths = owned.bincount(minlength=len(numbers) + 1)[:-1]
-    order = owned.argsort(stable=True)[: int(lengths.sum())]
-    return Operations(tuple(numbers), owned, order, lengths)
+    lengths = owned.new_zeros(len(numbers) + 1).index_add_(0, owned, torch.ones_like(owned))
+    return Operations(tuple(numbers), owned, owned.argsort(stable=True), lengths)
 
 
 def of_those_left(memory: Memory, before: FlatModel, after: FlatModel) -> dict[str, Tensor]:

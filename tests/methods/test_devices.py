@@ -23,6 +23,8 @@ from methods.training import graphs
 from spaces import SPACES
 
 CASES = [
+    ("amended-darts", "s1"),
+    ("oles", "s1"),
     ("darts-1st", "s1"),
     ("darts-2nd", "nasbench201"),
     ("zarts-rs", "darts"),
