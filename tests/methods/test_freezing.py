@@ -177,7 +177,7 @@ def test_gradients_are_compared_at_the_weights_and_gates_of_the_step():
     model.weights.copy_(weights)
     model.module.train()
     found = []
-    for batch in (images.train_batches.at(0), images.valid_batches.at(0)):
+    for batch in (images.train_batches(0).at(0), images.valid_batches(0).at(0)):
         model.run(batch, gates, torch.Generator(), of_weights=True)
         found.append(model.gradient.clone())
     cosines = search.supernets.operations.cosines(*found)

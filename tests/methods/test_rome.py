@@ -195,7 +195,7 @@ def test_a_weight_step_sums_the_gradients_of_all_passes(monkeypatch):
     assert len({tuple(one.flatten().tolist()) for one in sampled}) == 3
     state.weights.copy_(weights)
     model.module.train()
-    images, labels = search.images.train_batches.at(0)
+    images, labels = search.images.train_batches(0).at(0)
     total = torch.zeros_like(weights)
     for one in sampled:
         model.differentiate(F.cross_entropy(model(images, one, None), labels))

@@ -265,7 +265,7 @@ def test_supports_are_piecewise_constant_and_searches_resume_to_the_bit(method, 
         assert int((gates != 0).sum()) == int(state.relaxed["support"].sum())
         supports.append((epoch, state.relaxed["support"]))
     assert not torch.equal(supports[0][1], supports[-1][1])
-    for steps in (search.steps_per_epoch - 1, search.steps_per_epoch + 1):
+    for steps in (search.steps(0) - 1, search.steps(0) + 1):
         first = search_of(method, space)
         middle = first.start()
         for _ in range(steps):

@@ -160,7 +160,7 @@ def test_with_drop_path_0_it_is_second_order_darts_to_the_bit():
 def test_a_search_that_is_taken_up_in_its_middle_ends_with_the_same_bits():
     first = searched()
     state = first.start()
-    for _ in range(first.steps_per_epoch + 1):
+    for _ in range(first.steps(0) + 1):
         state = first.advance(state)
     saved = state.to_dict()
     again = searched()
