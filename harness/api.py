@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -140,7 +140,7 @@ def search(
             "dataset": opened.name,
             "dataset_files": None if by_name else opened.fingerprint,
             "seed": seed,
-            "budget": asdict(budget) | {"epochs": process.epochs},
+            "budget": budget.to_json(process.epochs),
             "settings": parts.settings(),
         }
         work = Standalone(Path(folder), process, where, opened, spec, device, checkpoint_seconds)

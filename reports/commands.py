@@ -18,8 +18,9 @@ def run_command(folder: Path, spec: Mapping[str, Any]) -> str:
     for key in ("method", "space", "dataset", "seed"):
         words += [f"--{key}", str(spec[key])]
     words += ["--protocol", protocol, "--epochs", str(spec["budget"]["epochs"])]
-    if spec["budget"].get("seconds") is not None:
-        words += ["--seconds", str(spec["budget"]["seconds"])]
+    for limit in ("seconds", "evaluations"):
+        if spec["budget"].get(limit) is not None:
+            words += [f"--{limit}", str(spec["budget"][limit])]
     settings = {name: value for part in spec["settings"].values() for name, value in part.items() if name != "epochs"}
     for name, value in settings.items():
         if value != "":  # stands for none, and is the default wherever there is one

@@ -43,6 +43,7 @@ MOST_SEEDS = 100_000
 @options.protocol(default="proxy")
 @click.option("--epochs", type=int, help="Search epochs, in place of the protocol's.")
 @click.option("--seconds", type=float, help="End the search after so many seconds of search time.")
+@click.option("--evaluations", type=int, help="End it before more losses and gradients are asked for, or trials made.")
 @options.settings("A hyper-parameter; see `harness describe METHOD`.")
 @options.device()
 @options.data()
@@ -60,6 +61,7 @@ def run(
     protocol: str,
     epochs: int | None,
     seconds: float | None,
+    evaluations: int | None,
     assignments: tuple[str, ...],
     device: str,
     data: Path | None,
@@ -99,7 +101,7 @@ def run(
                         space,
                         dataset,
                         chosen,
-                        Budget(epochs, seconds),
+                        Budget(epochs, seconds, evaluations),
                         seed=seed,
                         assignments=assignments,
                         device=device,

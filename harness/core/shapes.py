@@ -14,7 +14,7 @@ SPEC: dict[str, Shape] = {
         "dataset": TEXT,
         "dataset_files?": TEXT,
         "seed": WHOLE,
-        "budget": {"epochs": WHOLE, "seconds?": FINITE},
+        "budget": {"epochs": WHOLE, "seconds?": FINITE, "evaluations?": WHOLE},
         "settings": SETTINGS,
     },
     "environments": [{"device": TEXT}],

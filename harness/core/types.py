@@ -71,16 +71,26 @@ class Oracle(Protocol):
 @dataclass(frozen=True)
 class Budget:
     """How long a search may take: `epochs` overrides the setting of that name; `seconds` of search time, validation
-    not counted, ends the search early after the step that used them up."""
+    not counted, ends the search early after the step that used them up; `evaluations` ends it before the update of
+    alpha, or the trial, that would go beyond them (see `Cost.asked` and `Cost.evaluations`)."""
 
     epochs: int | None = None
     seconds: float | None = None
+    evaluations: int | None = None
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
             raise HarnessError(f"the budget is {self.epochs} epochs; give 1 or more.")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise HarnessError(f"the budget is {self.seconds} seconds; give a number above 0.")
+        if self.evaluations is not None and self.evaluations < 1:
+            raise HarnessError(f"the budget is {self.evaluations} evaluations; give 1 or more.")
+
+    def to_json(self, epochs: int) -> dict[str, Any]:
+        """As it stands in spec.json, with the epochs that the search has at most. Evaluations came after runs had been
+        made without them: where they are not limited they are left out, so that those runs keep their names."""
+        limited = {} if self.evaluations is None else {"evaluations": self.evaluations}
+        return {"epochs": epochs, "seconds": self.seconds, **limited}
 
 
 @dataclass
@@ -93,6 +103,10 @@ class Cost:
     finetune_steps: int = 0
     """SGD steps on candidates' private copies."""
     alpha_steps: int = 0
+    loss_evaluations: int = 0
+    """Candidates whose loss a rule asked for; one that is fine-tuned for it is one, whatever the steps."""
+    gradient_evaluations: int = 0
+    """Gradients of the loss in alpha that a rule asked for."""
     evaluations: int = 0
     """Architectures that were trained, or looked up, to be compared."""
     simulated_seconds: float = 0.0
@@ -116,6 +130,11 @@ class Cost:
         """How far the search is: weight steps where there is a supernet, else updates of alpha or evaluations."""
         return self.weight_steps or self.alpha_steps or self.evaluations
 
+    @property
+    def asked(self) -> int:
+        """What rules have asked for: losses and gradients, which count alike."""
+        return self.loss_evaluations + self.gradient_evaluations
+
     def spend(self, forwards: int, backwards: int, images: int) -> None:
         self.forwards += forwards
         self.backwards += backwards
@@ -126,9 +145,12 @@ class Cost:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cost:
-        return cls(**{f.name: data[f.name] for f in fields(cls)})
+        """Raises KeyError for a cost that lacks what has always been counted."""
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data or f.name not in COUNTED_LATER})
 
 
+COUNTED_LATER = ("loss_evaluations", "gradient_evaluations")
+"""The fields that the costs of older checkpoints and records lack."""
 TIMINGS = ("seconds", "validation_seconds", "test_seconds", "peak_memory")
 """The fields of a cost that differ between two identical runs."""
 
@@ -146,7 +168,8 @@ class SearchResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every resolved setting, by part."""
     stopped_by: str = "epochs"
-    """"epochs"; "seconds" or "simulated seconds" where those ran out first; else what the method ended it early by."""
+    """"epochs"; "seconds", "evaluations" or "simulated seconds" where those ran out first; else what the method ended
+    it early by."""
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts)
@@ -168,7 +191,7 @@ class SearchResult:
         ]
 
 
-BUDGETS = ("epochs", "seconds", "simulated seconds")
+BUDGETS = ("epochs", "seconds", "evaluations", "simulated seconds")
 """What a search can use up."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,7 @@ def plan(request: Request) -> Plan:
         "dataset_files": None if space.table else data.file_digest(request.dataset),
         "split": data.content_digest(settings["split_file"]) if settings.get("split_file") else None,
         "seed": request.seed,
-        "budget": asdict(request.budget) | {"epochs": settings["epochs"]},
+        "budget": request.budget.to_json(settings["epochs"]),
         "settings": parts.settings(),
     }
     return Plan(request, method, space, parts, resolve_device(request.device), spec)

@@ -97,7 +97,7 @@ class BlackBoxSearch:
         budget: Budget | None = None,
     ) -> None:
         self.parts, self.space, self.dataset, self.seed, self.device = parts, space, dataset, seed, device
-        self.seconds, self.epochs = (budget or Budget()).seconds, parts.evaluator.epochs
+        self.budget, self.epochs = budget or Budget(), parts.evaluator.epochs
         self.evaluator: Evaluator
         if isinstance(parts, TableTrials):
             assert isinstance(dataset, TableData)
@@ -141,8 +141,10 @@ class BlackBoxSearch:
         state.records.append(self._record(state))
         if state.epoch == self.epochs:
             state.stopped_by = "epochs"
-        elif self.seconds is not None and state.cost.seconds >= self.seconds:
-            state.stopped_by = "seconds"
+        elif state.cost.evaluations == self.budget.evaluations:
+            state.stopped_by = "evaluations"
+        else:
+            state.stopped_by = state.out_of_time(self.budget)
         return state
 
     def check(self, state: BlackBoxState) -> None:

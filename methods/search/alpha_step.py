@@ -14,6 +14,7 @@ from methods.lookaheads.lookahead import UpdateContext
 from methods.objectives.objective import Point
 from methods.schedules.clock import Clock
 from methods.search.images import Images
+from methods.search.metering import take
 from methods.search.parts import Parts
 from methods.search.state import State
 from methods.search.supernets import Supernets
@@ -69,8 +70,17 @@ def update_context(
     )
 
 
-def move_alpha(parts: Parts, supernets: Supernets, images: Images, state: State, train: Batch, clock: Clock) -> None:
-    """The next update, in place on the state; it belongs to the weight step on the batch `train`."""
+def move_alpha(
+    parts: Parts,
+    supernets: Supernets,
+    images: Images,
+    state: State,
+    train: Batch,
+    clock: Clock,
+    evaluations: int | None = None,
+) -> bool:
+    """The next update, in place on the state; it belongs to the weight step on the batch `train`. False, and alpha
+    stays, where it would make more than so many evaluations in all."""
     update, seed = state.cost.alpha_steps, supernets.seed
     streams = Streams(
         gates=lambda name: generator(seed, f"gates/alpha/{name}", update),
@@ -79,10 +89,9 @@ def move_alpha(parts: Parts, supernets: Supernets, images: Images, state: State,
     )
     valid = images.batch_of_alpha(state.stage, update, train)
     context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost)
-    move = parts.rule.step(
-        state.alpha, parts.lookahead.oracle(context), state.memory, clock, generator(seed, "rule", update)
-    )
-    state.alpha, state.memory = move.alpha, move.memory
-    for name, value in {**move.diagnostics, "updates": torch.ones((), device=supernets.device)}.items():
+    diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
+    if diagnostics is None:
+        return False
+    for name, value in {**diagnostics, "updates": torch.ones((), device=supernets.device)}.items():
         state.diagnostics[name] = state.diagnostics.get(name, 0.0) + value.detach().double()
-    state.cost.alpha_steps += 1
+    return True

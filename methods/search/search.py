@@ -48,7 +48,7 @@ class Search:
         self, parts: Parts, space: Space, dataset: Dataset, seed: int, device: str = "cpu", budget: Budget | None = None
     ) -> None:
         self.parts, self.space, self.seed, self.device = parts, space, seed, device
-        self.seconds, self.epochs = (budget or Budget()).seconds, parts.training.epochs
+        self.budget, self.epochs = budget or Budget(), parts.training.epochs
         self.images = Images(parts, space, dataset, seed, device)
         self.supernets = Supernets(parts, space, dataset.classes, seed, device)
 
@@ -89,15 +89,15 @@ class Search:
         self.supernets.adjust(state.stage, clock)
         self.images.adjust(clock)
         with saved_activations(self.supernets, state), self.parts.arithmetic.factors():
-            self._step(state, clock)
+            paid = self._step(state, clock)
         state.step += 1
         epoch_over = state.step == self.steps(state.epoch)
         if epoch_over or state.step % CHECK_EVERY == 0:
             self.check(state)
         state.cost.seconds += time.perf_counter() - began
-        out_of_time = self.seconds is not None and state.cost.seconds >= self.seconds
-        if epoch_over or out_of_time:
-            self._close_epoch(state, clock, out_of_time)
+        used_up = state.out_of_time(self.budget) if paid else "evaluations"
+        if epoch_over or used_up:
+            self._close_epoch(state, clock, used_up)
         return state
 
     def _next_stage(self, state: State) -> None:
@@ -108,18 +108,18 @@ class Search:
         state.last_choice = self.choices(state)
         self.supernets.next_stage(state, kept)
 
-    def _step(self, state: State, clock: Clock) -> None:
-        """The weights, and alpha where it is due, in the order of the schedule."""
+    def _step(self, state: State, clock: Clock) -> bool:
+        """The weights, and alpha where it is due, in the order of the schedule. False where the budget's evaluations do
+        not pay for moving alpha."""
         parts, supernets, before = self._parts(state), self.supernets, state.alpha
         batch = self.images.batch_of_weights(state.stage, state.epoch, state.step)
         moves_alpha, order = self.moves_alpha(state.epoch, state.step), parts.schedule.order
-        if moves_alpha and order != "weights-first":
-            move_alpha(parts, supernets, self.images, state, batch, clock)
+        move = partial(move_alpha, parts, supernets, self.images, state, batch, clock, self.budget.evaluations)
+        paid = move() if moves_alpha and order != "weights-first" else True
         alpha = before if order == "simultaneous" else state.alpha
         compared = partial(self.images.batch_of_alpha, state.stage, state.cost.weight_steps, batch)
         train_weights(parts, supernets, state, batch, clock, alpha, compared)
-        if moves_alpha and order == "weights-first":
-            move_alpha(parts, supernets, self.images, state, batch, clock)
+        return move() if moves_alpha and order == "weights-first" else paid
 
     def _parts(self, state: State) -> Parts:
         """The parts, with the weight decay that the search has come to."""
@@ -215,7 +215,7 @@ class Search:
             draw=lambda: generator(self.seed, "derivation", state.epoch),
         )
 
-    def _close_epoch(self, state: State, clock: Clock, out_of_time: bool) -> None:
+    def _close_epoch(self, state: State, clock: Clock, used_up: str) -> None:
         """Validation, of the supernet that was trained; what the relaxation decides after an epoch, and the record,
         whose cell is that of these decisions; then the next epoch, or the end."""
         self.check(state)
@@ -237,7 +237,7 @@ class Search:
         state.records.append({**self._record(state, clock, *validation), **watched})
         remembered = self.parts.schedule.remembers
         state.past = [*state.past, self.choices(state)][-remembered:] if remembered else []
-        state.close_epoch(self.steps(state.epoch), self.epochs, out_of_time)
+        state.close_epoch(self.steps(state.epoch), self.epochs, used_up)
         if not state.step:
             state.meters = torch.zeros_like(state.meters)
         self._go_back_if_due(state)

@@ -10,7 +10,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from harness.core.memory import peak_memory
-from harness.core.types import Cost
+from harness.core.types import Budget, Cost
 
 
 @dataclass(kw_only=True)
@@ -33,6 +33,10 @@ class Saved:
         """A state saved by to_dict, with its tensors on this device."""
         return cls(**{**_moved(dict(values), device), "cost": Cost.from_json(values["cost"])})
 
+    def out_of_time(self, budget: Budget) -> str:
+        """The word for it where the seconds are used up, else nothing."""
+        return "seconds" if budget.seconds is not None and self.cost.seconds >= budget.seconds else ""
+
     def measure_memory(self, device: str) -> None:
         """Enters the most memory so far into the cost."""
         measured, self.cost.memory_kind = peak_memory(device)
@@ -53,15 +57,15 @@ class AlphaState(Saved):
     diagnostics: dict[str, Any]
     """Sums over this epoch's updates of alpha."""
 
-    def close_epoch(self, steps: int, epochs: int, out_of_time: bool) -> None:
-        """After the record of an epoch of so many steps: on to the next, or the end, where the epochs or the seconds
-        are used up."""
+    def close_epoch(self, steps: int, epochs: int, used_up: str) -> None:
+        """After the record of an epoch of so many steps: on to the next, or the end, where the epochs are used up, or
+        what is named."""
         if self.step == steps:
             self.epoch, self.step, self.diagnostics = self.epoch + 1, 0, {}
         if self.epoch == epochs:
             self.stopped_by = "epochs"
-        elif out_of_time:
-            self.stopped_by = "seconds"
+        else:
+            self.stopped_by = used_up
 
 
 STANDING = (

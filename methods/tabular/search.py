@@ -30,6 +30,7 @@ from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
 from methods.schedules.clock import Clock
+from methods.search.metering import take
 from methods.search.records import finite, operation_counts
 from methods.search.state import AlphaState
 from methods.tabular.data import TableData
@@ -119,7 +120,7 @@ class TableSearch:
         self, parts: TableParts, space: Space, data: TableData, seed: int, budget: Budget | None = None
     ) -> None:
         self.parts, self.space, self.data, self.seed = parts, space, data, seed
-        self.seconds, self.epochs = (budget or Budget()).seconds, parts.table.epochs
+        self.budget, self.epochs = budget or Budget(), parts.table.epochs
         self.errors = data.error_grid(int(parts.table.table_epochs))
 
     def start(self) -> TableState:
@@ -134,18 +135,17 @@ class TableSearch:
     def advance(self, state: TableState) -> TableState:
         """One update of alpha, and at the end of an epoch the record. Raises HarnessError when alpha is not finite."""
         began, table = time.perf_counter(), self.parts.table
-        draw = generator(self.seed, "rule", state.cost.alpha_steps)
         oracle, clock = self._oracle(state, "alpha", state.cost.alpha_steps, state.cost), self._clock(state)
-        move = self.parts.rule.step(state.alpha, oracle, state.memory, clock, draw)
-        state.alpha, state.memory = move.alpha, move.memory
-        for name, value in move.diagnostics.items():
+        diagnostics = take(self.parts.rule, oracle, state, clock, self.seed, self.budget.evaluations)
+        for name, value in (diagnostics or {}).items():
             state.diagnostics[name] = state.diagnostics.get(name, 0.0) + float(value)
-        state.cost.alpha_steps += 1
-        state.step += 1
+        state.step += diagnostics is not None
         state.cost.seconds += time.perf_counter() - began
-        out_of_time = self.seconds is not None and state.cost.seconds >= self.seconds
-        if state.step == table.updates or out_of_time:
-            self._close_epoch(state, out_of_time)
+        used_up = "evaluations" if diagnostics is None else state.out_of_time(self.budget)
+        if state.step == table.updates or (used_up and state.step):
+            self._close_epoch(state, used_up)
+        elif used_up:  # right after the record of an epoch
+            state.stopped_by = used_up
         return state
 
     def check(self, state: TableState) -> None:
@@ -187,11 +187,11 @@ class TableSearch:
     def _strengths(self, state: TableState) -> Tensor:
         return self.parts.relaxation.strengths(state.alpha, self.space)
 
-    def _close_epoch(self, state: TableState, out_of_time: bool) -> None:
+    def _close_epoch(self, state: TableState, used_up: str) -> None:
         self.check(state)
         state.measure_memory("cpu")
         state.records.append(self._record(state))
-        state.close_epoch(self.parts.table.updates, self.epochs, out_of_time)
+        state.close_epoch(self.parts.table.updates, self.epochs, used_up)
 
     def _record(self, state: TableState) -> dict[str, Any]:
         genotype, oracle = self.genotype(state), self._oracle(state, "validation", state.epoch, Cost())

@@ -1,0 +1,64 @@
+"""What a rule asks of its oracle, counted, and refused where the budget does not pay for it: the same on a supernet and
+on a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from harness.core.errors import HarnessError
+from harness.core.rng import generator
+from harness.core.types import Cost, Oracle
+from methods.rules.rule import Rule
+from methods.schedules.clock import Clock
+from methods.search.state import AlphaState
+
+
+class UsedUp(Exception):
+    """The budget's evaluations do not pay for the next update of alpha."""
+
+
+@dataclass(frozen=True)
+class Metered:
+    """An oracle that enters into the cost what it is asked. Raises UsedUp, asking nothing, where that would make more
+    than so many evaluations."""
+
+    oracle: Oracle
+    cost: Cost
+    evaluations: int | None
+
+    def gradient(self, alpha: Tensor) -> Tensor:
+        self._check(1)
+        self.cost.gradient_evaluations += 1
+        return self.oracle.gradient(alpha)
+
+    def losses(self, alphas: Tensor) -> Tensor:
+        self._check(len(alphas))
+        self.cost.loss_evaluations += len(alphas)
+        return self.oracle.losses(alphas)
+
+    def _check(self, more: int) -> None:
+        if self.evaluations is not None and self.cost.asked + more > self.evaluations:
+            raise UsedUp
+
+
+def take(
+    rule: Rule, oracle: Oracle, state: AlphaState, clock: Clock, seed: int, evaluations: int | None
+) -> Mapping[str, Tensor] | None:
+    """The rule's next update, in place on the state, and what it found worth recording; None, and alpha stays, where it
+    would make more than so many evaluations in all. Raises HarnessError where that is the first update."""
+    cost = state.cost
+    draw = generator(seed, "rule", cost.alpha_steps)
+    try:
+        move = rule.step(state.alpha, Metered(oracle, cost, evaluations), state.memory, clock, draw)
+    except UsedUp:
+        if not cost.alpha_steps:
+            raise HarnessError(
+                f"a budget of {evaluations} evaluations does not pay for one update of alpha; give more."
+            ) from None
+        return None
+    state.alpha, state.memory = move.alpha, move.memory
+    cost.alpha_steps += 1
+    return move.diagnostics
