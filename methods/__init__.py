@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from harness.core.errors import unknown
-from methods.catalogue import ALIASES, CATALOGUE
+from methods.catalogue import ALIASES, CATALOGUE, UNLISTED
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -23,12 +23,12 @@ class _Methods(Mapping[str, "Method"]):
         from methods.method import Method
 
         name = ALIASES.get(name, name)
-        if name not in CATALOGUE:
-            raise unknown("method", name, [*CATALOGUE, *ALIASES])
-        return Method(name, CATALOGUE[name])
+        if name not in self:
+            raise unknown("method", name, [*CATALOGUE, *ALIASES, *UNLISTED])
+        return Method(name, CATALOGUE[name] if name in CATALOGUE else UNLISTED[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in CATALOGUE or name in ALIASES
+        return name in CATALOGUE or name in ALIASES or name in UNLISTED
 
     def __iter__(self) -> Iterator[str]:
         return iter(CATALOGUE)

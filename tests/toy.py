@@ -44,6 +44,8 @@ def small_settings(method: str, space: str, **more):
     settings = dict(SMALL) | (ZARTS if METHODS[method].composition.lookahead == "fine-tuned" else {})
     if method.endswith("zarts-gld"):
         settings |= {"smallest_radius": 0.05}
+    if method.endswith("zarts-cma"):
+        settings |= {"cma_population": 4}
     if method.startswith("pc-"):
         settings |= {"channels": 8, "warmup": 0}  # a quarter of them goes through the operations
     if space == "nasbench201":

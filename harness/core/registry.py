@@ -3,8 +3,8 @@
 A member ships with the harness; or an installed package names it as an entry point of the group `zarts_harness.<kind>`;
 or a plugin, a Python file or module that the user names, holds it in a mapping called like the kind in capitals:
 
-    RULES = {"spsa": SPSA()}
-    METHODS = {"zarts-spsa": Composition("...", "...", rule="spsa", lookahead="fine-tuned")}
+    RULES = {"mine": Mine()}
+    METHODS = {"zarts-mine": Composition("...", "...", rule="mine", lookahead="fine-tuned")}
 
 From Python an object also stands for itself, in the place of its name. Nothing is imported before a registry is asked
 for it, and nothing that nobody installed or named.
@@ -123,7 +123,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return found, broken
 
     def origin(self, name: str) -> str:
-        """Where a member comes from, in words: "built in", "package spsa 1.0", "plugin my_method.py"."""
+        """Where a member comes from, in words: "built in", "package zarts-mine 1.0", "plugin my_method.py"."""
         return " and ".join(member.origin for member in self._members()[name])
 
     def _members(self) -> dict[str, list[Member]]:

@@ -6,10 +6,12 @@ Needs no torch, so that `harness list methods` answers at once. `methods.familie
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.core.registry import Registry
-from methods.catalogue import blackbox, darts, decided, gradients, robust, sampled, sampling, sparse, zarts
+from methods.catalogue import blackbox, darts, decided, gradients, robust, sampled, sampling, sparse, zarts, zero_order
 from methods.catalogue.variants import ALIASES as ALIASES
-from methods.catalogue.variants import crosses
+from methods.catalogue.variants import crosses, unlisted
 from methods.composition import BlackBox, Composition
 
 CATALOGUE: Registry[Composition | BlackBox] = Registry(
@@ -17,6 +19,7 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
     "method",
     {
         **zarts.METHODS,
+        **zero_order.METHODS,
         **darts.METHODS,
         **robust.METHODS,
         **gradients.METHODS,
@@ -29,3 +32,5 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
     },
     interface="methods.composition:AnyMethod",
 )
+UNLISTED: Mapping[str, Composition] = unlisted()
+"""Crosses that are understood as well."""

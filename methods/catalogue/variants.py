@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from methods.catalogue.zarts import METHODS
+from methods.catalogue import zarts, zero_order
 from methods.composition import Composition, Variant
 
 GUMBEL = Variant(
@@ -100,10 +101,18 @@ ALIASES = {
 
 def crosses() -> dict[str, Composition]:
     """Every base method under every combination of variants."""
+    return _crosses({base: zarts.METHODS[base] for base in BASES})
+
+
+def unlisted() -> dict[str, Composition]:
+    """The same of the further rules: they are understood by their names, and neither listed nor run by every test."""
+    return _crosses(zero_order.METHODS)
+
+
+def _crosses(bases: Mapping[str, Composition]) -> dict[str, Composition]:
     found = {}
     for variants in CROSSES:
-        for base in BASES:
-            composition = METHODS[base]
+        for base, composition in bases.items():
             for variant in variants:
                 composition = variant.of(composition)
             summary = f"{base}, {', '.join(variant.summary for variant in variants)}"

@@ -41,7 +41,7 @@ def harness(environment: dict[str, str], folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("methods", "zarts-spsa"), ("spaces", "five-operations"), ("datasets", "checkers")]
+    ("kind", "name"), [("methods", "zarts-outside-spsa"), ("spaces", "five-operations"), ("datasets", "checkers")]
 )
 def test_its_members_are_listed_with_their_origin(
     environment: dict[str, str], tmp_path: Path, kind: str, name: str
@@ -51,7 +51,16 @@ def test_its_members_are_listed_with_their_origin(
 
 
 def test_its_method_searches_its_space_with_its_dataset(environment: dict[str, str], tmp_path: Path) -> None:
-    searched = ["--method", "zarts-spsa", "--space", "five-operations", "--dataset", "checkers", "--protocol", "smoke"]
+    searched = [
+        "--method",
+        "zarts-outside-spsa",
+        "--space",
+        "five-operations",
+        "--dataset",
+        "checkers",
+        "--protocol",
+        "smoke",
+    ]
     result = json.loads(harness(environment, tmp_path, "run", *searched, "--json"))
     assert result["stopped_by"] == "epochs"
     assert result["cost"]["alpha_steps"] > 0
@@ -60,7 +69,7 @@ def test_its_method_searches_its_space_with_its_dataset(environment: dict[str, s
 
 def test_its_method_is_compared_with_another_on_the_table(environment: dict[str, str], tmp_path: Path) -> None:
     on_table = ["--space", "nasbench201-table", "--dataset", "cifar10", "--seed", f"0-{SEEDS - 1}", "--epochs", "5"]
-    for method in ("zarts-spsa", "zarts-mgs"):
+    for method in ("zarts-outside-spsa", "zarts-mgs"):
         lines = harness(environment, tmp_path, "run", "--method", method, *on_table, "--json").splitlines()
         runs = [json.loads(line) for line in lines]
         assert len(runs) == SEEDS
@@ -68,7 +77,7 @@ def test_its_method_is_compared_with_another_on_the_table(environment: dict[str,
         first, last = (fmean(json.loads(epochs[i])["valid_loss"] for epochs in records) for i in (0, -1))
         assert last < first
     compared = harness(environment, tmp_path, "report", "statistics", "--results", "results")
-    assert "zarts-spsa" in compared
+    assert "zarts-outside-spsa" in compared
     assert "zarts-mgs" in compared
 
 
@@ -76,8 +85,8 @@ def test_it_passes_the_conformance_suite(environment: dict[str, str], tmp_path: 
     lines = harness(environment, tmp_path, "check", "zarts-spsa").splitlines()
     assert lines[-1].endswith(" passed, 0 failed")
     assert {line.split()[1] for line in lines if "fits its interface" in line} == {
-        "spsa",
-        "zarts-spsa",
+        "outside-spsa",
+        "zarts-outside-spsa",
         "five-operations",
         "checkers",
     }
