@@ -6,8 +6,11 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
+from harness.testing import searches
+from harness.testing.short import finish
 from methods import CATALOGUE, METHODS
 from methods.blackbox import STRATEGIES
+from methods.catalogue import zero_order
 from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import LEFT_OUT, BlackBox, Composition
 from methods.derivations import DERIVATIONS
@@ -100,6 +103,35 @@ def test_names_of_the_papers_are_those_of_crosses():
     assert METHODS["mergenas-2nd"].composition.lookahead == "unrolled"
     assert METHODS["aux-darts-1st"].name == "darts-minus"
     assert set(crosses()) >= {"g-zarts-rs", "merge-zarts-gld", "mergezarts", "gzas", "p-zarts", "p-g-zarts-mgs"}
+
+
+def test_crosses_of_the_further_rules_are_understood_and_not_listed():
+    for base in zero_order.METHODS:
+        for prefix in ("p", "g", "merge", "aux", "pc", "sgas", "pt", "p-g", "p-merge"):
+            name = f"{prefix}-{base}"
+            assert name in METHODS
+            assert name not in CATALOGUE
+            assert name not in list(METHODS)
+            ours = METHODS[name].composition
+            assert (METHODS[name].name, ours.rule) == (name, CATALOGUE[base].rule)
+            assert parts(name).rule == parts(base).rule
+    assert parts("g-zarts-cma").relaxation == RELAXATIONS["gumbel"]
+    assert parts("sgas-zarts-nes").schedule.warmup == 5
+    for wrong, near in {
+        "g-zarts-cmaa": "g-zarts-cma",
+        "zarts-spas": "zarts-spsa",
+        "PC_zarts_nes": "pc-zarts-nes",
+    }.items():
+        with pytest.raises(HarnessError, match=f"did you mean '{near}'"):
+            METHODS[wrong]
+
+
+@pytest.mark.parametrize("name", ["g-zarts-cma", "pc-zarts-zo-adam", "p-zarts-guided-es"])
+def test_such_a_cross_searches(name):
+    finished = finish(METHODS[name], SPACES["darts" if name.startswith("p-") else "nasbench201"])
+    searches.finds_a_cell_of_the_space(finished)
+    searches.moves_a_finite_alpha(finished)
+    searches.resumes_to_the_bit(finished)
 
 
 def test_gdas_has_the_settings_of_its_own_code():
