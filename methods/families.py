@@ -25,6 +25,7 @@ from methods.objectives import OBJECTIVES
 from methods.relaxations import RELAXATIONS
 from methods.resolving import resolve_settings
 from methods.rules import RULES
+from methods.schedules import SCHEDULES
 from methods.search.parts import Parts, compose
 from methods.search.search import Search
 from methods.tabular.data import TableData
@@ -101,6 +102,7 @@ def check(method: Composition | BlackBox, space: Space) -> None:
     if isinstance(method, BlackBox):
         return
     EDGES.find(method.edge).check(space)
+    SCHEDULES.find(method.schedule).check(space)
     if space.table:
         _check_on_table(method, space)
 

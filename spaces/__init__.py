@@ -3,13 +3,17 @@
 from harness.core import notebook
 from harness.core.registry import Registry
 from spaces.darts.members import DARTS, DARTS_NONE, S1, S2, S3, S4
+from spaces.mobile.members import MOBILE, MOBILE_FBNET
 from spaces.nasbench201.space import NASBENCH201, NASBENCH201_TABLE
 from spaces.space import Space
 
 SPACES: Registry[Space] = Registry(
     "spaces",
     "space",
-    {space.name: space for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE)},
+    {
+        space.name: space
+        for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE, MOBILE, MOBILE_FBNET)
+    },
     interface="spaces.space:Space",
 )
 

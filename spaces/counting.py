@@ -98,6 +98,6 @@ class _Counter(TorchDispatchMode):
             self.macs += out.numel() * args[1].shape[1]
         elif func is aten.native_batch_norm.default:
             self.norm_elements += out[0].numel()
-        elif func is aten.relu.default:
+        elif func in (aten.relu.default, aten.hardtanh.default):  # the latter is ReLU6
             self.relu_elements += out.numel()
         return out

@@ -51,6 +51,7 @@ class Style:
 STYLES = {
     "sep_conv": Style("#0072B2", "solid"),
     "nor_conv": Style("#0072B2", "solid"),
+    "mbconv": Style("#0072B2", "solid"),
     "dil_conv": Style("#D55E00", (0, (5, 1.4, 1.4, 1.4))),
     "max_pool": Style("#009E73", (0, (1.2, 1.4))),
     "avg_pool": Style("#009E73", (0, (1.2, 1.4))),
@@ -61,6 +62,8 @@ STYLES = {
 OUTPUT = Style("#9A9A9A", "solid")
 UNREACHED = STYLES["none"]
 """An edge from a node that nothing reaches is drawn as what it is worth, and the node in its ink."""
+ROW = 6
+"""Blocks of a chain side by side; the rest are in further rows."""
 INPUT_FILL, NODE_FILL, OUTPUT_FILL, UNREACHED_FILL = "#D6E9D6", "#DCE6F2", "#F6E7C1", "#F4F4F4"
 TITLES = {"normal": "Normal cell", "reduce": "Reduction cell"}
 
@@ -126,6 +129,23 @@ class _Layout:
     @property
     def height(self) -> float:
         return max(item.y + item.height / 2 for column in self.columns for item in column)
+
+
+def _rows(cell: Cell) -> list[_Layout]:
+    """The layout; of a chain, where every node reads the one before and no other, one for each row. The state that a
+    row ends with begins the next."""
+    count = len(cell.nodes)
+    if count <= ROW or [[source for _, source in node] for node in cell.nodes] != [[i] for i in range(count)]:
+        return [_lay_out(cell)]
+    rows = []
+    for first in range(0, count, ROW):
+        nodes = tuple(((node[0][0], i),) for i, node in enumerate(cell.nodes[first : first + ROW]))
+        rows.append(_lay_out(Cell(1, nodes, (len(nodes),))))
+        states = [item for column in rows[-1].columns for item in column if item.fill]
+        for number, item in enumerate(states, start=first):
+            item.text = str(number)
+            item.fill = INPUT_FILL if number == 0 else OUTPUT_FILL if number == count else NODE_FILL
+    return rows
 
 
 def _lay_out(cell: Cell) -> _Layout:
@@ -323,7 +343,11 @@ def _write(cells: Sequence[tuple[str, Cell]], file: Path | BytesIO, suffix: str)
 
 def _draw_cells(axes: Axes, cells: Sequence[tuple[str, Cell]]) -> tuple[float, float]:
     """Draws the cells one below the other and returns the size it took, width and height."""
-    layouts = [(TITLES.get(kind, ""), _lay_out(cell)) for kind, cell in cells]
+    layouts = [
+        (TITLES.get(kind, "") if row == 0 else "", layout)
+        for kind, cell in cells
+        for row, layout in enumerate(_rows(cell))
+    ]
     y, width = MARGIN, 0.0
     for title, layout in layouts:
         if title:
@@ -407,8 +431,9 @@ def _port(siblings: list[_Item], item: _Item) -> float:
 
 
 def _readable(operation: str) -> str:
-    """sep_conv_3x3 as "sep conv 3×3", skip_connect as "skip"."""
+    """sep_conv_3x3 as "sep conv 3×3", skip_connect as "skip", mbconv6_5x5 as "MB6 5×5"."""
     text = operation.replace("skip_connect", "skip").replace("nor_conv", "conv").replace("_", " ")
+    text = re.sub(r"^mbconv(?=\d)", "MB", text)
     return re.sub(r"(\d)x(\d)", r"\1×\2", text)
 
 

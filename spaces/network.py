@@ -53,12 +53,19 @@ class Cell(nn.Module):
 def _drop_path(
     network: nn.Module, x: Tensor, drop_path: float, draw: Generator | None
 ) -> Iterator[Sequence[Tensor] | None]:
-    """Cell by cell, the factors of its edges: 0 with probability `drop_path`, else 1 / (1 - drop_path), per sample."""
+    """Cell by cell, the factors of its edges."""
     sizes = [len(module.operations) for module in network.modules() if isinstance(module, Cell)]
-    if not network.training or drop_path == 0:
+    return drop_path_factors(sizes, x, drop_path if network.training else 0.0, draw)
+
+
+def drop_path_factors(
+    sizes: Sequence[int], x: Tensor, drop_path: float, draw: Generator | None
+) -> Iterator[Sequence[Tensor] | None]:
+    """For each size so many factors (B, 1, 1, 1) for a batch x (B, ...); None where nothing is dropped."""
+    if drop_path == 0:
         return iter([None] * len(sizes))
     # One draw and one transfer for the whole forward, not one per edge.
-    return iter(path_factors(sum(sizes), x, drop_path, draw).split(sizes))
+    return iter(path_factors(sum(sizes), x, drop_path, draw).split(list(sizes)))
 
 
 def _operation(name: str, channels: int, stride: int) -> nn.Module:

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from harness.core.registry import Registry
 from spaces.batch_norm import BatchNorm2d
+from spaces.inverted_residual import SHAPES, InvertedResidual, Shape
 
 
 def norm(channels: int, affine: bool) -> nn.BatchNorm2d:
@@ -142,6 +143,11 @@ def nor_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified
     return Rectified(convolution, norm(channels, affine))
 
 
+def mbconv(shape: Shape) -> Build:
+    """Inverted residual blocks of this shape, which keep the channels."""
+    return lambda c, stride, affine: InvertedResidual(shape, c, c, stride, affine)
+
+
 class Build(Protocol):
     """Builds an operation on (B, channels, H, W)."""
 
@@ -163,6 +169,7 @@ OPERATIONS: Registry[Build] = Registry(
         "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
         "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, stride, affine, 1),
         "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, stride, affine, 3),
+        **{name: mbconv(shape) for name, shape in SHAPES.items()},
     },
     interface="spaces.operations:Build",
     make=lambda build: build,

@@ -1,13 +1,15 @@
 """Genotypes that papers published, as data: reference points for counting, drawing and evaluation.
 
-Each is transcribed from the released code of its paper into the notation of DARTS.
+Each is transcribed from released code: cells into the notation of DARTS, chains of blocks, which are long, into names
+in a row.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
-from harness.core.genotype import Genotype, parse
+from harness.core.genotype import Cell, Genotype, parse
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,13 @@ class Published:
     @property
     def genotype(self) -> Genotype:
         return parse(self.literal)
+
+
+def _chain(kind: str, blocks: str) -> str:
+    """A chain as JSON. Its blocks are written as in mbconv6_5x5: 6_5x5; a dash is a skip."""
+    names = ["skip_connect" if block == "-" else f"mbconv{block}" for block in blocks.split()]
+    nodes = tuple(((name, state),) for state, name in enumerate(names))
+    return json.dumps(Genotype(((kind, Cell(1, nodes, (len(nodes),))),)).to_json())
 
 
 PUBLISHED: dict[str, Published] = {
@@ -76,5 +85,22 @@ PUBLISHED: dict[str, Published] = {
         "('dil_conv_5x5', 2), ('sep_conv_3x3', 1), ('sep_conv_5x5', 0), ('sep_conv_5x5', 1)], "
         "reduce_concat=[2, 3, 4, 5])",
         "Dong and Yang, GDAS (CVPR 2019); github.com/D-X-Y/AutoDL-Projects xautodl/nas_infer_model/DXYs/genotypes.py",
+    ),
+    "ProxylessNAS-GPU": Published(
+        _chain(
+            "mobile",
+            "3_5x5 - - - 3_7x7 - - 3_3x3 6_7x7 - - 3_5x5 6_5x5 - 3_3x3 3_5x5 6_7x7 6_7x7 6_7x7 6_5x5 6_7x7",
+        ),
+        "Cai et al., ProxylessNAS (ICLR 2019), of width 1728; the network that github.com/mit-han-lab/proxylessnas "
+        "loads, proxyless_gpu.config, as github.com/osmr/imgclsmob pytorchcv/models/proxylessnas.py lists it",
+    ),
+    "FBNet-C": Published(
+        _chain(
+            "fbnet",
+            "1_3x3 6_3x3 - 1_3x3 1_3x3 6_5x5 3_5x5 6_5x5 6_3x3 6_5x5 3_5x5 6_5x5 6_5x5 6_5x5 6_5x5 6_5x5 3_5x5 "
+            "6_5x5 6_5x5 6_5x5 6_5x5 6_3x3",
+        ),
+        "Wu et al., FBNet (CVPR 2019); github.com/facebookresearch/mobile-vision mobile_cv/arch/fbnet_v2/"
+        "fbnet_modeldef_cls_fbnet.py, which makes 5.57 M parameters and 378 M MACs; the paper prints 5.5 M and 375 M",
     ),
 }

@@ -46,6 +46,8 @@ class Space(ABC):
     """The hyper-parameters that this space's experiments set differently from a method's own defaults."""
     table: str = ""
     """The name of the table that it is searched on, in `harness.tables.TABLES`; empty: it is searched on images."""
+    imagenet: Final | None = None
+    """The size at which its networks for ImageNet are quoted; None where it has none."""
 
     def __repr__(self) -> str:
         return f"<space {self.name}: {self.summary}, d = {self.dimension}>"
@@ -73,6 +75,14 @@ class Space(ABC):
     def derivable(self, operation: str) -> bool:
         """Whether an operation can be part of a derived cell."""
         return True
+
+    def keeps_channels(self, edge: Edge) -> bool:
+        """Whether an edge's operations have as many channels as they read."""
+        return True
+
+    def in_words(self, channels: int, cells: int) -> str:
+        """A final network's size."""
+        return f"{cells} cells{' per stage' if self.final.per_stage else ''}, {channels} channels"
 
     def restricted(self, kept: Sequence[Sequence[str]]) -> Self:
         """This space with only the kept operations on its edges, one entry per row of alpha; their order stays. An edge

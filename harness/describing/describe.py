@@ -38,9 +38,7 @@ from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
 from spaces.relations import space_of
 
-IMAGENET_SIZE, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES = 224, 48, 14, 1000
-"""Of the transfer evaluation (ZARTS paper, section 5.2)."""
-CIFAR_SIZE = 32
+IMAGENET_SIZE, IMAGENET_CLASSES, CIFAR_SIZE = 224, 1000, 32
 INDENT, WIDEST = 2, 120
 MOST_CLASSES = 100_000
 
@@ -310,20 +308,20 @@ def _recipes(bundle: protocols.Bundle) -> list[str]:
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:
     space = space_of(genotype)
-    final, per_stage = space.final, " per stage" if space.final.per_stage else ""
+    final, imagenet = space.final, space.imagenet
     small = count(space.network(genotype, final.channels, final.cells, classes), CIFAR_SIZE)
-    networks = {f"CIFAR: {final.cells} cells{per_stage}, {final.channels} channels, {classes:,} classes": small}
+    networks = {f"CIFAR: {space.in_words(final.channels, final.cells)}, {classes:,} classes": small}
     facts: dict[str, Any] = {
         "notation": str(genotype),
         "genotype": genotype.to_json(),
         "parameters": small.parameters,
         "macs": small.macs,
     }
-    if genotype.family == "darts":
-        network = space.network(genotype, IMAGENET_CHANNELS, IMAGENET_CELLS, IMAGENET_CLASSES, "imagenet")
+    if imagenet is not None:
+        network = space.network(genotype, imagenet.channels, imagenet.cells, IMAGENET_CLASSES, "imagenet")
         large = count(network, IMAGENET_SIZE)
-        label = f"ImageNet: {IMAGENET_CELLS} cells, {IMAGENET_CHANNELS} channels, {IMAGENET_CLASSES:,} classes"
-        networks[label] = large
+        words = space.in_words(imagenet.channels, imagenet.cells)
+        networks[f"ImageNet: {words}, {IMAGENET_CLASSES:,} classes"] = large
         facts |= {"imagenet_parameters": large.parameters, "imagenet_macs": large.macs}
     sections = {
         "cell": columns(cell_rows(genotype)),

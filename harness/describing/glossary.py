@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from harness.core.settings import Declared, declared
-from harness.evaluation.recipes import RECIPES
+from harness.evaluation.recipes import KINDS, RECIPES
 from harness.suite import definition
 from harness.suite.definition import SearchCell, SelectionCell
 from methods import CATALOGUE
@@ -74,7 +74,7 @@ def recipe(name: str) -> Entry:
     sections: dict[str, Rows] = {
         "summary": [(found.summary,)],
         "source": [(found.source,)],
-        "cells": [("NAS-Bench-201" if found.family == "nasbench201" else "the DARTS family",)],
+        "cells": [(KINDS[family],) for family in found.families],
         "hyper-parameters, before any protocol; `--set NAME=VALUE` changes one": [
             (item.name, shown(item.value), item.range, item.source) for item in items
         ],

@@ -167,7 +167,8 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
     name = recipe_for(subject.genotype, request.recipe, subject.table)
     if name == LOOKUP:
         return _plan_lookup(request, subject)
-    recipe, protocol, dataset = RECIPES[name], _protocol(request, subject), _dataset(request, subject)
+    recipe = RECIPES[name].of(subject.genotype.family)
+    protocol, dataset = _protocol(request, subject), _dataset(request, subject)
     if protocol.evaluation is None:
         raise HarnessError(
             f"protocol {quoted(protocol.name)} says nothing of evaluation; give its file an [evaluation] table."
@@ -219,7 +220,8 @@ def find(target: str, at_epoch: int | None = None) -> Subject:
     if at_epoch is not None and not is_folder(target):
         raise HarnessError(f"--at-epoch chooses among the cells of a run, and {quoted(target)} is no run folder.")
     if target in PUBLISHED:
-        return Subject(PUBLISHED[target].genotype, "darts")
+        genotype = PUBLISHED[target].genotype
+        return Subject(genotype, space_of(genotype).name)
     folder = Path(target)
     if not is_folder(target):
         if notations.looks_like(target):
@@ -428,6 +430,7 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
     best = min(state.records, key=lambda record: record["test_error"])
     trained, tested = source.counts
     on = "test images" if spec["kind"] == "training" else "training images that were held out, in place of test images,"
+    size = space_of(plan.subject.genotype).in_words(network.channels, network.cells)
     return {
         **{key: spec[key] for key in ("kind", "protocol", "recipe", "dataset", "genotype", "seed")},
         "notation": str(plan.subject.genotype),
@@ -450,9 +453,8 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
             "reports, and lower than an unbiased figure",
             "best_epoch": "the first epoch with that error, counted from 0 as in records.jsonl",
             "train_error_last": f"percent of {trained:,} training images, augmented, in train mode, in the last epoch",
-            "parameters": f"final network, {network.cells} cells"
-            f"{' per stage' if training.recipe.family == 'nasbench201' else ''}, {network.channels} channels, "
-            f"{source.classes} classes, {training.recipe.stem} stem, without auxiliary head",
+            "parameters": f"final network, {size}, {source.classes} classes, {training.recipe.stem} stem, without "
+            "auxiliary head",
             "macs": f"convolutions and linear layers of that network on one image of side {source.image_size}",
             "cost": "seconds: wall time of training steps, without tests, checkpoints and loading; "
             f"peak_memory: {state.cost.memory_kind}, bytes"

@@ -21,7 +21,7 @@ from harness.data.normalisation import Statistics
 from harness.evaluation.recipes import Network
 from harness.runs import checkpoint
 from harness.runs.checkpoint import Damaged
-from spaces import SPACES
+from spaces.relations import space_of
 from spaces.stems import STEMS
 
 NAMED = 3
@@ -58,12 +58,12 @@ class Model:
 
     @property
     def cells(self) -> int:
-        """In a network of the DARTS family; in each stage of NAS-Bench-201's."""
+        """In a network of the DARTS family; in each stage of NAS-Bench-201's; a mobile network is one chain."""
         return Network(size=self.size).cells
 
     @property
     def channels(self) -> int:
-        """Of the first cells."""
+        """Of the first cells; of a mobile network's last convolution."""
         return Network(size=self.size).channels
 
     @property
@@ -73,7 +73,7 @@ class Model:
 
     def network(self) -> nn.Module:
         """A new network with these weights, in eval mode, on the CPU. Raises HarnessError where they do not fit."""
-        space = SPACES["nasbench201" if self.genotype.family == "nasbench201" else "darts"]
+        space = space_of(self.genotype)
         with torch.random.fork_rng(devices=[]):  # whoever asks keeps their random numbers
             network = space.network(self.genotype, self.channels, self.cells, len(self.class_names), self.stem)
         try:

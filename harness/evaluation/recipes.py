@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from harness.core.errors import HarnessError, quoted, unknown
@@ -26,8 +26,9 @@ class Network:
 
     size: str = setting(
         "20x36",
-        "cells x channels of the first cells (NAS-Bench-201: cells of each stage); 20x36: ZARTS supplement 2.2, 2.4; "
-        "8x16: R-DARTS evaluation/args.py; 14x48: ImageNet, ZARTS section 5.2; 5x16: NAS-Bench-201, section 2.1",
+        "cells x channels of the first cells (NAS-Bench-201: cells of each stage; mobile spaces: 1 x channels of the "
+        "last convolution); 20x36: ZARTS supplement 2.2, 2.4; 8x16: R-DARTS evaluation/args.py; 14x48: ImageNet, "
+        "ZARTS section 5.2; 5x16: NAS-Bench-201, section 2.1; 1x1728: ProxylessNAS-GPU; 1x1984: FBNet",
     )
     drop_path: float = setting(
         0.2,
@@ -168,7 +169,8 @@ class Parts:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A published way of training a family of cells, as the settings in which it differs from `cifar`."""
+    """A published way of training a family of cells, as the settings in which it differs from `cifar`. `also` holds
+    other families that are trained in this way, each with further settings."""
 
     family: str
     summary: str
@@ -176,6 +178,15 @@ class Recipe:
     stem: str = "cifar"
     data: InMemory | Streamed = field(default_factory=InMemory)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    also: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return (self.family, *self.also)
+
+    def of(self, family: str) -> Recipe:
+        """The recipe for cells of one of its families."""
+        return replace(self, settings={**self.settings, **self.also.get(family, {})})
 
     def parts(self, layers: Sequence[Mapping[str, Any]] = (), user: Mapping[str, Any] | None = None) -> Parts:
         """Later values win: the recipe's, each of `layers` (a protocol's; names that are not declared here are meant
@@ -192,11 +203,18 @@ class Recipe:
         return Parts(**override(parts, user or {}))
 
 
+MOBILE = {
+    "mobile": {"size": "1x1728", "drop_path": 0.0, "auxiliary": 0.0},
+    "fbnet": {"size": "1x1984", "drop_path": 0.0, "auxiliary": 0.0},
+}
+"""Chains of the mobile spaces, at the widths that are published; choice: in all else they are trained as cells are."""
+
 RECIPES: dict[str, Recipe] = {
     "cifar": Recipe(
         "darts",
         "CIFAR-10, CIFAR-100, SVHN and images like theirs, in memory",
         "ZARTS supplement 2.2; DARTS train.py",
+        also=MOBILE,
     ),
     "imagenet": Recipe(
         "darts",
@@ -214,6 +232,7 @@ RECIPES: dict[str, Recipe] = {
             "weight_decay": 3e-5,
             "label_smoothing": 0.1,
         },
+        also=MOBILE,
     ),
     "nasbench201": Recipe(
         "nasbench201",
@@ -238,7 +257,12 @@ RECIPES: dict[str, Recipe] = {
 LOOKUP = "lookup"
 
 
-KINDS = {"nasbench201": "a NAS-Bench-201 cell", "darts": "a cell of the DARTS family"}
+KINDS = {
+    "nasbench201": "a NAS-Bench-201 cell",
+    "darts": "a cell of the DARTS family",
+    "mobile": "a chain of the space mobile",
+    "fbnet": "a chain of the space mobile-fbnet",
+}
 """What the cells of a family are called."""
 
 
@@ -258,7 +282,7 @@ def recipe_for(genotype: Genotype, name: str | None, table: str) -> str:
 
 def trainings_of(genotype: Genotype) -> list[str]:
     """The recipes by which such a cell is trained."""
-    return [name for name, recipe in RECIPES.items() if recipe.family == genotype.family]
+    return [name for name, recipe in RECIPES.items() if genotype.family in recipe.families]
 
 
 def all_settings() -> set[str]:

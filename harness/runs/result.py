@@ -39,9 +39,8 @@ def describe_result(
         "cost": found.cost.to_json(),
         "stopped_by": found.stopped_by,
         "how": {
-            "parameters": f"final network, {final.cells} cells"
-            f"{' per stage' if final.per_stage else ''}, {final.channels} channels, "
-            f"{classes} classes, CIFAR stem, without auxiliary head",
+            "parameters": f"final network, {space.in_words(final.channels, final.cells)}, {classes} classes, CIFAR "
+            "stem, without auxiliary head",
             "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
             "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
             f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes; saved_activations: bytes "

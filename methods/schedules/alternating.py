@@ -11,6 +11,7 @@ from harness.core.types import Part
 from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.schedules.clock import Clock, Stage
 from methods.training.batches import Batch
+from spaces.space import Space
 
 KeptOperations = list[list[str]]
 """The operations of every edge that stay, in alpha's row order; an edge without is gone."""
@@ -41,6 +42,9 @@ class Alternating:
         "alpha-first: DARTS, ZARTS; weights-first: DARTS-V1 on NAS-Bench-201 (DARTS-V1.py:52-73)",
         choices=("alpha-first", "weights-first"),
     )
+
+    def check(self, space: Space) -> None:
+        """Raises HarnessError for a space that this schedule does not apply to."""
 
     def stage(self, epoch: int, epochs: int) -> Stage:
         """The stage that an epoch of so many is in."""

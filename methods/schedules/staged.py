@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.core.settings import setting
+from harness.core.errors import HarnessError
+from harness.core.settings import declared, setting
 from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.derivations.limited_skips import LimitedSkips
 from methods.schedules.alternating import Alternating, KeptOperations
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import strongest
+from spaces.space import Space
 
 STAGES = 3
 
@@ -27,6 +29,10 @@ class Staged(Alternating):
     keep_second: int = setting(5, "P-DARTS: 5 of 8 operations in the second stage", minimum=1)
     keep_third: int = setting(3, "P-DARTS: 3 in the third", minimum=1)
     skip_cap: int = setting(2, "P-DARTS: skips in the normal cell at most; 8 is no limit", minimum=0)
+
+    def check(self, space: Space) -> None:
+        if "cells" not in declared(space.macro()):
+            raise HarnessError(f"P-DARTS adds cells from stage to stage, and a supernet of {space.name} has one chain.")
 
     def stage(self, epoch: int, epochs: int) -> Stage:
         number = STAGES * epoch // epochs

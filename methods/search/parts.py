@@ -82,12 +82,14 @@ def compose(
     value, and for a space that the method does not apply to."""
     edge = EDGES.find(composition.edge)
     edge.check(space)
+    schedule = SCHEDULES.find(composition.schedule)
+    schedule.check(space)
     parts: dict[str, Any] = {
         "rule": RULES.find(composition.rule),
         "lookahead": LOOKAHEADS.find(composition.lookahead),
         "relaxation": RELAXATIONS.find(composition.relaxation),
         "edge": edge,
-        "schedule": SCHEDULES.find(composition.schedule),
+        "schedule": schedule,
         "perturbation": PERTURBATIONS.find(composition.perturbation),
         "stopping": STOPPINGS.find(composition.stopping),
         "objective": OBJECTIVES.find(composition.objective),

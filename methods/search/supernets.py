@@ -46,8 +46,8 @@ class Supernets:
         """A supernet with the initial weights of this seed and stage."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.seed, "weights", stage))
-            macro = self.parts.macro
-            macro = replace(macro, cells=macro.cells + self.parts.schedule.deeper(stage))
+            macro, deeper = self.parts.macro, self.parts.schedule.deeper(stage)
+            macro = replace(macro, cells=macro.cells + deeper) if deeper else macro
             module = self.reduced.supernet(macro, self.classes, self.parts.edge.of_stage(stage).outgoing)
         recorded = module.repeats and graphs.wanted(self.device)
         module = module.to(memory_format=torch.channels_last)

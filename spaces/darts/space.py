@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.genotype import Cell, Genotype
 from spaces.cells import Edge
 from spaces.darts.topology import INPUTS, KEPT, NODES, DartsMacro
-from spaces.space import Space, argmax
+from spaces.space import Final, Space, argmax
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from spaces.supernet import Outgoing, Supernet
 
 
+IMAGENET = Final(channels=48, cells=14)
+"""Of the transfer evaluation (ZARTS, section 5.2)."""
+
+
 @dataclass(frozen=True, repr=False)
 class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
+
+    imagenet: Final | None = IMAGENET
 
     def derivable(self, operation: str) -> bool:
         return operation != "none"

@@ -23,6 +23,7 @@ from harness.core.settings import setting
 from spaces.cells import Edge
 from spaces.edges.edge import EdgePart
 from spaces.edges.sum import SumOfOperations
+from spaces.space import Space
 from spaces.supernet import Build, Outgoing
 
 FEWEST = 2
@@ -76,6 +77,15 @@ class PartialChannelsEdge(EdgePart):
     @property
     def outgoing(self) -> Outgoing:
         return self
+
+    def check(self, space: Space) -> None:
+        """Raises HarnessError for a space with an edge that changes the number of channels, which none can bypass."""
+        for edge in space.edges:
+            if not space.keeps_channels(edge):
+                raise HarnessError(
+                    f"of partial channels most bypass the operations, which the edge {edge.target} <- {edge.source} of "
+                    f"{space.name} does not let them: it changes how many there are. Use a space of cells."
+                )
 
     def check_width(self, channels: int) -> None:
         if channels % self.shares or channels // self.shares < FEWEST:

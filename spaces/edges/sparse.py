@@ -36,7 +36,7 @@ class SparseOperations(nn.Module):
 
     def __init__(self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build) -> None:
         super().__init__()
-        self.edges, self.stride = edges, stride
+        self.edges, self.channels, self.stride = edges, channels, stride
         self.own = nn.ModuleList(
             nn.ModuleDict({name: build(name, channels, stride) for name in edge.operations}) for _, edge in edges
         )
@@ -64,7 +64,11 @@ class SparseOperations(nn.Module):
                 elif total is not None:
                     y = total + y
                 total = y
-            yield edge.target, torch.zeros_like(x[:, :, :: self.stride, :: self.stride]) if total is None else total
+            yield edge.target, self._zeros(x) if total is None else total
+
+    def _zeros(self, x: Tensor) -> Tensor:
+        """What an edge gives whose operations all rest."""
+        return torch.zeros_like(x[:, :1, :: self.stride, :: self.stride]).expand(-1, self.channels, -1, -1)
 
     def pieces(self) -> Iterator[tuple[str, Tensor]]:
         for (_, edge), own in zip(self.edges, self.own, strict=True):

@@ -6,15 +6,14 @@ Source: Dong & Yang, NAS-Bench-201 (ICLR 2020); AutoDL-Projects search_cells.py:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
-from harness.core.genotype import Cell, Genotype
-from spaces.cells import Edge
+from harness.core.genotype import Genotype
+from spaces.every_edge import EveryEdgeSpace
 from spaces.nasbench201.topology import EDGES, NasBench201Macro
-from spaces.space import Final, Space, argmax
+from spaces.space import Final
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,30 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class NasBench201Space(Space):
-    """Cells of one kind and one input, whose every edge carries one operation; the last state is the output. The edges
-    are listed by target, and every state after the input is the target of one."""
-
-    @property
-    def choices(self) -> tuple[tuple[int, ...], ...]:
-        """Per node, the operation on each of its edges."""
-        return tuple(
-            tuple(len(edge.operations) for edge in self.edges if edge.target == target)
-            for target in range(1, self.states)
-        )
-
-    @property
-    def states(self) -> int:
-        """Of a cell, with its input."""
-        return 1 + max(edge.target for edge in self.edges)
-
-    def decode(self, code: Sequence[int]) -> Genotype:
-        (kind,) = self.cells
-        return Genotype(((kind, _cell(self.edges, code)),))
-
-    def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
-        """Every edge stays, each with its most probable operation, `none` included."""
-        return _cell(edges, [argmax(row, range(len(row))) for row in probabilities])
+class NasBench201Space(EveryEdgeSpace):
+    """A space with NAS-Bench-201's networks."""
 
     def macro(self) -> NasBench201Macro:
         return NasBench201Macro()
@@ -69,17 +46,6 @@ class NasBench201Space(Space):
         if stem != "cifar" or auxiliary:
             raise HarnessError("NAS-Bench-201's final network has no ImageNet stem and no auxiliary head.")
         return NasBench201Network(genotype, channels, cells, classes)
-
-
-def _cell(edges: Sequence[Edge], code: Sequence[int]) -> Cell:
-    """The cell with these operations on its edges, by their numbers."""
-    chosen = {(e.source, e.target): e.operations[option] for e, option in zip(edges, code, strict=True)}
-    last = max(edge.target for edge in edges)
-    nodes = tuple(
-        tuple((chosen[e.source, e.target], e.source) for e in edges if e.target == target)
-        for target in range(1, last + 1)
-    )
-    return Cell(1, nodes, (last,))
 
 
 NASBENCH201 = NasBench201Space(
