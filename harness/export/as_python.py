@@ -22,6 +22,10 @@ from harness.core.genotype import Cell
 from harness.evaluation.model import Model
 from harness.export import plain
 from harness.export.card import summary
+from spaces.inverted_residual import SHAPES
+from spaces.mobile.plan import Block, Plan
+from spaces.mobile.space import MobileSpace
+from spaces.relations import space_of
 from spaces.stems import STEM_MULTIPLIER
 
 IMPORTS = """\
@@ -78,12 +82,16 @@ logits = network(images)"""
 
 def source(model: Model, module: str) -> str:
     """The text of the file."""
-    operations = [operation for _, cell in model.genotype.cells for operation, _ in cell.edges]
-    call = _call(model)
+    space, cells = space_of(model.genotype), model.genotype.cells
+    if isinstance(space, MobileSpace):
+        call, cells = _chain(model, space.plan), ()  # all is in the call
+    else:
+        call = _call(model)
+    operations = [operation for _, cell in cells for operation, _ in cell.edges]
     pieces = [
         _head(model, module) + "\n\n" + "\n".join(_constants(model)),
         *needed([*operations, *re.findall(r"[A-Z]\w+(?=\()", call)]),
-        "\n\n".join(f"{kind.upper()} = {_graph(cell)}" for kind, cell in model.genotype.cells),
+        *(["\n\n".join(f"{kind.upper()} = {_graph(cell)}" for kind, cell in cells)] if cells else []),
         BUILDING.format(call=call),
         LOADING.format(state="untrained" if model.evaluation is None else "trained"),
         *([NORMALISING] if model.normalisation else []),
@@ -155,3 +163,29 @@ def _call(model: Model) -> str:
     listed = "".join(f"        {argument},\n" for argument in arguments)
     network = "DartsNetwork" if model.genotype.family == "darts" else "NasBench201Network"
     return f"{network}(\n{listed}    )"
+
+
+def _chain(model: Model, published: Plan) -> str:
+    """What builds a mobile network."""
+    ((_, cell),) = model.genotype.cells
+    plan = published.at(model.channels, model.stem)
+    first = [_block("mbconv1_3x3", Block(plan.stem, plan.first, 1))] if plan.first else []
+    stem = ", ".join([f"*conv_bn_relu(3, {plan.stem}, 3, {plan.stem_stride})", *first])
+    blocks = [_block(name, block) for (name, _), block in zip(cell.edges, plan.blocks, strict=True)]
+    listed = "".join(f"            {block},\n" for block in blocks)
+    width, classes = plan.blocks[-1].c_out, len(model.class_names)
+    return (
+        f"MobileNetwork(\n        stem=[{stem}],\n        blocks=[\n{listed}        ],\n        width={width},\n"
+        f"        features={plan.features},\n        classes={classes},\n    )"
+    )
+
+
+def _block(name: str, block: Block) -> str:
+    if name not in SHAPES:
+        return "nn.Identity()"
+    shape = SHAPES[name]
+    groups = f", groups={shape.groups}" if shape.groups > 1 else ""
+    return (
+        f"InvertedResidual({block.c_in}, {block.c_out}, stride={block.stride}, expansion={shape.expansion}, "
+        f"kernel={shape.kernel}{groups})"
+    )

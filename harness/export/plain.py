@@ -134,6 +134,81 @@ def nor_conv_3x3(channels: int, stride: int) -> nn.Module:
     return relu_conv_bn(channels, channels, 3, stride)
 
 
+def conv_bn_relu(c_in: int, c_out: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    return [convolution, nn.BatchNorm2d(c_out), nn.ReLU6()]
+
+
+class Shuffle(nn.Module):
+    """Channel i of group k becomes channel groups * i + k."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+
+
+class InvertedResidual(nn.Module):
+    """A 1x1 convolution that widens, one of each channel, a 1x1 convolution; plus the input where it is alike."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, expansion: int, kernel: int, groups: int = 1) -> None:
+        super().__init__()
+        width = c_in * expansion
+        self.layers = nn.Sequential(
+            *(conv_bn_relu(c_in, width, 1, 1) if expansion > 1 else []),
+            *([Shuffle(groups)] if groups > 1 else []),
+            *conv_bn_relu(width, width, kernel, stride, groups=width),
+            nn.Conv2d(width, c_out, 1, groups=groups, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+        self.shortcut = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.shortcut else self.layers(x)
+
+
+def mbconv3_3x3(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=3, kernel=3)
+
+
+def mbconv6_3x3(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=6, kernel=3)
+
+
+def mbconv3_5x5(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=3, kernel=5)
+
+
+def mbconv6_5x5(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=6, kernel=5)
+
+
+def mbconv3_7x7(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=3, kernel=7)
+
+
+def mbconv6_7x7(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=6, kernel=7)
+
+
+def mbconv1_3x3(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=1, kernel=3)
+
+
+def mbconv1_5x5(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=1, kernel=5)
+
+
+def mbconv1_3x3_g2(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=1, kernel=3, groups=2)
+
+
+def mbconv1_5x5_g2(channels: int, stride: int) -> nn.Module:
+    return InvertedResidual(channels, channels, stride, expansion=1, kernel=5, groups=2)
+
+
 class Cell(nn.Module):
     """A graph's operations; those of a reduction cell that read its inputs have stride 2."""
 
@@ -259,3 +334,17 @@ class NasBench201Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         x = self.last(self.body(self.stem(images)))
         return self.classifier(x.mean(dim=(2, 3)))
+
+
+class MobileNetwork(nn.Module):
+    """Normalised images (B, 3, H, W) to logits (B, classes): a stem, a chain of blocks, a last convolution to
+    `features` channels, global average pooling, a linear layer."""
+
+    def __init__(self, stem: list[nn.Module], blocks: list[nn.Module], width: int, features: int, classes: int) -> None:
+        super().__init__()
+        self.stem, self.blocks = nn.Sequential(*stem), nn.Sequential(*blocks)
+        self.last = nn.Sequential(*conv_bn_relu(width, features, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+        self.classifier = nn.Linear(features, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.last(self.blocks(self.stem(images))))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from harness.core.genotype import Cell, Edge, Genotype
 from methods.derivations.derivation import Ranking
+from spaces.every_edge import EveryEdgeSpace
 from spaces.space import Space
 
 
@@ -25,8 +26,8 @@ INPUTS_OF_NODE = 2
 
 def has_free_inputs(space: Space) -> bool:
     """Whether the nodes of the space's cells may have other edges than the space's own rule gives them. The cells of
-    NAS-Bench-201 may not: every edge has its operation."""
-    return "cell" not in space.cells
+    NAS-Bench-201 may not, and neither may chains of blocks: every edge has its operation."""
+    return not isinstance(space, EveryEdgeSpace)
 
 
 def assembled(

@@ -31,5 +31,6 @@ class MobileNetwork(nn.Module):
         factors = drop_path_factors([1] * len(self.blocks), x, drop_path if self.training else 0.0, draw)
         x = self.stem(x)
         for layer, factor in zip(self.blocks, factors, strict=True):
-            x = layer(x, factor and factor[0]) if isinstance(layer, InvertedResidual) else layer(x)
+            dropped = isinstance(layer, InvertedResidual) and factor is not None
+            x = layer(x, factor[0]) if dropped else layer(x)
         return self.classifier(self.last(x))
