@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from torch import Generator, Tensor, nn
 
-from spaces.inverted_residual import InvertedResidual
 from spaces.mobile.layers import block, last_of, stem_of
 from spaces.mobile.plan import Plan
 from spaces.network import drop_path_factors
@@ -31,6 +30,5 @@ class MobileNetwork(nn.Module):
         factors = drop_path_factors([1] * len(self.blocks), x, drop_path if self.training else 0.0, draw)
         x = self.stem(x)
         for layer, factor in zip(self.blocks, factors, strict=True):
-            dropped = isinstance(layer, InvertedResidual) and factor is not None
-            x = layer(x, factor[0]) if dropped else layer(x)
+            x = layer(x) if factor is None or isinstance(layer, nn.Identity) else layer(x, factor[0])
         return self.classifier(self.last(x))

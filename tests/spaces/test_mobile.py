@@ -228,14 +228,14 @@ def test_a_final_network_is_the_supernet_with_one_operation_on_every_block():
 
 
 def test_drop_path_drops_what_a_block_adds_and_nothing_else():
-    genotype = SMALL.decode([0, 0, 0, 0])  # blocks 1 and 3 add to their input
+    genotype = SMALL.decode([0, 0, 0, 0])  # all but block 2, which widens, add to their input
     torch.manual_seed(0)
     network = SMALL.network(genotype, 24, 1, CLASSES)
     x = torch.randn(6, 3, 8, 8)
     factors = (torch.rand(4, 6, 1, 1, 1, generator=torch.Generator().manual_seed(3)) < 0.5) / 0.5
     y = network.stem(x)
     for number, block in enumerate(network.blocks):
-        y = y + factors[number] * block.layers(y) if number in (1, 3) else block.layers(y)
+        y = y + factors[number] * block.layers(y) if number != 2 else block.layers(y)
     expected = network.classifier(network.last(y))
     torch.testing.assert_close(network(x, 0.5, torch.Generator().manual_seed(3)), expected)
     assert not torch.allclose(network(x), expected)
