@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
         "describe": "describe",
         "export": "export",
         "report": "report",
+        "compare": "compare",
         "analyse": "analyse",
         "regress": "regress",
         "suite": "suite",
@@ -118,6 +119,7 @@ def main(debug: bool) -> None:
     harness list methods                                          what there is
     harness describe zarts-mgs                                    parts, sources, hyper-parameters
     harness suite run table2                                      many searches, on every device there is
-    harness report table2                                         the paper's table, measured beside published
+    harness report                                                what your runs came to; or the paper's tables
+    harness compare zarts-mgs darts-1st                           which is better, and whether that is decided
     """
     add_project_plugins()

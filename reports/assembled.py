@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
+from reports.contents import Contents
 
 if TYPE_CHECKING:
     from reports.figures.plot import Plot
     from reports.records import Records
+    from reports.statistics.boards import Board
     from reports.statistics.sheets import Sheet
-    from reports.tables.cells import Table
 
 NO_STATISTICS = "No run is evaluated: there is nothing to compare."
 
@@ -29,78 +30,52 @@ class Assembled:
     """Of `reports.tables.layouts.TABLES`."""
     statistics: bool = False
     figures: bool = False
+    leaderboard: bool = False
     page: str = ""
     """The name of the page's file; empty: that of the report."""
 
     def files(self, records: Records, form: str, epoch: str) -> dict[str, bytes]:
-        """Figures are PNG and PDF, and stand in the page where the form is html. Raises HarnessError where a report of
-        figures alone has nothing to draw."""
+        """Figures are SVG, PDF and PNG, and stand in the page where the form is html. Raises HarnessError where a
+        report of figures alone has nothing to draw."""
+        from reports.writing import files
+
+        made = self.contents(records, epoch)
+        if self.figures and not made.plots and not self.tables and not self.statistics:
+            raise HarnessError("there are no figures: no run has finished an epoch.")
+        return files(made, form, self.name, self.page or f"{self.name}.html")
+
+    def contents(self, records: Records, epoch: str) -> Contents:
         from reports.tables.build import build
 
-        tables = [table for each in self.tables for table in build(each, records, epoch)]
-        sheets, plots = self._sheets(records, epoch), self._plots(records, epoch)
-        if form == "html":
-            return {self.page or f"{self.name}.html": _page(tables, sheets, plots, records, epoch)}
-        drawn = {f"figures/{plot.name}.{suffix}": plot.bytes(suffix) for plot in plots for suffix in ("png", "pdf")}
-        if not self.tables and not self.statistics:
-            return drawn
-        return self._text(form, tables, sheets, records) | drawn
-
-    def _text(self, form: str, tables: list[Table], sheets: list[Sheet], records: Records) -> dict[str, bytes]:
-        from reports import render
-
-        if form == "csv":
-            return _csv(self.name, tables, sheets)
-        text = render.latex(tables, sheets) if form == "tex" else self._markdown(tables, sheets, records)
-        return {f"{self.name}.{form}": text.encode()}
-
-    def _markdown(self, tables: list[Table], sheets: list[Sheet], records: Records) -> str:
-        from reports import render
-
-        parts = [*map(render.markdown, tables), *map(render.sheet_markdown, sheets)]
-        if self.statistics and not sheets:
-            parts.append(f"## Statistics\n\n{NO_STATISTICS}\n")
-        if records.notes:
-            parts.append("\n".join(["## Left out", "", *(f"- {note}" for note in records.notes), ""]))
-        return "\n".join(parts)
-
-    def _sheets(self, records: Records, epoch: str) -> list[Sheet]:
-        if not self.statistics:
-            return []
-        from reports import analyses
-        from reports.statistics import sheets
-
-        return [*sheets.sheets(records, epoch), *analyses.sheets(records)]
-
-    def _plots(self, records: Records, epoch: str) -> list[Plot]:
-        if not self.figures:
-            return []
-        from reports import figures
-
-        plots = figures.draw(records, epoch)
-        if not plots and not self.tables and not self.statistics:
-            raise HarnessError("there are no figures: no run has finished an epoch.")
-        return plots
+        sheets = statistics(records, epoch) if self.statistics else []
+        return Contents(
+            records,
+            epoch,
+            leaderboard(records, epoch) if self.leaderboard else [],
+            figures(records, epoch) if self.figures else [],
+            sheets,
+            [table for each in self.tables for table in build(each, records, epoch)],
+            remarks=[NO_STATISTICS] if self.statistics and not sheets else [],
+        )
 
 
-def _page(tables: list[Table], sheets: list[Sheet], plots: list[Plot], records: Records, epoch: str) -> bytes:
-    from reports.page.page import Picture, page
+def leaderboard(records: Records, epoch: str) -> list[Board]:
+    from reports.statistics.boards import boards
 
-    pictures = [Picture(plot.title, plot.caption, plot.bytes("svg")) for plot in plots]
-    return page(tables, sheets, pictures, records, epoch).encode()
+    return boards(records, epoch)
 
 
-def _csv(name: str, tables: list[Table], sheets: list[Sheet]) -> dict[str, bytes]:
-    """The tables as one file, every sheet as another."""
-    import pandas as pd
+def statistics(records: Records, epoch: str) -> list[Sheet]:
+    from reports import analyses
+    from reports.statistics import sheets
 
-    from reports import render
+    return [*sheets.sheets(records, epoch), *analyses.sheets(records)]
 
-    found = {f"{name}.csv": render.csv(tables)} if tables else {}
-    for sheet in sheets:
-        frame = pd.DataFrame(sheet.rows, columns=list(sheet.header))
-        found[f"statistics-{sheet.name}.csv"] = frame.to_csv(index=False, lineterminator="\n")
-    return {file: text.encode() for file, text in found.items()}
+
+def figures(records: Records, epoch: str) -> list[Plot]:
+    from reports.figures import draw
+
+    return draw(records, epoch)
 
 
 def _table(name: str, summary: str) -> Assembled:
@@ -123,7 +98,7 @@ STATISTICS = Assembled(
 )
 FIGURES = Assembled(
     "figures",
-    "convergence, effective sample size, ablations, cost, ranks, landscapes: PNG and PDF",
+    "convergence, effective sample size, ablations, cost, ranks, landscapes: SVG, PDF and PNG",
     figures=True,
 )
 ALL = Assembled(
@@ -136,5 +111,6 @@ ALL = Assembled(
     ),
     statistics=True,
     figures=True,
+    leaderboard=True,
     page="index.html",
 )

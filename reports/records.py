@@ -37,13 +37,17 @@ RUN_COLUMNS = (
     "configuration",
     "settings",
     "epochs",
+    "budget_seconds",
     "device",
     "finished",
+    "failed",
     "stopped_by",
     "parameters",
     "macs",
     "valid_accuracy",
+    "trial_accuracy",
     "seconds",
+    "simulated_seconds",
     "peak_memory",
     "memory_kind",
     "notation",
@@ -95,10 +99,24 @@ class Records:
 
     @property
     def protocol(self) -> str | None:
-        """ "paper, version 1" of selected records; None where there are no runs."""
-        if self.runs.empty:
-            return None
-        return f"{self.runs.protocol.iloc[0]}, version {self.runs.version.iloc[0]}"
+        """ "paper, version 1" of selected records, several joined; None where there are no runs."""
+        named = self.runs[["protocol", "version"]].drop_duplicates().sort_values("protocol")
+        return "; ".join(f"{of.protocol}, version {of.version}" for of in named.itertuples()) or None
+
+    @property
+    def protocols(self) -> list[str]:
+        """The names of the protocols of these runs."""
+        return sorted(self.runs.protocol.unique())
+
+    @classmethod
+    def together(cls, parts: Sequence[Records]) -> Records:
+        """The records of several selections, each of its own protocol."""
+        runs, epochs, evaluations, earlier = (
+            pd.concat(frames, ignore_index=True)
+            for frames in zip(*((p.runs, p.epochs, p.evaluations, p.earlier) for p in parts), strict=True)
+        )
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        return cls(runs, epochs, evaluations, earlier, notes)
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -111,7 +129,7 @@ class Records:
         cell under a protocol of another name are left out; look-ups are kept, for they have none of the search's. Of
         the searches that a suite selected from, the chosen one is kept.
         """
-        known = sorted(self.runs.protocol.unique())
+        known = self.protocols
         if protocol is None and len(known) > 1:
             raise HarnessError(
                 f"the runs are of {len(known)} protocols, {', '.join(known)}; choose one with --protocol."
@@ -237,8 +255,10 @@ def _run(folder: Path) -> dict[str, Any]:
         "configuration": _configuration(spec),
         "settings": _by_name(spec["settings"]),
         "epochs": spec["budget"]["epochs"],
+        "budget_seconds": spec["budget"].get("seconds"),
         "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
         "finished": (folder / "result.json").exists(),
+        "failed": folder.with_name(f"{folder.name}.failed.json").exists(),
         "spec": spec,
     }
     if not run["finished"]:
@@ -249,6 +269,8 @@ def _run(folder: Path) -> dict[str, Any]:
     return run | {
         **{key: result[key] for key in ("stopped_by", "parameters", "macs", "notation", "genotype")},
         "valid_accuracy": result.get("valid_accuracy"),  # a search on a table has no supernet
+        "trial_accuracy": result.get("trial_accuracy"),
+        "simulated_seconds": cost.get("simulated_seconds") or 0.0,
         **{key: cost[key] for key in ("seconds", "peak_memory", "memory_kind")},
     }
 

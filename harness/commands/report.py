@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.commands.options import warn
 from harness.core.errors import HarnessError
 
+if TYPE_CHECKING:
+    from reports.records import Records
+
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option(
     "--format",
     "form",
@@ -22,7 +27,7 @@ from harness.core.errors import HarnessError
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write files into this folder instead of printing.")
 @click.option("--results", type=click.Path(path_type=Path), help="Where run folders are kept.  [default: results]")
-@click.option("--protocol", help="Of the runs; needed where there are runs of more than one.")
+@click.option("--protocol", help="Only runs under this one; with a NAME needed where there are runs of several.")
 @click.option(
     "--epoch",
     type=click.Choice(["last", "best"]),
@@ -37,7 +42,7 @@ from harness.core.errors import HarnessError
     help="Only runs with this setting; evaluation.NAME: only evaluations with it. May be given again.",
 )
 def report(
-    name: str,
+    name: str | None,
     form: str,
     out: Path | None,
     results: Path | None,
@@ -45,32 +50,72 @@ def report(
     epoch: str,
     where: tuple[str, ...],
 ) -> None:
-    """Tables, figures and statistics: what was measured, beside what is published.
+    """What your runs came to: a leaderboard by benchmark, figures, statistics, and the paper's tables they are in.
 
-    NAME is one of `harness list reports`; `all` is everything. Without any runs the published values are shown.
+    NAME is one of `harness list reports`: a table of the paper, measured beside published, `statistics`, `figures`, or
+    `all`, which shows the published values without any runs, too.
 
     \b
+    harness report
+    harness report --format html --out report
     harness report table2
     harness report all --format html --out report
     """
-    from harness.core.files import make_folder, write_atomic
     from harness.core.settings import parse_assignments
-    from reports import REPORTS
     from reports.records import Records, read
 
-    chosen, found = REPORTS[name], results or Path("results")
+    found = results or Path("results")
     records = read(found, warn) if results or found.is_dir() else Records()
-    records = records.select(protocol).where(parse_assignments(where))
+    asked = parse_assignments(where)
+    if name is None:
+        _own_runs(records, found, form, out, protocol, epoch, asked)
+        return
+    _named(name, records.select(protocol).where(asked), found, form, out, epoch)
+
+
+def _own_runs(
+    records: Records,
+    found: Path,
+    form: str,
+    out: Path | None,
+    protocol: str | None,
+    epoch: str,
+    asked: Mapping[str, str],
+) -> None:
+    from reports import overview
+
+    names = [protocol] if protocol else records.protocols
+    parts = [part for name in names if len((part := records.select(name).where(asked)).runs)]
+    if not parts:
+        raise overview.nothing(found)
+    if out is not None:
+        _write(out, overview.files(parts, form, epoch))
+    elif form == "html":
+        raise HarnessError("a page is a file; name a folder for it with --out.")
+    else:
+        click.echo(overview.text(parts, form, epoch), nl=False)
+
+
+def _named(name: str, records: Records, found: Path, form: str, out: Path | None, epoch: str) -> None:
+    from reports import REPORTS
+
+    chosen = REPORTS[name]
     if records.runs.empty:
         warn(f"no runs are found in {found}; only published values are shown.")
     files = chosen.files(records, form, epoch)
     if wrong := [file for file, content in files.items() if not isinstance(content, bytes)]:
         raise HarnessError(f"report {name!r} of {REPORTS.origin(name)} must give bytes for the file {wrong[0]}.")
-    if out is None:
-        if len(files) != 1 or form == "html":
-            raise HarnessError(f"{name} as {form} is made of files; name a folder for them with --out.")
+    if out is not None:
+        _write(out, files)
+    elif len(files) != 1 or form == "html":
+        raise HarnessError(f"{name} as {form} is made of files; name a folder for them with --out.")
+    else:
         click.echo(next(iter(files.values())).decode(), nl=False)
-        return
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    from harness.core.files import make_folder, write_atomic
+
     for file, content in files.items():
         path = out / file
         make_folder(path.parent)

@@ -37,13 +37,14 @@ FOUND: dict[str, Shape] = {
 }
 """result.json, for what it says of the cell."""
 RESULT: Shape = {
-    "cost": {"seconds": FINITE, "peak_memory": FINITE, "memory_kind": TEXT},
+    "cost": {"seconds": FINITE, "simulated_seconds?": FINITE, "peak_memory": FINITE, "memory_kind": TEXT},
     "genotype": OBJECT,
     "notation": TEXT,
     "parameters": WHOLE,
     "macs": WHOLE,
     "stopped_by": TEXT,
     "valid_accuracy?": FINITE,
+    "trial_accuracy?": FINITE,
     "table?": {"*": {"*": FINITE}},
 }
 """result.json, for what it says of the search."""

@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from reports import leaderboard
 from reports.commands import report_command
+from reports.contents import Contents, folds, measured
 from reports.page.packing import image, numeric, script
 from reports.page.runs import drawings, rows_of_runs
-from reports.records import Records
-from reports.statistics.sheets import Sheet
 from reports.tables.cells import RULE, VERDICTS, Cell, Table
 
 HERE = files("reports.page")
@@ -34,31 +34,36 @@ class Picture:
         return image(self.svg)
 
 
-def page(
-    tables: Sequence[Table],
-    sheets: Sequence[Sheet],
-    pictures: Sequence[Picture],
-    records: Records,
-    epoch: str,
-) -> str:
-    """The page as one string of HTML."""
+def page(contents: Contents) -> str:
+    """The page as one string of HTML. A table of which nothing was measured is folded, unless there is nothing else."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text("utf-8"))
+    records, epoch = contents.records, contents.epoch
     runs = rows_of_runs(records, epoch)
     numbers = {run["run"]: number for number, run in enumerate(runs)}
     cells: list[dict[str, Any]] = []
+    shown, unmeasured = measured(contents.tables)
+    unmeasured += contents.folded
+    if not shown and len({table.report for table in unmeasured}) == 1:
+        shown, unmeasured = unmeasured, []
+    folded = [
+        (line, [_table(table, cells, numbers, "") for table in tables])
+        for line, tables in zip(folds(unmeasured), _by_report(unmeasured), strict=True)
+    ]
     results = Path(records.runs.folder.iloc[0]).parent.parent if len(records.runs) else Path("results")
-    name = records.runs.protocol.iloc[0] if len(records.runs) else None
-    views = [_table(table, cells, numbers, report_command(table.report, results, name, epoch)) for table in tables]
+    commands = {name: report_command(name, results, _one(records.protocols), epoch) for name in _reports(shown)}
+    views = [_table(table, cells, numbers, commands[table.report]) for table in shown]
     counts = dict.fromkeys(VERDICTS, 0)
-    for table in tables:
+    for table in (*shown, *unmeasured):
         for *_, cell in table.cells():
             counts[cell.verdict] += 1
     return template.render(
         records=records,
+        boards=leaderboard.sheets(contents.boards),
         tables=views,
-        sheets=sheets,
-        pictures=pictures,
+        folded=folded,
+        sheets=contents.sheets,
+        pictures=[Picture(plot.title, plot.caption, plot.bytes("svg")) for plot in contents.plots],
         runs=runs,
         unfinished=sum(run["finished"] == "no" for run in runs),
         counts=counts,
@@ -68,6 +73,19 @@ def page(
         asset=asset,
         numeric=numeric,
     )
+
+
+def _reports(tables: Sequence[Table]) -> list[str]:
+    return list(dict.fromkeys(table.report for table in tables))
+
+
+def _by_report(tables: Sequence[Table]) -> list[list[Table]]:
+    return [[table for table in tables if table.report == name] for name in _reports(tables)]
+
+
+def _one(protocols: Sequence[str]) -> str | None:
+    """The protocol that a command has to name: that of the runs, where they are of one."""
+    return protocols[0] if len(protocols) == 1 else None
 
 
 def _table(table: Table, cells: list[dict[str, Any]], numbers: Mapping[str, int], command: str) -> dict[str, Any]:

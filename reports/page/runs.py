@@ -11,6 +11,7 @@ import pandas as pd
 
 from harness.core.types import ending
 from reports.commands import evaluate_command, run_command
+from reports.costs import spoken
 from reports.page.packing import image, number, pack, small
 from reports.records import Records
 from reports.statistics.scores import labelled
@@ -47,7 +48,8 @@ def rows_of_runs(records: Records, epoch: str) -> list[dict[str, Any]]:
                 "finished": "yes" if finished else "no",
                 "parameters": f"{run['parameters'] / 1e6:.2f}" if finished else "",
                 "error": "" if pd.isna(error) else f"{error:.2f}",
-                "days": f"{run['seconds'] / 86400:.2g}" if finished else "",
+                "seconds": f"{run['seconds']:.6g}" if finished else "",
+                "cost": spoken(run["seconds"]) if finished else "",
                 "device": run["device"],
                 "packed": pack(_run_detail(run, by_run.get(run["run"]), of, on_the_way)),
             }
@@ -72,7 +74,7 @@ def _run_detail(
         facts |= {
             "cell": run["notation"],
             "parameters, MACs": f"{int(run['parameters']):,}, {int(run['macs']):,}",
-            "cost": f"{run['seconds']:,.0f} s of search; {memory}",
+            "cost": f"{spoken(run['seconds'])} of search; {memory}",
         }
     commands = [run_command(folder, run["spec"])]
     for evaluation, at_epoch in [*((e, None) for e in of), *((e, _had_after(epochs, e)) for e in on_the_way)]:

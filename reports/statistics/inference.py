@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import integrate, stats
 
 CONFIDENCE = 0.95
 POWER = 0.8
 MOST_SEEDS = 10_000
+SAME = 1e-9
+"""Values (percent) that differ by less do not differ."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,13 @@ class Interval:
 # One set of values.
 
 
-def bootstrap_mean(values: Sequence[float], resamples: int = 9999, seed: int = 0) -> Interval | None:
-    """The bias-corrected and accelerated bootstrap interval of the mean (Efron, 1987); None for fewer than 2 values."""
-    sample = np.asarray(values, dtype=float)
-    if len(sample) < 2:
+def interval_of_mean(values: Sequence[float]) -> Interval | None:
+    """Student's interval; None for fewer than 2 values. A bootstrap of so few seeds as searches have is too narrow."""
+    n = len(values)
+    if n < 2:
         return None
-    if np.ptp(sample) == 0:  # no resample differs
-        return Interval(sample[0], sample[0])
-    found = stats.bootstrap((sample,), np.mean, confidence_level=CONFIDENCE, n_resamples=resamples, rng=seed)
-    return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
+    mean, half = float(np.mean(values)), _t(n - 1) * sample_std(values) / math.sqrt(n)
+    return Interval(mean - half, mean + half)
 
 
 def population_std(values: Sequence[float]) -> float | None:
@@ -51,6 +53,11 @@ def sample_std(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1))
 
 
+def _t(freedom: float) -> float:
+    """What the two-sided intervals of Student's distribution reach to."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+
 # Half-widths: how far a measured and a published value may lie apart by chance, in 95 of 100 cases.
 
 
@@ -59,12 +66,12 @@ def half_width_of_means(values: Sequence[float], published_std: float | None, pu
     the measured one."""
     n, s = len(values), sample_std(values)
     if published_std is None:
-        return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * s * math.sqrt(1 / n + 1 / published_n)
+        return _t(n - 1) * s * math.sqrt(1 / n + 1 / published_n)
     a, b = s**2 / n, published_std**2 / (published_n - 1)  # the sample variance over n is the population's over n - 1
     if a + b == 0:
         return 0.0
     freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (published_n - 1))
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(a + b)
+    return _t(freedom) * math.sqrt(a + b)
 
 
 def half_width_of_bests(values: Sequence[float]) -> float:
@@ -80,7 +87,7 @@ def half_width_of_singles(values: Sequence[float]) -> float:
 def half_width_of_single_and_mean(values: Sequence[float]) -> float:
     """Of the difference of a single draw from the mean of the values: the prediction interval."""
     n = len(values)
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(1 + 1 / n) * sample_std(values)
+    return _t(n - 1) * math.sqrt(1 + 1 / n) * sample_std(values)
 
 
 @lru_cache
@@ -91,6 +98,56 @@ def _std_of_best(n: int) -> float:
         return integrate.quad(lambda x: x**k * n * stats.norm.pdf(x) * stats.norm.sf(x) ** (n - 1), -12, 12)[0]
 
     return math.sqrt(moment(2) - moment(1) ** 2)
+
+
+# Two methods on one benchmark, by seed.
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of the means of two sets of runs, a - b."""
+
+    mean: float
+    half: float | None
+    """Half of the 95 % interval; None where there are too few runs for one."""
+    p: float
+    """Of the hypothesis that there is none; nan without an interval, and where nothing varies."""
+    pairs: tuple[float, ...] = ()
+    """a - b on each seed, where they are compared seed by seed."""
+
+
+def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
+    """Values by seed. Paired (Student) over the seeds of the one that has fewer, where the other has them too and there
+    are at least 2; else of all values, with either spread (Welch)."""
+    common = sorted(a.keys() & b.keys())
+    if len(common) >= 2 and len(common) == min(len(a), len(b)):
+        of = np.array([a[seed] - b[seed] for seed in common])
+        half, p = _paired(of)
+        return Difference(float(of.mean()), half, p, tuple(of.tolist()))
+    first, second = list(a.values()), list(b.values())
+    return Difference(float(np.mean(first) - np.mean(second)), *_welch(first, second))
+
+
+def _paired(of: NDArray[np.float64]) -> tuple[float, float]:
+    """Half of the interval, and p."""
+    if np.ptp(of) < SAME:
+        return 0.0, math.nan
+    found = stats.ttest_1samp(of, 0.0)
+    return _half(found), float(found.pvalue)
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float | None, float]:
+    if min(len(a), len(b)) < 2:
+        return None, math.nan
+    if max(np.ptp(a), np.ptp(b)) < SAME:
+        return 0.0, math.nan
+    found = stats.ttest_ind(a, b, equal_var=False)
+    return _half(found), float(found.pvalue)
+
+
+def _half(found: Any) -> float:
+    interval = found.confidence_interval(CONFIDENCE)
+    return float(interval.high - interval.low) / 2
 
 
 # Methods over benchmarks. `scores` has a row per benchmark and a column per method; lower is better.
@@ -165,19 +222,34 @@ def seeds_to_separate(a: Sequence[float], b: Sequence[float]) -> int | None:
         return None
     if pooled == 0:
         return 2
+    effect = difference / pooled
+    return _fewest(lambda n: _power(2 * n - 2, effect * math.sqrt(n / 2)))
+
+
+def pairs_to_decide(differences: Sequence[float]) -> int | None:
+    """The same of a paired t-test, for seeds that both have: None where there are fewer than 2, they do not differ on
+    average, or more than 10,000 would be needed."""
+    mean = abs(float(np.mean(differences)))
+    if len(differences) < 2 or mean < SAME or np.ptp(differences) < SAME:
+        return None
+    effect = mean / sample_std(differences)
+    return _fewest(lambda n: _power(n - 1, effect * math.sqrt(n)))
+
+
+def _fewest(power: Callable[[int], float]) -> int | None:
+    """The least number of seeds, 2 or more, with the wanted power; None beyond 10,000."""
     low = high = 2
-    while _power(high, difference / pooled) < POWER:  # from below: far above, scipy's distribution is nan
+    while power(high) < POWER:  # from below: far above, scipy's distribution is nan
         low, high = high + 1, 2 * high
         if low > MOST_SEEDS:
             return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if _power(middle, difference / pooled) >= POWER else (middle + 1, high)
+        low, high = (low, middle) if power(middle) >= POWER else (middle + 1, high)
     return low
 
 
-def _power(n: int, effect: float) -> float:
-    """Of the two-sample t-test with n values each and a difference of so many standard deviations."""
-    freedom, shift = 2 * n - 2, effect * math.sqrt(n / 2)
-    critical = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+def _power(freedom: int, shift: float) -> float:
+    """Of a two-sided t-test whose statistic has this noncentrality."""
+    critical = _t(freedom)
     return float(stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift))

@@ -42,7 +42,7 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     if finished.empty or found.empty:
         return pd.DataFrame(columns=columns)
     runs = finished.assign(method=labelled(finished)).set_index("run")
-    found = _judged(found[found.run.isin(runs.index)], epoch)
+    found = judged(found[found.run.isin(runs.index)], epoch)
     of = runs.loc[found.run]
     searched = [
         "" if short(a) == short(b) else f" (searched on {a})" for a, b in zip(of.dataset, found.dataset, strict=True)
@@ -72,11 +72,11 @@ def cells_on_the_way(records: Records, epoch: str = "last") -> pd.DataFrame:
     if found.empty:
         return pd.DataFrame(columns=columns)
     searched_on = records.runs.set_index("run").dataset.loc[found.run].map(short).to_numpy()
-    found = _judged(found[found.dataset.map(short).to_numpy() == searched_on], epoch)
+    found = judged(found[found.dataset.map(short).to_numpy() == searched_on], epoch)
     return found.assign(genotype=found.notation, accuracy=100 - found.error)[columns]
 
 
-def _judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
+def judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
     """Evaluations with their error (percent) and `how` the cell was judged; of several trainings that of the smallest
     seed."""
     looked_up = found.kind == "lookup"

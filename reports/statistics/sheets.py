@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from reports.costs import cost
 from reports.records import Records
 from reports.statistics import inference
 from reports.statistics.scores import means, scores
@@ -33,7 +34,7 @@ def sheets(records: Records, epoch: str = "last") -> list[Sheet]:
     if scored.empty:
         return []
     table = means(scored)
-    found = [_results(scored), _seeds(scored)]
+    found = [_results(scored), *_seeds(scored)]
     if table.shape[1] > 1:
         found += [*_ranks(table), _wins(table), _paired(table)]
     return found
@@ -43,12 +44,7 @@ def _results(scored: pd.DataFrame) -> Sheet:
     rows = []
     for (benchmark, method), group in scored.groupby(["benchmark", "method"]):
         values = group.error.to_list()
-        spread, interval = inference.population_std(values), inference.bootstrap_mean(values)
-        days = ", ".join(
-            f"{part.seconds.mean() / 86400:.2g} {'CPU' if device == 'CPU' else 'GPU'}-days"
-            + ("" if device == "CPU" else f" ({device})")
-            for device, part in group.groupby("device")
-        )
+        spread, interval = inference.population_std(values), inference.interval_of_mean(values)
         rows.append(
             (
                 benchmark,
@@ -58,18 +54,18 @@ def _results(scored: pd.DataFrame) -> Sheet:
                 "–" if spread is None else f"{spread:.2f}",
                 "one seed" if interval is None else f"{interval.low:.2f} to {interval.high:.2f}",
                 f"{min(values):.2f}",
-                days,
+                cost(group),
             )
         )
     note = (
-        "Test error (%) of the cells that were found. std: of the population. Interval: 95 %, bootstrap of the mean "
-        "(BCa, 9,999 resamples); few seeds make it too narrow. Cost: mean per search."
+        "Test error (%) of the cells that were found. std: of the population. Interval: 95 % of the mean, "
+        "Student's t. Cost: mean of a search."
     )
     header = ("benchmark", "method", "n", "mean", "std", "95 % interval", "best", "cost")
     return Sheet("results", "Test errors", note, header, tuple(rows), left=2)
 
 
-def _seeds(scored: pd.DataFrame) -> Sheet:
+def _seeds(scored: pd.DataFrame) -> list[Sheet]:
     """Neighbours in the order of means on each benchmark."""
     rows = []
     for benchmark, group in scored.groupby("benchmark"):
@@ -85,7 +81,7 @@ def _seeds(scored: pd.DataFrame) -> Sheet:
         "power of 80 %, if means and pooled spread stay as measured."
     )
     header = ("benchmark", "better", "worse", "difference", "seeds", "seeds needed")
-    return Sheet("seeds", "Seeds that would separate neighbours", note, header, tuple(rows), left=3)
+    return [Sheet("seeds", "Seeds that would separate neighbours", note, header, tuple(rows), left=3)] if rows else []
 
 
 def _needed(needed: int | None, have: int, a: Sequence[float], b: Sequence[float]) -> str:

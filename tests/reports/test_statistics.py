@@ -40,19 +40,49 @@ def test_half_widths_by_hand() -> None:
     assert inference.half_width_of_means([2, 2], 0.0, 4) == 0
 
 
-def test_the_bootstrap_interval_covers_the_mean_and_is_reproducible() -> None:
-    values = list(np.random.default_rng(0).normal(5, 1, 30))
-    interval = inference.bootstrap_mean(values)
-    assert interval == inference.bootstrap_mean(values)
+def test_the_interval_of_a_mean_by_hand() -> None:
+    """Of 1, 2, 3: 2 and t(2) = 4.3027 standard errors of 1 / sqrt(3)."""
+    interval = inference.interval_of_mean([1, 2, 3])
     assert interval is not None
-    normal = 1.96 * np.std(values, ddof=1) / math.sqrt(30)  # at n = 30 the two agree to a tenth
-    assert interval.high - interval.low == pytest.approx(2 * normal, rel=0.1)
-    assert interval.low < np.mean(values) < interval.high
+    assert interval.low == pytest.approx(2 - 4.3027 / math.sqrt(3), abs=1e-4)
+    assert interval.high == pytest.approx(2 + 4.3027 / math.sqrt(3), abs=1e-4)
+    assert inference.interval_of_mean([2.0, 2.0, 2.0]) == inference.Interval(2.0, 2.0)
+    assert inference.interval_of_mean([2.0]) is None
 
 
-def test_the_bootstrap_interval_of_ties_is_a_point_and_of_one_seed_nothing() -> None:
-    assert inference.bootstrap_mean([2.0, 2.0, 2.0]) == inference.Interval(2.0, 2.0)
-    assert inference.bootstrap_mean([2.0]) is None
+def test_differences_are_paired_where_the_seeds_are_common() -> None:
+    """Differences 1, 2, 3: 2 +- 4.3027 / sqrt(3), whatever the seeds have in common; the fourth seed has no partner."""
+    found = inference.difference({0: 11.0, 1: 22.0, 2: 33.0}, {0: 10.0, 1: 20.0, 2: 30.0, 3: 99.0})
+    assert (found.mean, found.pairs) == (2.0, (1.0, 2.0, 3.0))
+    assert found.half == pytest.approx(4.3027 / math.sqrt(3), abs=1e-4)
+    assert found.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
+
+
+def test_differences_of_other_seeds_are_welch_s() -> None:
+    a, b = {0: 2.0, 1: 2.5, 2: 3.5}, {1: 1.0, 3: 2.0, 4: 3.0, 5: 3.0}
+    expected = stats.ttest_ind(list(a.values()), list(b.values()), equal_var=False)
+    found = inference.difference(a, b)
+    assert (found.mean, found.pairs) == (pytest.approx(8 / 3 - 9 / 4), ())
+    interval = expected.confidence_interval(0.95)
+    assert (found.half, found.p) == (pytest.approx((interval.high - interval.low) / 2), expected.pvalue)
+
+
+def test_a_difference_without_spread_has_no_p() -> None:
+    same = inference.difference({0: 1.0, 1: 2.0}, {0: 1.5, 1: 2.5})
+    assert (same.mean, same.half) == (-0.5, 0.0)
+    assert math.isnan(same.p)
+    alone = inference.difference({0: 1.0}, {0: 2.0, 1: 3.0})
+    assert (alone.mean, alone.half) == (-1.5, None)
+
+
+def test_pairs_to_decide_are_the_textbook_s() -> None:
+    """A mean difference of half a standard deviation takes 34 pairs at 80 % power (Cohen, 1988), of one 10."""
+    unit = [-math.sqrt(0.5), math.sqrt(0.5)]  # sample std 1
+    assert inference.pairs_to_decide([x + 0.5 for x in unit]) == 34
+    assert inference.pairs_to_decide([x - 1.0 for x in unit]) == 10
+    assert inference.pairs_to_decide(unit) is None
+    assert inference.pairs_to_decide([1.0, 1.0]) is None
+    assert inference.pairs_to_decide([1.0]) is None
 
 
 def test_holm_by_hand() -> None:

@@ -1,0 +1,54 @@
+"""The files of a report: Markdown, CSV, LaTeX or a page, with the figures beside the text."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports import leaderboard, render
+from reports.contents import Contents, folds
+
+FORMS = ("svg", "pdf", "png")
+"""What a figure is drawn as beside a text."""
+
+
+def files(contents: Contents, form: str, name: str, page: str) -> dict[str, bytes]:
+    """As md, csv, tex or html. `name` is what the text is called, `page` what the page is."""
+    if form == "html":
+        from reports.page.page import page as page_of
+
+        return {page: page_of(contents).encode()}
+    drawn = {f"figures/{plot.name}.{suffix}": plot.bytes(suffix) for plot in contents.plots for suffix in FORMS}
+    texts = csv(contents, name) if form == "csv" else {f"{name}.{form}": {"md": markdown, "tex": latex}[form](contents)}
+    return {file: text.encode() for file, text in texts.items() if text} | drawn
+
+
+def markdown(contents: Contents) -> str:
+    """Empty where there are figures alone."""
+    parts = [render.sheet_markdown(sheet) for sheet in (*leaderboard.sheets(contents.boards), *contents.sheets)]
+    parts += map(render.markdown, contents.tables)
+    if contents.folded:
+        parts.append("\n".join(["## Not measured yet", "", *(f"- {line}" for line in folds(contents.folded)), ""]))
+    if contents.remarks:
+        parts.append("\n".join([*contents.remarks, ""]))
+    if contents.records.notes and parts:
+        parts.append("\n".join(["## Left out", "", *(f"- {note}" for note in contents.records.notes), ""]))
+    return "\n".join(parts)
+
+
+def latex(contents: Contents) -> str:
+    """Empty where there are figures alone."""
+    sheets = [*leaderboard.sheets(contents.boards), *contents.sheets]
+    return render.latex(contents.tables, sheets) if contents.tables or sheets else ""
+
+
+def csv(contents: Contents, name: str) -> dict[str, str]:
+    """The boards as one file, the tables as one, every sheet as another."""
+    found = {}
+    if contents.boards:
+        found["leaderboard.csv"] = leaderboard.tidy(contents.boards).to_csv(index=False, lineterminator="\n")
+    if contents.tables:
+        found[f"{name}.csv"] = render.csv(contents.tables)
+    for sheet in contents.sheets:
+        frame = pd.DataFrame(sheet.rows, columns=list(sheet.header))
+        found[f"statistics-{sheet.name}.csv"] = frame.to_csv(index=False, lineterminator="\n")
+    return found
