@@ -37,7 +37,7 @@ def read(records: Records, kind: str, warn: Callable[[str], None] = lambda messa
 def sharpness(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
     """For each panel of a landscape: the least loss and where it is, the loss at the centre, the mean length of the
     gradient, the mean of the Laplacian's magnitude over inner points, and the condition number."""
-    x = np.asarray(found["x"])
+    x = np.asarray(found["x"]).round(12) + 0.0  # a middle of -6e-17 is 0
     for panel, rows in found["panels"].items():
         grid = np.asarray(rows, dtype=float)
         row, column = np.unravel_index(np.argmin(grid), grid.shape)

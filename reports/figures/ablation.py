@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import seaborn as sns
 
+from reports.costs import unit
 from reports.figures.frames import Frames
 from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend
 from reports.figures.plot import Plot
@@ -22,18 +23,19 @@ def draw(frames: Frames) -> list[Plot]:
         of=scored.method.str.replace(r" \(.*", "", regex=True) + ", " + scored.benchmark,
     ).dropna(subset=["samples", "steps"])
     varied = [
-        (x, label) for x, label in (("samples", "N, samples"), ("steps", "M, fine-tuning steps")) if _varies(swept, x)
+        (x, label) for x, label in (("samples", "N, samples"), ("steps", "M, fine-tuning steps")) if _varying(swept, x)
     ]
     if not varied:
         return []
-    order = sorted(swept["of"].unique())[:MOST_METHODS]
-    figure, axes = figure_of(2, len(varied) + 1)
+    order = sorted({name for x, _ in varied for name in _varying(swept, x)})[:MOST_METHODS]
+    figure, axes = figure_of(2 * len(varied), most=2)
+    length, unit_of_cost = unit(swept.seconds)
     for column, (x, label) in enumerate(varied):
         fixed = "steps" if x == "samples" else "samples"
         usual = swept[fixed].mode()[0]
-        shown = swept[(swept[fixed] == usual) & swept["of"].isin(order)].assign(days=lambda f: f.seconds / 86400)
-        for row, (y, unit) in enumerate((("error", "test error (%)"), ("days", "cost (days)"))):
-            ax = axes[row * (len(varied) + 1) + column]
+        shown = swept[(swept[fixed] == usual) & swept["of"].isin(order)].assign(cost=lambda f: f.seconds / length)
+        for row, (y, words) in enumerate((("error", "test error (%)"), ("cost", f"cost ({unit_of_cost})"))):
+            ax = axes[row * len(varied) + column]
             sns.pointplot(
                 shown,
                 x=x,
@@ -46,13 +48,13 @@ def draw(frames: Frames) -> list[Plot]:
                 capsize=0.1,
                 dodge=0.2 if len(order) > 1 else False,
                 linewidth=1.2,
+                markersize=4,
                 legend=False,
                 ax=ax,
             )
             fixed_name = "M" if fixed == "steps" else "N"
-            ax.set(xlabel=label, ylabel=unit, title=f"{fixed_name} = {usual:g}" if row == 0 else "")
-    legend(axes[len(varied)], order, lines=False)
-    axes[-1].set_axis_off()
+            ax.set(xlabel=label, ylabel=words, title=f"{fixed_name} = {usual:g}" if row == 0 else "")
+    legend(figure, order, lines=False)
     devices = ", ".join(sorted(swept.device.unique()))
     caption = (
         f"Mean and sample standard deviation over seeds; test error of the {frames.epoch} epoch; cost on {devices}."
@@ -60,5 +62,7 @@ def draw(frames: Frames) -> list[Plot]:
     return [Plot("ablation", "Ablation over N and M", caption, figure)]
 
 
-def _varies(frame: pd.DataFrame, column: str) -> bool:
-    return bool(len(frame)) and bool((frame.groupby("of")[column].nunique() > 1).any())
+def _varying(frame: pd.DataFrame, column: str) -> list[str]:
+    """Those that have several values of it."""
+    values = frame.groupby("of")[column].nunique()
+    return [str(name) for name in values.index[values > 1]]

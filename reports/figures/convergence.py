@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
@@ -54,15 +52,12 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
     panels = [panel for panel in panels if panel[0] in epochs and epochs[panel[0]].notna().any()]
     order = sorted(epochs.label.unique())[:MOST_METHODS]
     epochs = epochs[epochs.label.isin(order)]
-    places = len(panels) + 1
-    figure, axes = figure_of(math.ceil(places / 3), min(3, places))
-    for ax, (column, title, unit) in zip(axes, panels, strict=False):
+    figure, axes = figure_of(len(panels))
+    for ax, (column, title, unit) in zip(axes, panels, strict=True):
         lines(ax, epochs, column, title, unit, order)
         if unit == "operations":
             ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    legend(axes[places - 1], order)
-    for ax in axes[places:]:
-        ax.set_axis_off()
+    legend(figure, order)
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
         "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import seaborn as sns
 
+from reports.costs import unit
 from reports.figures.frames import Frames
-from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend
+from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend, wrapped
 from reports.figures.plot import Plot
-from reports.records import CPU
 
 
 def draw(frames: Frames) -> list[Plot]:
@@ -19,13 +17,14 @@ def draw(frames: Frames) -> list[Plot]:
         return []
     groups = list(scored.groupby(["benchmark", "device"]))
     order = sorted(scored.method.unique())[:MOST_METHODS]
-    columns = min(3, len(groups) + 1)
-    figure, axes = figure_of(math.ceil((len(groups) + 1) / columns), columns, height=2.3)
-    for ax, ((benchmark, device), group) in zip(axes, groups, strict=False):
-        group = group[group.method.isin(order)].assign(hours=lambda frame: frame.seconds / 3600)
+    figure, axes = figure_of(len(groups), height=2.0)
+    for ax, ((benchmark, device), group) in zip(axes, groups, strict=True):
+        length, name = unit(group.seconds)
+        group = group[group.method.isin(order)].assign(cost=group.seconds / length)
         sns.scatterplot(
             group,
-            x="hours",
+            x="cost",
+            s=16,
             y="error",
             hue="method",
             style="method",
@@ -36,12 +35,15 @@ def draw(frames: Frames) -> list[Plot]:
             legend=False,
             ax=ax,
         )
-        unit = "CPU-hours" if device == CPU else f"GPU-hours, {device}"
-        ax.set(title=benchmark, xlabel=f"search cost ({unit})", ylabel="test error (%)")
-        if group.hours.max() > 10 * group.hours.min():
+        ax.set(
+            title=wrapped(str(benchmark)),
+            xlabel=wrapped(f"search cost ({name}, {device})", 32),
+            ylabel="test error (%)",
+        )
+        if group.cost.max() > 10 * group.cost.min() > 0:
             ax.set_xscale("log")
-    legend(axes[len(groups)], order, lines=False)
-    for ax in axes[len(groups) + 1 :]:
-        ax.set_axis_off()
+            ax.xaxis.set_major_formatter("{x:g}")  # the exponents of powers would be too small to print
+            ax.xaxis.set_minor_formatter("")
+    legend(figure, order, lines=False)
     caption = "Every evaluated run; costs on different devices stand in different panels."
     return [Plot("cost", "Search cost against test error", caption, figure)]

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from reports.figures.frames import Frames
-from reports.figures.panels import GREY
+from reports.figures.panels import GREY, LETTER, WIDTH
 from reports.figures.plot import Plot
 from reports.statistics import inference
 from reports.statistics.scores import means
@@ -21,19 +21,21 @@ def draw(frames: Frames) -> list[Plot]:
         return []
     order = list(found.mean.index)
     k, rows = len(order), math.ceil(len(order) / 2)
-    figure = Figure(figsize=(7.5, 1.5 + 0.28 * rows + 0.12 * k))
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * rows + 0.12 * k))
     FigureCanvasAgg(figure)
-    ax = figure.subplots()
+    ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
     bars = _cliques(found)
     depth = 0.5 + 0.22 * len(bars)
-    ax.set(xlim=(0.2, k + 0.8), ylim=(-(depth + 0.45 * rows), 1.6))
+    before, after = (LETTER * (max(map(len, names)) + len(" (1.00)")) + 0.1 for names in (order[:rows], order[rows:]))
+    unit = (WIDTH - before - after) / (k - 0.4)  # inches; names stand 0.3 of it beside the axis
+    ax.set(xlim=(0.7 - before / unit, k + 0.3 + after / unit), ylim=(-(depth + 0.45 * rows), 1.6))
     ax.plot([1, k], [0, 0], color="black", linewidth=1)
     for rank in range(1, k + 1):
         ax.plot([rank, rank], [0, 0.15], color="black", linewidth=1)
         ax.text(rank, 0.22, str(rank), ha="center", va="bottom")
     ax.plot([1, 1 + min(found.critical_difference, k - 1)], [1.0, 1.0], color="black", linewidth=1.5)
-    ax.text(1, 1.1, f"critical difference {found.critical_difference:.2f}", ha="left", va="bottom", fontsize=8)
+    ax.text(1, 1.1, f"critical difference {found.critical_difference:.2f}", ha="left", va="bottom")
     for place, (method, rank) in enumerate(found.mean.items()):
         left = place < rows
         level = -(depth + 0.45 * (place if left else k - 1 - place))

@@ -14,10 +14,10 @@ def draw(frames: Frames) -> list[Plot]:
         return []
     epochs = epochs[epochs["rule.ess"].notna()]
     order = sorted(epochs.label.unique())[:MOST_METHODS]
-    figure, axes = figure_of(1, 3)
+    figure, axes = figure_of(2)
     lines(axes[0], epochs, "rule.ess", "Effective sample size", "ESS", order)
     lines(axes[1], epochs, "rule.esr", "Effective sample ratio", "ESS / N", order)
-    legend(axes[2], order)
+    legend(figure, order)
     caption = (
         "Mean over the updates of an epoch, all spaces and data sets together; the band is from the least to the most."
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports import analyses
 from reports.figures.frames import Frames
@@ -24,7 +25,7 @@ def draw(frames: Frames) -> list[Plot]:
 
 def _landscape(run: str, found: dict[str, Any], paths: dict[str, list[list[float]]]) -> Plot:
     x, panels = np.asarray(found["x"]), {panel: np.asarray(rows) for panel, rows in found["panels"].items()}
-    figure, axes = figure_of(2, 2, 4.0, 3.5) if paths else figure_of(1, len(panels), 4.0, 3.5)
+    figure, axes = figure_of(4, 3.9, most=2) if paths else figure_of(len(panels), 2.85)
     sharp = dict(analyses.sharpness(found))
     for ax, (panel, grid) in zip(axes, panels.items(), strict=False):
         words = analyses.PANELS[panel]
@@ -32,7 +33,7 @@ def _landscape(run: str, found: dict[str, Any], paths: dict[str, list[list[float
             words += f", {found['settings']['steps']} steps"
         _contours(ax, x, grid, words)
         of = sharp[panel]
-        ax.plot(of["x"], of["y"], marker="*", color="white", markeredgecolor="black", markersize=12, linestyle="")
+        ax.plot(of["x"], of["y"], marker="*", color="white", markeredgecolor="black", markersize=9, linestyle="")
         ax.set_xlabel(
             f"direction 1\nminimum {of['least']:.3f} at ({of['x']:.2g}, {of['y']:.2g})\nmean slope {of['slope']:.2g}"
         )
@@ -45,7 +46,7 @@ def _landscape(run: str, found: dict[str, Any], paths: dict[str, list[list[float
             ax.plot(places[:, 0], places[:, 1], **line, markeredgecolor="white", markeredgewidth=0.4)
         ax.plot(*np.asarray(paths[order[0]])[0], marker="o", color="white", markeredgecolor="black", markersize=7)
         ax.set_xlabel("direction 1")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, frameon=False, fontsize=7)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
     caption = (
         f"Run {run}: mean loss over alpha's images at alpha + x d1 + y d2, eval mode, with weights as they are, after "
         "one unrolled step, and after fine-tuning at each point. Star: the least loss of the grid; alpha is at (0, 0)."
@@ -59,6 +60,11 @@ def _contours(ax: Axes, x: np.ndarray, grid: np.ndarray, title: str) -> None:
     levels = 14
     drawn = ax.contourf(x, x, grid, levels=levels, cmap="viridis")
     ax.contour(x, x, grid, levels=levels, colors="black", linewidths=0.3, alpha=0.5)
-    ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="loss")
-    ax.set(title=title, xlabel="direction 1", ylabel="direction 2", aspect="equal")
+    bar = ax.figure.colorbar(drawn, ax=ax, location="top", aspect=30, pad=0.02)
+    bar.locator = MaxNLocator(5)
+    bar.set_label("loss", labelpad=2)
+    bar.ax.set_title(title)
+    ax.set(xlabel="direction 1", ylabel="direction 2", aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
     ax.grid(False)

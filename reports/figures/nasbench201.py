@@ -24,13 +24,13 @@ def draw(frames: Frames) -> list[Plot]:
     except HarnessError:
         return []
     order = sorted(epochs.label.unique())[:MOST_METHODS]
-    figure, axes = figure_of(1, 4)
-    for ax, (dataset, title) in zip(axes, DATASETS201.items(), strict=False):
+    figure, axes = figure_of(3)
+    for ax, (dataset, title) in zip(axes, DATASETS201.items(), strict=True):
         of_cells = {cell: table.accuracy(cell, dataset, "test", 200, MEAN) for cell in epochs.genotype.unique()}
         lines(ax, epochs.assign(found=epochs.genotype.map(of_cells)), "found", title, "test accuracy (%)", order)
         best = float(np.nanmax(table.column(dataset, "test", 200, MEAN)))
         ax.axhline(best, color=GREY, linestyle=":", linewidth=1)
-    legend(axes[3], order)
+    legend(figure, order)
     caption = (
         "The cell derived after each epoch, looked up after 200 epochs of training (mean over the table's seeds): mean "
         "over the searches, band from the least to the most. Dotted: the best cell of the table."

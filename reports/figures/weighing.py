@@ -16,10 +16,8 @@ def draw(frames: Frames) -> list[Plot]:
     if found.empty:
         return []
     order = sorted(found.weight_mode.unique())
-    figure, axes = figure_of(1, 3)
-    for ax, (y, title) in zip(
-        axes, (("ess", "Effective sample size"), ("esr", "Effective sample ratio")), strict=False
-    ):
+    figure, axes = figure_of(2)
+    for ax, (y, title) in zip(axes, (("ess", "Effective sample size"), ("esr", "Effective sample ratio")), strict=True):
         sns.lineplot(
             found,
             x="samples",
@@ -36,7 +34,7 @@ def draw(frames: Frames) -> list[Plot]:
             ax=ax,
         )
         ax.set(title=title, xlabel="N, samples", ylabel=y.upper())
-    legend(axes[2], order, lines=False)
+    legend(figure, order, lines=False)
     caption = (
         f"At the final alpha of {found.run.nunique()} runs, mean over draws; weights: exact as the paper states them, "
         "released as its code has them, softmin their limit, unit_var the original MGS code's."

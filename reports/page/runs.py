@@ -31,14 +31,10 @@ def rows_of_runs(records: Records, epoch: str) -> list[dict[str, Any]]:
     """A row and the packed details of every run."""
     labels = labelled(records.runs) if len(records.runs) else []
     by_run = dict(list(records.epochs.groupby("run"))) if len(records.epochs) else {}
-    evaluations, earlier = (
-        dict(list(frame.groupby("run"))) if len(frame) else {} for frame in (records.evaluations, records.earlier)
-    )
+    evaluations, earlier = map(_by_run, (records.evaluations, records.earlier))
     rows = []
     for run, label in zip(records.runs.to_dict("records"), labels, strict=True):
-        of, on_the_way = (
-            frames[run["run"]].to_dict("records") if run["run"] in frames else [] for frames in (evaluations, earlier)
-        )
+        of, on_the_way = (rows_of.get(run["run"], []) for rows_of in (evaluations, earlier))
         error = next((e[f"test_error_{epoch}"] for e in of if e["kind"] == "training"), math.nan)
         finished = bool(run["finished"])
         rows.append(
@@ -54,6 +50,13 @@ def rows_of_runs(records: Records, epoch: str) -> list[dict[str, Any]]:
                 "packed": pack(_run_detail(run, by_run.get(run["run"]), of, on_the_way)),
             }
         )
+    return rows
+
+
+def _by_run(frame: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in frame.to_dict("records"):
+        rows.setdefault(row["run"], []).append(row)
     return rows
 
 

@@ -1,0 +1,139 @@
+"""`harness compare`: differences, intervals and verdicts worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from run_folders import write_run, write_training
+
+from harness.cli import main
+
+
+def harness(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
+
+
+def compared(*arguments: str | Path) -> list[dict[str, Any]]:
+    done = harness(*arguments, "--format", "json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def trained(results: Path, method: str, errors: dict[int, float], **run: Any) -> None:
+    for seed, error in errors.items():
+        write_training(write_run(results, method, seed=seed, **run), error)
+
+
+def test_common_seeds_are_paired(tmp_path: Path) -> None:
+    """Differences -0.3, -0.4, -0.5: -0.4 and 4.3027 * 0.1 / sqrt(3) = 0.248."""
+    trained(tmp_path, "zarts-mgs", {0: 2.5, 1: 2.7, 2: 3.0})
+    trained(tmp_path, "darts-1st", {0: 2.8, 1: 3.1, 2: 3.5, 7: 9.0})
+    (found,) = compared("zarts-mgs", "darts-1st", "--results", tmp_path)
+    assert found["verdict"] == "zarts-mgs is better by 0.40 ± 0.25 points (95 %), on 3 of 3 seeds"
+    assert (found["n_a"], found["n_b"], found["pairs"], found["test"], found["better"]) == (
+        *(3, 4, 3, "paired t"),
+        "zarts-mgs",
+    )
+    assert [found[key] for key in ("difference", "low", "high")] == pytest.approx([-0.4, -0.6484, -0.1516], abs=1e-4)
+    (turned,) = compared("darts-1st", "zarts-mgs", "--results", tmp_path)
+    assert (turned["verdict"], turned["difference"]) == (found["verdict"], pytest.approx(0.4))
+
+
+def test_other_seeds_are_welch_s(tmp_path: Path) -> None:
+    """Variances 0.01 and 0.01 of 3 each: Student's interval with 4 degrees, 2.7764 * sqrt(0.02 / 3) = 0.2267."""
+    trained(tmp_path, "zarts-mgs", {0: 2.9, 1: 3.0, 2: 3.1})
+    trained(tmp_path, "darts-1st", {3: 2.4, 4: 2.5, 5: 2.6})
+    (found,) = compared("zarts-mgs", "darts-1st", "--results", tmp_path)
+    assert found["verdict"] == "darts-1st is better by 0.50 ± 0.23 points (95 %), 3 against 3 seeds"
+    assert (found["test"], found["high"] - found["low"]) == ("Welch", pytest.approx(2 * 0.2267, abs=1e-4))
+
+
+def test_what_the_seeds_do_not_decide_is_not_decided(tmp_path: Path) -> None:
+    """Differences -0.1 and 0.3: 0.1 and 12.706 * 0.2828 / sqrt(2) = 2.54; an effect of 0.354 takes 65 pairs."""
+    trained(tmp_path, "zarts-mgs", {0: 2.5, 1: 2.9})
+    trained(tmp_path, "darts-1st", {0: 2.6, 1: 2.6})
+    trained(tmp_path, "zarts-rs", {0: 2.5, 1: 2.9})
+    trained(tmp_path, "zarts-gld", {0: 2.0})
+    (found,) = compared("zarts-mgs", "darts-1st", "--results", tmp_path)
+    assert found["verdict"] == (
+        "not decided: +0.10 ± 2.54 points (95 %), 2 against 2 seeds; about 65 seeds each would tell"
+    )
+    assert found["better"] is None
+    (equal,) = compared("zarts-mgs", "zarts-rs", "--results", tmp_path)
+    assert equal["verdict"] == "not decided: equal, 2 against 2 seeds"
+    (alone,) = compared("zarts-mgs", "zarts-gld", "--results", tmp_path)
+    assert alone["verdict"] == "not decided: 2 against 1 seeds, and one seed has no spread; +0.70 points"
+    assert (alone["low"], alone["test"]) == (None, "none")
+
+
+def test_more_accuracy_is_better(tmp_path: Path) -> None:
+    for method, lead in (("zarts-mgs", 0.1), ("darts-1st", 0.0)):
+        for seed in range(3):
+            folder = write_run(tmp_path, method, seed=seed)
+            result = json.loads((folder / "result.json").read_text())
+            result["valid_accuracy"] = 0.5 + lead + 0.01 * seed * (1 + lead)
+            (folder / "result.json").write_text(json.dumps(result))
+    (found,) = compared("darts-1st", "zarts-mgs", "--results", tmp_path)
+    assert found["verdict"].startswith("zarts-mgs is better by 10.10 ± 0.25 points (95 %), on 3 of 3 seeds")
+
+
+def test_every_benchmark_has_a_verdict_and_the_title_counts_them(tmp_path: Path) -> None:
+    for space, lead in (("s1", 0.5), ("s2", 0.0)):
+        trained(tmp_path, "zarts-mgs", {0: 2.5 - lead, 1: 2.6 - lead}, space=space)
+        trained(tmp_path, "darts-1st", {0: 2.5, 1: 2.6}, space=space)
+    done = harness("zarts-mgs", "darts-1st", "--results", tmp_path)
+    assert done.stdout.startswith(
+        "- s1, cifar10; protocol paper, version 1; 2 epochs: zarts-mgs is better by 0.50 ± 0.00 points (95 %), on 2 of "
+        "2 seeds.\n- s2, cifar10; protocol paper, version 1; 2 epochs: not decided: equal, 2 against 2 seeds.\n"
+    )
+    assert (
+        "zarts-mgs against darts-1st: zarts-mgs better on 1, darts-1st better on 0, not decided on 1 of 2"
+        in done.stdout
+    )
+    table = list(
+        csv.DictReader(io.StringIO(harness("zarts-mgs", "darts-1st", "--results", tmp_path, "--format", "csv").stdout))
+    )
+    assert [(row["a"], row["mean_a"], row["better"]) for row in table] == [
+        ("zarts-mgs", "2.05", "zarts-mgs"),
+        ("zarts-mgs", "2.55", ""),
+    ]
+
+
+def test_methods_that_never_had_one_budget_are_compared_across_it(tmp_path: Path) -> None:
+    trained(tmp_path, "rea", {0: 2.5, 1: 2.6}, epochs=10)
+    trained(tmp_path, "darts-1st", {0: 2.5, 1: 2.6}, epochs=2)
+    (found,) = compared("rea", "darts-1st", "--results", tmp_path)
+    assert found["benchmark"].endswith("; 10 epochs against 2 epochs")
+    trained(tmp_path, "darts-1st", {0: 2.5}, epochs=10)
+    (found,) = compared("rea", "darts-1st", "--results", tmp_path)
+    assert found["benchmark"].endswith("; 10 epochs")
+
+
+def test_two_folders_are_compared_method_by_method(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    trained(before, "darts-1st", {0: 3.0, 1: 3.1})
+    trained(before, "zarts-rs", {0: 3.0})
+    trained(after, "darts-1st", {0: 2.5, 1: 2.6})
+    (found,) = compared(before, after)
+    assert found["benchmark"].startswith("darts-1st on s1, cifar10; ")
+    assert (found["a"], found["b"], found["better"]) == ("A", "B", "B")
+
+
+def test_what_cannot_be_compared_is_explained(tmp_path: Path) -> None:
+    trained(tmp_path, "zarts-mgs", {0: 2.5})
+    trained(tmp_path, "darts-1st", {0: 2.5}, space="s2")
+    for arguments, words in (
+        (("zarts-mgs", "zarts"), "unknown method with ranked runs 'zarts'; did you mean 'zarts-mgs'?"),
+        (("zarts-mgs", "darts-1st"), "have no ranked runs of one space, data set, protocol and budget."),
+        ((tmp_path, "darts-1st"), "is a folder and the other is none; name two folders or two methods."),
+        (("a", "b", "--where", "sigma=9"), "unknown method with ranked runs 'a'"),
+    ):
+        done = harness(*arguments, "--results", tmp_path)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert words in done.stderr
