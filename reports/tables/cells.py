@@ -66,6 +66,8 @@ class Measured:
     size: str | None
     device: str
     unit: str = ""
+    spoken: str = ""
+    """What stands for the value where its unit is too large for it: "12 min" for 0.0083 days."""
     mark: int = 0
 
     @property
@@ -93,6 +95,8 @@ class Cell:
         """ "2.71±0.05 (mean of 4)"; the spread is in the text for means only, as in the paper."""
         if self.measured is None:
             return "–"
+        if self.measured.spoken:
+            return self.measured.spoken
         spread = self.measured.spread
         shown = f"±{self.number(spread, 1)}" if spread is not None and self.measured.statistic.kind == "mean" else ""
         return f"{self.number(self.measured.value)}{shown}"

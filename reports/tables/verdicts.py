@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from reports.costs import spoken
 from reports.records import CPU
 from reports.statistics import inference
 from reports.tables.cells import (
@@ -24,6 +25,8 @@ from reports.tables.layouts import (
 )
 
 SELECTED = "its paper selects its best otherwise"
+LEAST_DAYS = 0.05
+"""What rounds to a tenth of a day; shorter searches are told in hours, minutes or seconds."""
 USUAL = 4
 """Of how many runs a best is taken where a paper does not say."""
 ROUNDING = 1e-9
@@ -65,6 +68,7 @@ def measure(trials: pd.DataFrame, metric: str, statistic: Statistic) -> Measured
         sizes[0] if len(sizes) == 1 else ", ".join(map(str, sizes)),
         ", ".join(devices),
         _unit(metric, devices[0]),
+        spoken(value * 86400) if metric == "search_cost_gpu_days" and value < LEAST_DAYS else "",
     )
 
 

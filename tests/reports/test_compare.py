@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,18 @@ def test_two_folders_are_compared_method_by_method(tmp_path: Path) -> None:
     (found,) = compared(before, after)
     assert found["benchmark"].startswith("darts-1st on s1, cifar10; ")
     assert (found["a"], found["b"], found["better"]) == ("A", "B", "B")
+
+
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    trained(tmp_path, "zarts-mgs", {0: 2.5})
+    trained(tmp_path, "darts-1st", {0: 2.5})
+    for command in ("compare zarts-mgs darts-1st", "report"):
+        code = (
+            f"import sys; from harness.cli import main; main({[*command.split(), '--results', str(tmp_path)]!r}, "
+            "standalone_mode=False); sys.exit('torch' in sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_cannot_be_compared_is_explained(tmp_path: Path) -> None:

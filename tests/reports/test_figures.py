@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from run_folders import notation, write_run, write_training
 
 from harness.core.errors import HarnessError
-from reports import REPORTS, figures
+from reports import REPORTS, analyses, figures
 from reports.figures.critical_difference import _cliques
 from reports.parameters import parameters
 from reports.records import Records, read
@@ -95,6 +98,48 @@ def test_the_ablation_shows_the_means(tmp_path: Path) -> None:
             write_training(write_run(tmp_path, "zarts-rs", seed=seed, settings={"samples": samples}), error)
     found = [y for _, y in lines(drawn(tmp_path)["ablation"], 0)]
     assert found[0] == pytest.approx([3.1, 2.8])
+
+
+def test_figures_are_printed_as_they_are_drawn(tmp_path: Path) -> None:
+    """As wide as a page, no text below 7 points, none beyond the edge or over other text of its axis, and whole epochs
+    below searches of one epoch and of two."""
+    for space, epochs in (("s1", 1), ("s2", 2)):
+        for method in ("zarts-mgs", "p-g-zarts-mgs-by-a-long-name", "darts-1st"):
+            for samples in (2, 4):
+                folder = write_run(tmp_path, method, space, epochs=epochs, settings={"samples": samples})
+                write_training(folder, 3.0 - samples / 10)
+    analysed(write_run(tmp_path, "zarts-rs"))
+    for plot in drawn(tmp_path).values():
+        plot.bytes("png")
+        assert plot.figure.get_figwidth() == 6.75
+        texts = [text for text in plot.figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert min(text.get_fontsize() for text in texts) >= 7, plot.name
+        renderer, edge = plot.figure.canvas.get_renderer(), plot.figure.bbox
+        for legend in plot.figure.legends:
+            assert edge.x0 <= legend.get_window_extent(renderer).x0 < legend.get_window_extent(renderer).x1 <= edge.x1
+        for ax in plot.figure.axes:
+            low, high = sorted(ax.get_xlim())
+            ticks = [label for x, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True) if low <= x <= high]
+            boxes = [label.get_window_extent(renderer) for label in ticks if label.get_text()]
+            assert all(a.x1 < b.x0 for a, b in pairwise(boxes)), plot.name
+            if ax.get_xlabel() == "epoch":
+                assert {label.get_text() for label in ticks} <= {"1", "2"}
+
+
+def analysed(folder: Path) -> None:
+    """A landscape whose middle is not quite at 0, as numpy.linspace gives it."""
+    x = [-1.0, -0.5, -5.551e-17, 0.5, 1.0]
+    grid = [[1 + a * a + b * b for a in x] for b in x]
+    content = {"kind": "landscape", "settings": {"steps": 10}, "done": True, "x": x, "panels": {"fixed": grid}}
+    (folder / "analysis-landscape.json").write_text(json.dumps(content))
+
+
+def test_the_middle_of_a_landscape_is_at_0(tmp_path: Path) -> None:
+    analysed(write_run(tmp_path))
+    (plot,) = (plot for name, plot in drawn(tmp_path).items() if name.startswith("landscape"))
+    assert "minimum 1.000 at (0, 0)" in plot.figure.axes[0].get_xlabel()
+    (sheet,) = analyses.sheets(read(tmp_path))
+    assert sheet.rows[0][2:5] == ("1", "0", "0")
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -252,6 +252,12 @@ def test_cost_names_the_gpu_and_cpu_time_is_called_cpu_time(tmp_path: Path) -> N
         assert cell(tables, "ZARTS-avg", "Memory (GB) ↓").measured_text().startswith("9.4")
 
 
+def test_a_search_of_minutes_is_told_in_minutes(tmp_path: Path) -> None:
+    searched(tmp_path, [2.6, 2.5, 2.5, 2.5], space="darts", days=0.01)
+    cost = cell(build("table5", records(tmp_path)), "ZARTS-avg", "Cost (GPU-days) ↓")
+    assert cost.measured_text() == "14 min"
+
+
 def test_costs_on_several_devices_are_not_averaged(tmp_path: Path) -> None:
     for seed, device in enumerate(["cpu (x86_64)", "cuda (NVIDIA H100)"]):
         write_run(tmp_path, space="darts", seed=seed, device=device)
