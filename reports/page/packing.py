@@ -11,6 +11,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from reports.costs import UNITS
+
+SECONDS = {name: length for length, _, name in UNITS}
+
 
 def number(value: Any) -> float | None:
     """Five digits are enough for a chart."""
@@ -40,6 +44,9 @@ def script(value: Any) -> Markup:
 
 
 def numeric(text: str) -> str:
-    """What a column is sorted by: the number that the text begins with, or the text."""
-    number = re.match(r"-?[\d,]+(\.\d+)?", text)
-    return number[0].replace(",", "") if number else text
+    """What a column is sorted by: the number that the text begins with, of times the seconds, or the text."""
+    number = re.match(r"(-?[\d,]+(?:\.\d+)?)(?: (days|h|min|s|ms)\b)?", text)
+    if number is None:
+        return text
+    plain = number[1].replace(",", "")
+    return f"{float(plain) * SECONDS[number[2]]:g}" if number[2] else plain

@@ -25,7 +25,7 @@ from harness.runs import runner
 from harness.runs.folder import spec_hash
 from reports import REPORTS
 from reports.commands import run_command
-from reports.page.packing import small
+from reports.page.packing import numeric, small
 from reports.parameters import parameters
 from reports.records import Records, read
 from spaces import SPACES
@@ -109,6 +109,20 @@ def test_a_drawing_is_made_smaller_and_stays_what_it_is() -> None:
     <path d="M 1.23456 -0.05 L 10 .25"/></g></svg>"""
     after = b'<svg><g transform="scale(0.015625)"> <path d="M 1.2 -0.0 L 10 .2"/></g></svg>'
     assert small(before) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("1,234.5", "1234.5"),
+        ("-2.10 to 3", "-2.10"),
+        ("2.0 min, CPU", "120"),
+        ("17 ms", "0.017"),
+        ("one seed", "one seed"),
+    ],
+)
+def test_what_a_column_is_sorted_by(text: str, key: str) -> None:
+    assert numeric(text) == key
 
 
 def test_a_page_without_runs_shows_the_published_values() -> None:
