@@ -18,6 +18,10 @@ STRATEGIES: Registry[Strategy] = Registry(
         "reinforce": "methods.blackbox.reinforce:Reinforce",
         "hyperband": "methods.blackbox.hyperband:Hyperband",
         "bohb": "methods.blackbox.hyperband:BOHB",
+        "pnas": "methods.blackbox.pnas:Pnas",
+        "bananas": "methods.blackbox.guided:Bananas",
+        "npenas": "methods.blackbox.guided:Npenas",
+        "local-search": "methods.blackbox.local_search:LocalSearch",
     },
     interface="methods.blackbox.strategy:Strategy",
 )

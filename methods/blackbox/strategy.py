@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -16,6 +16,8 @@ Memory = dict[str, Tensor]
 """What a strategy carries from one proposal to the next, besides the history."""
 Code = tuple[int, ...]
 """One option per choice."""
+TRIES = 100
+"""Draws for a genotype that was not tried yet, before one is taken that was."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class History:
     def ranked(self) -> list[int]:
         """The trials from the best to the worst, the earlier one first among equals."""
         return self.accuracies.argsort(descending=True, stable=True).tolist()
+
+    @cached_property
+    def known(self) -> Mapping[Code, float]:
+        """The accuracy of each genotype that was tried, of its last trial."""
+        codes: list[list[int]] = self.codes.tolist()
+        return dict(zip(map(tuple, codes), self.accuracies.tolist(), strict=True))
 
     def where(self, chosen: Tensor) -> History:
         """The trials that a mask (n,) or their numbers choose."""
@@ -79,6 +87,22 @@ def pick(draw: Generator, options: int) -> int:
 def uniform(choices: Choices, draw: Generator) -> Code:
     """A uniformly random genotype."""
     return tuple(pick(draw, options) for options in flat(choices))
+
+
+def unseen(choices: Choices, known: Collection[Code], draw: Generator) -> Code:
+    """A uniformly random genotype that is none of the known ones, unless so many draws give none: where the space is
+    used up, repeats are allowed."""
+    for _ in range(TRIES):
+        code = uniform(choices, draw)
+        if code not in known:
+            break
+    return code
+
+
+def from_queue(memory: Memory) -> Proposal | None:
+    """The first of the genotypes in `queue` (k, choices), and the memory without it; None where there is none."""
+    queue = memory["queue"]
+    return Proposal(tuple(queue[0].tolist()), 0, {**memory, "queue": queue[1:]}) if len(queue) else None
 
 
 def other(draw: Generator, options: int, current: int) -> int:

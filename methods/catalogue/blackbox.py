@@ -8,6 +8,8 @@ from methods.composition import BlackBox
 
 _NASBENCH201_RUNGS = {"min_epochs": 12, "max_epochs": 200}
 """AutoDL-Projects BOHB.py."""
+_TABLE_TRIALS = {"nasbench201-table": {"epochs": 1000}}
+"""More than the seconds pay for, as every method has on a table."""
 
 METHODS: Mapping[str, BlackBox] = {
     "random-search": BlackBox(
@@ -36,5 +38,35 @@ METHODS: Mapping[str, BlackBox] = {
         "BOHB (Falkner et al., ICML 2018); HpBandSter optimizers/bohb.py",
         strategy="bohb",
         on={"nasbench201-table": _NASBENCH201_RUNGS},
+    ),
+    "pnas": BlackBox(
+        "cells grown node by node, of all expansions those that a predictor ranks best",
+        "PNAS (Liu et al., ECCV 2018), sections 4 and 5, from memory, unchecked",
+        strategy="pnas",
+        settings={"epochs": 1160, "trial_epochs": 20, "channels": 24, "lr": 0.01},
+        on={"nasbench201-table": {"beam": 32}},  # of about 110 trials that its seconds pay for (choice)
+    ),
+    "bananas": BlackBox(
+        "mutations of the best cells, by Thompson sampling from an ensemble of predictors",
+        "BANANAS (White et al., AAAI 2021); naszilla nas_algorithms.py. 100 trials of 50 epochs on DARTS: from memory, "
+        "unchecked",
+        strategy="bananas",
+        settings={"epochs": 100, "trial_epochs": 50},
+        on=_TABLE_TRIALS,
+    ),
+    "npenas": BlackBox(
+        "mutations of the best cells, by the mean of an ensemble of predictors",
+        "NPENAS (Wei et al., 2020); NPENASv1 nas_lib/algos/predictor.py. Trials on images as BANANAS (choice)",
+        strategy="npenas",
+        settings={"epochs": 100, "trial_epochs": 50},
+        on=_TABLE_TRIALS,
+    ),
+    "local-search": BlackBox(
+        "all neighbours of a cell, then those of the best of them; anew from every optimum",
+        "Local search is state of the art for NAS benchmarks (White et al., 2020), Algorithm 1; naszilla "
+        "nas_algorithms.py. Trials on images as BANANAS (choice)",
+        strategy="local-search",
+        settings={"epochs": 100, "trial_epochs": 50},
+        on=_TABLE_TRIALS,
     ),
 }

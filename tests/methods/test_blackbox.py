@@ -11,9 +11,9 @@ import pytest
 import torch
 from toy import ToyDataset, run_to_end
 from toy_table import toy_table
+from trials import CHOICES, draw, history, play, worth
 
 from harness.core.errors import HarnessError
-from harness.core.rng import generator
 from harness.core.types import Budget
 from harness.tables.nasbench201_truth import NasBench201
 from methods import CATALOGUE, METHODS
@@ -21,7 +21,7 @@ from methods.blackbox.evolution import Evolution
 from methods.blackbox.hyperband import BOHB, Density, Hyperband
 from methods.blackbox.random import Random
 from methods.blackbox.reinforce import Reinforce
-from methods.blackbox.strategy import History, flat, mutate, uniform
+from methods.blackbox.strategy import flat, mutate, uniform
 from methods.composition import BlackBox
 from methods.families import make_search
 from methods.tabular.data import TableData
@@ -30,39 +30,8 @@ from spaces import SPACES
 TABLE = toy_table()
 DATA = TableData("cifar10", NasBench201(TABLE))
 SPACE = SPACES["nasbench201-table"]
-CHOICES = SPACE.choices
 BLACK_BOX = [name for name, method in CATALOGUE.items() if isinstance(method, BlackBox)]
 SMALL = {"channels": 2, "cells": 3, "batch": 8, "trial_epochs": 2}
-
-
-def draw(step: int) -> torch.Generator:
-    return generator(0, "test", step)
-
-
-def history(codes, accuracies, epochs=None, width=6) -> History:
-    count = len(accuracies)
-    return History(
-        torch.tensor(codes, dtype=torch.int64).view(count, width),
-        torch.tensor(epochs or [0.0] * count, dtype=torch.float64),
-        torch.tensor(accuracies, dtype=torch.float64),
-    )
-
-
-def worth(code) -> float:
-    """A landscape with the optimum (3, 3, 3, 3, 3, 3)."""
-    return 90 - sum(abs(option - 3) for option in code) - 0.1 * code[0]
-
-
-def play(strategy, trials, choices=CHOICES, score=worth):
-    """Every proposal and its accuracy, from an empty history on."""
-    memory, codes, epochs, accuracies = strategy.start(choices, draw(10**6)), [], [], []
-    for step in range(trials):
-        so_far = history(codes, accuracies, epochs, len(flat(choices)))
-        code, trained, memory = strategy.propose(choices, so_far, memory, draw(step))
-        codes.append(list(code))
-        epochs.append(float(trained))
-        accuracies.append(score(code))
-    return codes, epochs, accuracies, memory
 
 
 def test_random_search_is_uniform() -> None:
