@@ -106,10 +106,13 @@ def _(search: TableSearch, found: SearchResult) -> tuple[dict[str, Any], dict[st
 @_figures.register
 def _(search: BlackBoxSearch, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
     trained = "by the table" if isinstance(search.parts, TableTrials) else "trained on the weights' part of the images"
-    figures: dict[str, Any] = {"trial_accuracy": found.records[-1]["best_accuracy"]}
+    measure = search.evaluator.measure
+    figures: dict[str, Any] = {f"trial_{measure}": found.records[-1][f"best_{measure}"]}
+    accuracy = f"validation accuracy of that trial, percent, {trained}"
+    score = "that trial's score by the proxy, of the untrained network on one batch"
     how = {
         "genotype": "the best of all trials; with several rungs, of those trained longest",
-        "trial_accuracy": f"validation accuracy of that trial, percent, {trained}",
+        f"trial_{measure}": accuracy if measure == "accuracy" else score,
     }
     if isinstance(search.dataset, TableData):
         assert isinstance(search.parts, TableTrials)

@@ -49,6 +49,8 @@ def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("validation", f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"))
     if "trial_accuracy" in result:
         rows.append(("best trial", f"{result['trial_accuracy']:.2f} % of the validation images"))
+    if "trial_score" in result:
+        rows.append(("best trial", f"score {result['trial_score']:.6g}, of the untrained network"))
     for dataset, accuracies in result.get("table", {}).items():
         shown = ", ".join(f"{split} {percent:.2f} %" for split, percent in accuracies.items())
         rows.append(("" if dataset != next(iter(result["table"])) else "by the table", f"{dataset}: {shown}"))

@@ -13,6 +13,7 @@ from harness.core.errors import HarnessError, quoted
 from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.types import Cost, Dataset
+from methods.blackbox.proxies import PROXIES, score
 from methods.blackbox.strategy import Code
 from methods.tabular.data import TableData
 from methods.training.batches import Batches
@@ -33,7 +34,8 @@ class Trial(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What came of a trial: accuracy on the validation images in percent, and the seconds charged by a table."""
+    """What came of a trial: accuracy on the validation images in percent, or a proxy's score in its place, and the
+    seconds charged by a table."""
 
     accuracy: float
     seconds: float
@@ -44,6 +46,11 @@ Progress = dict[str, Tensor]
 
 
 class Evaluator(Protocol):
+    @property
+    def measure(self) -> str:
+        """What an evaluation's accuracy is, for records: "accuracy", or "score" where it is a proxy's."""
+        ...
+
     def begin(self, trial: Trial) -> Progress: ...
 
     def step(self, trial: Trial, progress: Progress, cost: Cost) -> Evaluation | None:
@@ -65,6 +72,8 @@ class TableLookup:
 
 
 class TableEvaluator:
+    measure = "accuracy"
+
     def __init__(self, lookup: TableLookup, data: TableData) -> None:
         epochs = int(lookup.table_epochs)
         self.accuracies, self.seconds = data.validation(epochs), data.seconds(epochs).values
@@ -87,6 +96,12 @@ class ShortTraining(Training):
     cells: int = setting(8, "choice: as the supernet; per stage on NAS-Bench-201", minimum=1)
     lr: float = setting(0.025, "DARTS train.py; cosine to lr_min over the trial", minimum=0)
     lr_min: float = setting(0.0, "DARTS train.py; what the cosine ends at", minimum=0, omit_default=True)
+    proxy: str = setting(
+        "none",
+        "none: trials are trained; else a score of the untrained network on one batch, Abdelfattah et al. (ICLR 2021)",
+        choices=("none", *PROXIES),
+        omit_default=True,
+    )
 
     def training(self, epochs: int) -> Training:
         """Of one trial of so many epochs."""
@@ -96,6 +111,8 @@ class ShortTraining(Training):
 class ShortTrainingEvaluator:
     """Every trial has its own initial weights, and all see the same batches. Raises HarnessError where the data do not
     fit."""
+
+    measure = "accuracy"
 
     def __init__(
         self, settings: ShortTraining, data: Data, space: Space, dataset: Dataset, seed: int, device: str
@@ -129,11 +146,14 @@ class ShortTrainingEvaluator:
         return Evaluation(100 * self._accuracy(model, trial), 0.0) if epoch + 1 == epochs else None
 
     def _model(self, trial: Trial) -> FlatModel:
+        return FlatModel(self._network(trial).to(memory_format=torch.channels_last), self.device)
+
+    def _network(self, trial: Trial) -> nn.Module:
+        """The final network with initial weights of its own."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.seed, "weights", trial.number))
             genotype = self.space.decode(trial.code)
-            network = self.space.network(genotype, self.settings.channels, self.settings.cells, self.classes)
-        return FlatModel(network.to(memory_format=torch.channels_last), self.device)
+            return self.space.network(genotype, self.settings.channels, self.settings.cells, self.classes)
 
     def _train(
         self, model: FlatModel, momentum: Tensor, epoch: int, training: Training, trial: Trial, cost: Cost
@@ -160,3 +180,19 @@ class ShortTrainingEvaluator:
     def _logits(self, network: nn.Module, images: Tensor, name: str, step: int) -> Tensor:
         """Noise operations draw on the device."""
         return network(images, draw=generator(self.seed, f"noise/{name}", step, self.device))
+
+
+class ProxyEvaluator(ShortTrainingEvaluator):
+    """The score of the untrained network by a proxy, on the first batch of the training images."""
+
+    measure = "score"
+
+    def begin(self, trial: Trial) -> Progress:
+        return {}
+
+    def step(self, trial: Trial, progress: Progress, cost: Cost) -> Evaluation:
+        images, labels = self.batches.at(0)
+        noise = generator(self.seed, f"noise/proxy-{trial.number}", device=self.device)
+        found = score(self.settings.proxy, self._network(trial).to(self.device), images, labels, noise)
+        cost.spend(forwards=1, backwards=1, images=len(labels))
+        return Evaluation(found, 0.0)

@@ -89,7 +89,7 @@ def ranks(values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def adam(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, lr: float, step: int) -> None:
-    """Step number `step`, from 1, of torch.optim.Adam with its defaults, in place; that itself takes seconds to load."""
+    """Step number `step`, from 1, of torch.optim.Adam with its defaults, in place; that is slow to load."""
     mean.lerp_(gradient, 0.1)
     square.lerp_(gradient.square(), 0.001)
     scale = (square / (1 - 0.999**step)).sqrt_().add_(1e-8)

@@ -21,6 +21,7 @@ from harness.core.rng import generator
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.blackbox.evaluators import (
     Evaluator,
+    ProxyEvaluator,
     ShortTraining,
     ShortTrainingEvaluator,
     TableEvaluator,
@@ -104,7 +105,8 @@ class BlackBoxSearch:
             self.evaluator, self.simulated = TableEvaluator(parts.evaluator, dataset), parts.evaluator.simulated_seconds
         else:
             assert not isinstance(dataset, TableData)
-            self.evaluator = ShortTrainingEvaluator(parts.evaluator, parts.data, space, dataset, seed, device)
+            trained = ShortTrainingEvaluator if parts.evaluator.proxy == "none" else ProxyEvaluator
+            self.evaluator = trained(parts.evaluator, parts.data, space, dataset, seed, device)
             self.simulated = math.inf
 
     def start(self) -> BlackBoxState:
@@ -180,14 +182,14 @@ class BlackBoxSearch:
     def _record(self, state: BlackBoxState) -> dict[str, Any]:
         """`trial_*` is the trial that ended; the rest is the best so far."""
         history, best = state.history, self.genotype(state)
-        data = self.dataset
+        data, measure = self.dataset, self.evaluator.measure
         looked_up = {"table": data.accuracies(best)[data.name]} if isinstance(data, TableData) else {}
         return {
             "epoch": state.epoch - 1,
             "trial_genotype": str(self.space.decode(state.codes[-1].tolist())),
             "trial_epochs": float(state.epochs[-1]),
-            "trial_accuracy": float(state.accuracies[-1]),
-            "best_accuracy": float(history.accuracies[history.best]),
+            f"trial_{measure}": float(state.accuracies[-1]),
+            f"best_{measure}": float(history.accuracies[history.best]),
             **looked_up,
             "genotype": str(best),
             "operations": operation_counts(best),
