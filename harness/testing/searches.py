@@ -120,6 +120,7 @@ def counts_costs(finished: Finished) -> None:
         )
         most = last.forwards * QUICK["batch"]
         require(last.forwards <= last.images <= most, f"{last.images} images in {last.forwards} forward passes")
+        require(last.asked >= updates, f"{last.asked} losses and gradients are counted for {updates} updates of alpha")
         require(last.validation_seconds > 0, "the validation takes no time")
     if isinstance(finished.search, TableSearch):
         require(last.alpha_steps == STEPS, f"{last.alpha_steps} updates of alpha are counted, and {STEPS} made")

@@ -210,7 +210,7 @@ def test_the_page_works_in_a_browser(page: Path, tmp_path: Path, width: int) -> 
 @pytest.mark.parametrize(("method", "space"), [("zarts-mgs", "s1"), ("darts-2nd", "nasbench201"), ("zarts-gld", "s3")])
 def test_the_command_of_a_run_asks_for_the_same_run(method: str, space: str) -> None:
     asked = runner.Request(
-        *(method, space, "digits", protocols.load("smoke"), Budget(3, 60.0)),
+        *(method, space, "digits", protocols.load("smoke"), Budget(3, 60.0, 500)),
         seed=3,
         assignments=("lr=0.1", "nesterov=true"),
         device="cpu",
@@ -222,7 +222,7 @@ def test_the_command_of_a_run_asks_for_the_same_run(method: str, space: str) -> 
     again = runner.Request(
         *(given[name][0] for name in ("methods", "spaces", "datasets")),
         protocols.load(given["protocol"]),
-        Budget(given["epochs"], given["seconds"]),
+        Budget(given["epochs"], given["seconds"], given["evaluations"]),
         seed=int(given["seeds"]),
         assignments=given["assignments"],
         device="cpu",

@@ -13,6 +13,7 @@ from toy_table import toy_table, write_toy_table
 
 ON_TABLE = ("run", "--space", "nasbench201-table", "--dataset", "cifar10")
 METHODS = ("zarts-mgs", "rea", "reinforce", "bohb")
+SHORT = {"zarts-cma": "updates=2", "rea": "simulated_seconds=1e9"}
 LONG = {"zarts-mgs": ("--epochs", "4", "--set", "updates=50"), "default": ("--epochs", "150")}
 
 
@@ -60,7 +61,21 @@ def test_a_result_says_what_the_table_says(tmp_path):
     assert set(result["how"]) >= {"genotype", "valid_loss", "table"}
     spec = json.loads((run_folder(tmp_path) / "spec.json").read_text())
     assert spec["environments"][0]["data"] == table.digest
-    assert spec["spec"]["budget"]["epochs"] == 2
+    assert spec["spec"]["budget"] == {"epochs": 2, "seconds": None}
+
+
+@pytest.mark.parametrize(("method", "counted"), [("zarts-cma", 42), ("rea", 0)])
+def test_a_run_ends_with_its_evaluations(method, counted, tmp_path):
+    """Three updates of 14 candidates each; 45 trials."""
+    ended = run(tmp_path, method, "--evaluations", "45", "--epochs", "100", "--set", SHORT[method])
+    assert ended.code == 0, ended.err
+    assert "evaluations used up" in ended.out
+    folder = run_folder(tmp_path)
+    result = json.loads((folder / "result.json").read_text())
+    cost = result["cost"]
+    assert (result["stopped_by"], cost["loss_evaluations"]) == ("evaluations", counted)
+    assert cost["evaluations"] == (0 if counted else 45)
+    assert json.loads((folder / "spec.json").read_text())["spec"]["budget"]["evaluations"] == 45
 
 
 @pytest.mark.parametrize("method", METHODS)
