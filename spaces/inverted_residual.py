@@ -4,8 +4,8 @@ A 1x1 convolution widens the image, a depthwise one with the block's stride foll
 narrow again, each with a batch norm, the first two with ReLU6; where size and channels are kept, the input is added. At
 expansion 1 there is nothing to widen, and the first convolution is left out, as ProxylessNAS and FBNet have it. With
 groups, channels are shuffled between them before the depthwise convolution. Sources: ProxylessNAS search/modules/
-layers.py and models/normal_nets/proxyless_nets.py; FBNet, mobile-vision mobile_cv/arch/fbnet_v2/irf_block.py, whose
-activation is ReLU (choice: ReLU6 in both).
+layers.py and models/normal_nets/proxyless_nets.py; FBNet, mobile-vision mobile_cv/arch/fbnet_v2/irf_block.py. Choices:
+ReLU6 in both, where FBNet has ReLU, and batch norms with torch's eps, where ProxylessNAS has 1e-3.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from toy import standing_of
 from harness.core.errors import HarnessError
 from harness.core.genotype import Cell, Genotype, parse
 from harness.describing.describe import describe
-from harness.export import as_python
+from harness.export import as_python, as_torch_export
 from harness.export.untrained import untrained
 from methods import METHODS
 from methods.derivations.threshold import Threshold
@@ -409,3 +409,10 @@ def test_a_chain_is_trained_on_an_image_folder(tmp_path):
     assert (found["size"], found["recipe"], found["epochs"]) == ("1x8", "imagenet", 6)
     assert "21 blocks, 8 channels in the last convolution, 2 classes, imagenet stem" in found["how"]["parameters"]
     assert 0 <= found["test_error_last"] <= 100
+
+
+def test_a_chain_is_exported_as_a_graph_for_any_batch(tmp_path):
+    model = untrained(PUBLISHED["FBNet-C"].genotype, "cifar", ["size=1x8"], 3)
+    graph = as_torch_export.trace(model).module()
+    x = torch.randn(3, 3, 32, 32)
+    torch.testing.assert_close(graph(x), model.network()(x), atol=1e-6, rtol=0)
