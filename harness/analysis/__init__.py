@@ -1,5 +1,6 @@
 """What can be computed of a run beyond its records: the loss around its alpha, paths of methods on it, the curvature,
-and effective sample sizes. Each leaves one file, analysis-<kind>.json, in the run folder, and resumes from it.
+and effective sample sizes; and of no run, how zero-cost proxies rank a table's cells. Each leaves one file,
+analysis-<kind>.json, in the run folder or the one named, and resumes from it.
 
 Importing this package needs no torch.
 """
@@ -17,9 +18,18 @@ KINDS = {
     "path": "where methods move on that plane, from one start",
     "eigenvalue": "the largest and the smallest eigenvalue of the Hessian with respect to alpha",
     "ess": "MGS's effective sample size at alpha, by the number of samples and the way to weigh them",
+    "zero-cost": "how zero-cost proxies rank NAS-Bench-201's cells: correlations with the table's test accuracies",
 }
 """The analyses: what each computes."""
-_SETTINGS = {"landscape": "Landscape", "path": "Walk", "eigenvalue": "Eigenvalue", "ess": "ESS"}
+OF_NO_RUN = "zero-cost"
+"""That which is given any folder, to keep its file."""
+_SETTINGS = {
+    "landscape": "Landscape",
+    "path": "Walk",
+    "eigenvalue": "Eigenvalue",
+    "ess": "ESS",
+    OF_NO_RUN: "ZeroCost",
+}
 
 
 @dataclass(frozen=True)
@@ -42,14 +52,21 @@ def analyse(
 ) -> Mapping[str, Any]:
     """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
     saved, and HarnessError for a folder or a setting that will not do."""
-    from harness.analysis.reopened import ReopenedRun
     from harness.core.settings import override, parse_assignments
     from harness.runs.folder import locked
     from harness.runs.machine import memory_reported
 
-    module = import_module(f"harness.analysis.{asked.kind}")
+    module = import_module(f"harness.analysis.{asked.kind.replace('-', '_')}")
     default = getattr(module, _SETTINGS[asked.kind])()
     settings = override({asked.kind: default}, parse_assignments(asked.assignments))[asked.kind]
+    if asked.kind == OF_NO_RUN:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+        with locked(asked.folder, wait=False), memory_reported(asked.device):
+            return module.analyse(
+                asked.folder, settings, asked.dataset or "cifar10", asked.device, asked.data_root, advance
+            )
+    from harness.analysis.reopened import ReopenedRun
+
     ReopenedRun.check(asked.folder)
     with locked(asked.folder, wait=False), memory_reported(asked.device):
         run = ReopenedRun(asked.folder, asked.device, asked.data_root, asked.dataset, warn)

@@ -12,15 +12,22 @@ from harness.commands import options
 
 @click.command()
 @click.argument("kind", metavar="KIND")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", type=click.Path(path_type=Path), required=False)
+@click.option("--cells", help="For zero-cost: how many, in place of 200.")
+@click.option("--seed", help="For zero-cost: of the cells, their initial weights and the batch, in place of 0.")
 @options.settings("A setting of the analysis.")
 @options.device()
 @options.data()
-@click.option("--dataset", help="The run's data, where they were given by path, as the run had them.")
+@click.option(
+    "--dataset",
+    help="The run's data, where they were given by path, as the run had them; for zero-cost the images, else CIFAR-10.",
+)
 @options.as_json()
 def analyse(
     kind: str,
-    run_dir: Path,
+    run_dir: Path | None,
+    cells: str | None,
+    seed: str | None,
     assignments: tuple[str, ...],
     device: str,
     data: Path | None,
@@ -35,20 +42,33 @@ def analyse(
     path        where methods move on that plane               methods updates start_x start_y length weight_steps
     eigenvalue  extremes of the Hessian with respect to alpha  batches decay
     ess         effective sample size of MGS at alpha          samples updates finetune_steps
+    zero-cost   how proxies rank NAS-Bench-201's cells         cells seed batch channels per_stage resamples
 
     The result is analysis-KIND.json in the run folder; `harness report figures` draws it. The same command resumes.
+    zero-cost is of no run: it needs the table and images, prints its own, and RUN_DIR, results/zero-cost unless told
+    otherwise, is where it keeps its file.
     """
     from rich.console import Console
     from rich.progress import Progress
 
     from harness import analysis
-    from harness.core.errors import unknown
+    from harness.core.errors import HarnessError, unknown
 
     if kind not in analysis.KINDS:
         raise unknown("analysis", kind, analysis.KINDS)
+    if run_dir is None:
+        if kind != analysis.OF_NO_RUN:
+            raise HarnessError(f"harness analyse {kind} needs a run folder; name it after {kind}.")
+        run_dir = Path("results", analysis.OF_NO_RUN)
+    own = {"cells": cells, "seed": seed}
+    assignments += tuple(f"{name}={value}" for name, value in own.items() if value is not None)
     asked = analysis.Asked(kind, run_dir, assignments, device, data, dataset)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
         task = progress.add_task(kind, total=None)
         found = analysis.analyse(asked, options.warn, lambda done, of: progress.update(task, completed=done, total=of))
+    if kind == analysis.OF_NO_RUN and not as_json:
+        from harness.analysis.zero_cost import table
+
+        click.echo(table(found))
     click.echo(json.dumps(found, indent=2) if as_json else str(run_dir / f"analysis-{kind}.json"))

@@ -92,10 +92,13 @@ BASELINE: dict[str, Shape] = {
     "made": OBJECT,
     "parts": {"*": {"data": TEXT, "figures": {"*": {"*": [FINITE]}}}},
 }
+SCORES = ("synflow", "snip", "grad-norm", "jacov", "nwot", "params", "flops")
+"""The zero-cost proxies."""
 ANALYSES: dict[str, dict[str, Shape]] = {
     "landscape": {"x?": [REAL], "panels?": {"*": [[REAL]]}, "condition?": {"*": REAL}},
     "path": {"paths?": {"*": [[REAL]]}},
     "eigenvalue": {"epochs?": [{"epoch": WHOLE, "largest": REAL, "smallest": REAL, "dominant": REAL}]},
+    "zero-cost": {"scored?": [{"cell": TEXT, "accuracy": FINITE, "scores": dict.fromkeys(SCORES, FINITE)}]},
     "ess": {"rows?": [{"samples": WHOLE, "weight_mode": TEXT, "ess": REAL, "esr": REAL}]},
 }
 BEGUN: dict[str, Shape] = {"kind": TEXT, "settings": {"*": PLAIN}, "done": TRUTH}

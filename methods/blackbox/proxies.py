@@ -116,8 +116,9 @@ class _Agreements(TorchDispatchMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         if func is torch.ops.aten.relu.default:
-            signs = (args[0] > 0).flatten(1).double()
-            self.kernel = self.kernel.to(signs.device) + signs @ signs.T + (1 - signs) @ (1 - signs).T
+            signs = 2 * (args[0] > 0).flatten(1).float() - 1
+            agreeing = (signs @ signs.T + signs.shape[1]) / 2  # whole numbers, exact below 2^24
+            self.kernel = self.kernel.to(signs.device) + agreeing
         return func(*args, **(kwargs or {}))
 
 

@@ -1,0 +1,162 @@
+"""How well zero-cost proxies rank NAS-Bench-201's cells: the correlation of each with the table's test accuracies.
+
+Source: Abdelfattah et al., Zero-cost proxies for lightweight NAS (ICLR 2021), section 4.1, who report Spearman's rho of
+all cells; there the networks have their full size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, spearmanr
+
+from harness import data
+from harness.analysis.file import begin, save
+from harness.core.errors import HarnessError, Interrupted
+from harness.core.rng import generator, seed_of
+from harness.core.settings import setting
+from harness.core.text import columns
+from harness.runs.loop import stop_signals
+from harness.runs.machine import deterministic, resolve_device
+from harness.tables import TABLES
+from harness.tables.ground_truth import opened
+from methods.blackbox.predictor import on_one_thread
+from methods.blackbox.proxies import PROXIES, score
+from methods.blackbox.strategy import Code, uniform
+from methods.training.batches import Batch, Batches
+from spaces import SPACES
+
+SPACE, TABLE = SPACES["nasbench201"], "nasbench201"
+Advance = Callable[[int, int], None]
+STATISTICS = {"kendall": kendalltau, "spearman": spearmanr}
+
+
+@dataclass(frozen=True)
+class ZeroCost:
+    """What is scored, at which size."""
+
+    cells: int = setting(200, "choice; different ones, drawn uniformly", minimum=3)
+    seed: int = setting(0, "of the cells, the initial weights and the batch", minimum=0)
+    batch: int = setting(64, "Abdelfattah et al.: one batch of 64 (from memory, unchecked)", minimum=2)
+    channels: int = setting(8, "16 in the benchmark (choice: seconds on a CPU)", minimum=1)
+    per_stage: int = setting(1, "cells in each stage; 5 in the benchmark (choice: seconds on a CPU)", minimum=1)
+    resamples: int = setting(1000, "choice; of the bootstrap", minimum=10)
+
+
+def analyse(
+    folder: Path,
+    settings: ZeroCost,
+    dataset: str = "cifar10",
+    device: str = "auto",
+    root: Path | None = None,
+    advance: Advance = lambda done, of: None,
+) -> dict[str, Any]:
+    """Fills analysis-zero-cost.json in `folder` cell by cell, and returns it: "scored" of {"cell", "accuracy",
+    "scores"}, and at the end "rows" of {"proxy", "kendall", "spearman"}, each [value, low, high].
+
+    The accuracies are the table's, in percent, on the test images of `dataset`, or of CIFAR-10 where the table does not
+    have it; the batch is of the first half of its training images. Raises Interrupted with what is done saved;
+    HarnessError where the file was made with other settings, or table or images cannot be read.
+    """
+    deterministic()
+    device = resolve_device(device)
+    truth = opened(TABLES[TABLE])
+    judged = dataset if dataset in truth.datasets else "cifar10"
+    found = begin(folder, "zero-cost", {**asdict(settings), "dataset": data.short_name(dataset), "accuracies": judged})
+    images = data.load(dataset, root)
+    train, _ = images.to(device).halves(0.5, 0, "nasbench201")
+    batch = Batches(train, settings.seed, "zero-cost", settings.batch).at(0)
+    scored = found.setdefault("scored", [])
+    cells = sample(settings.cells, settings.seed)
+    with stop_signals() as stopped:
+        for done in range(len(scored), len(cells)):
+            if stopped:
+                raise Interrupted(f"stopped after {done} of {len(cells)} cells, which are saved.")
+            genotype = SPACE.decode(cells[done])
+            accuracy = truth.accuracies(genotype)[judged]["test"]
+            with on_one_thread():
+                scores = proxy_scores(cells[done], done, batch, settings, images.classes)
+            scored.append({"cell": str(genotype), "accuracy": accuracy, "scores": scores})
+            save(folder, found)
+            advance(done + 1, len(cells))
+    found["rows"] = rows(scored, settings)
+    found["done"] = True
+    save(folder, found)
+    return found
+
+
+def sample(count: int, seed: int) -> list[Code]:
+    """So many different cells, drawn uniformly. Raises HarnessError where there are not so many."""
+    most = int(np.prod([options for node in SPACE.choices for options in node]))
+    if count > most:
+        raise HarnessError(f"cells={count} is more than the {most:,} that there are.")
+    draw, found = generator(seed, "analysis/zero-cost"), dict[Code, None]()
+    while len(found) < count:
+        found[uniform(SPACE.choices, draw)] = None
+    return list(found)
+
+
+def proxy_scores(code: Code, number: int, batch: Batch, settings: ZeroCost, classes: int) -> dict[str, float]:
+    """Of the cell with this number, every proxy on the same initial weights."""
+    return {name: _score(name, code, number, batch, settings, classes) for name in PROXIES}
+
+
+def _score(name: str, code: Code, number: int, batch: Batch, settings: ZeroCost, classes: int) -> float:
+    images, labels = batch
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(settings.seed, "analysis/zero-cost/weights", number))
+        network = SPACE.network(SPACE.decode(code), settings.channels, settings.per_stage, classes)
+    noise = generator(settings.seed, "analysis/zero-cost/noise", number, images.device)
+    return score(name, network.to(images.device), images, labels, noise)
+
+
+def rows(scored: list[Mapping[str, Any]], settings: ZeroCost) -> list[dict[str, Any]]:
+    """For each proxy its rank correlations with the accuracies, and their 95 % intervals by the percentile bootstrap
+    over the cells."""
+    accuracies = np.array([cell["accuracy"] for cell in scored])
+    return [
+        {"proxy": name, **correlations(np.array([cell["scores"][name] for cell in scored]), accuracies, settings)}
+        for name in PROXIES
+    ]
+
+
+def correlations(
+    scores: NDArray[np.float64], accuracies: NDArray[np.float64], settings: ZeroCost
+) -> dict[str, list[float | None]]:
+    """[value, low, high] by statistic; None where one is not defined, as of equal scores."""
+    draws = np.random.default_rng(seed_of(settings.seed, "analysis/zero-cost/bootstrap"))
+    chosen = draws.integers(len(scores), size=(settings.resamples, len(scores)))
+    found: dict[str, list[float | None]] = {}
+    for name, statistic in STATISTICS.items():
+        if len(np.unique(scores)) < 2 or len(np.unique(accuracies)) < 2:
+            found[name] = [None, None, None]
+            continue
+        several = [pick for pick in chosen if len(np.unique(scores[pick])) > 1 and len(np.unique(accuracies[pick])) > 1]
+        resampled = [statistic(scores[pick], accuracies[pick]).statistic for pick in several]
+        value, (low, high) = statistic(scores, accuracies).statistic, np.percentile(resampled, [2.5, 97.5])
+        found[name] = [float(value), float(low), float(high)]
+    return found
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The correlations in words and columns."""
+    settings = found["settings"]
+    said = (
+        f"{settings['cells']} cells of NAS-Bench-201, test accuracy on {settings['accuracies']} after 200 epochs; "
+        f"networks of {settings['channels']} channels, {settings['per_stage']} per stage, "
+        f"a batch of {settings['batch']} of {settings['dataset']}; 95 % bootstrap intervals"
+    )
+    shown = [("proxy", "Kendall tau", "Spearman rho")]
+    shown += [(row["proxy"], _shown(row["kendall"]), _shown(row["spearman"])) for row in found["rows"]]
+    return "\n".join([said, *columns(shown)])
+
+
+def _shown(interval: list[float | None]) -> str:
+    value, low, high = interval
+    return "-" if value is None else f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
