@@ -37,7 +37,7 @@ PRELOADED = (
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
     "sklearn.datasets",
-    "torch._inductor",  # by torch's deterministic mode
+    "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
 """What a run imports: imported here once, not in every child."""
 PATIENCE = 120.0

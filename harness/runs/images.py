@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.data import ImageDataset, StreamedDataset
 from methods.training.data import Data
+
+if TYPE_CHECKING:
+    from harness.data import ImageDataset, StreamedDataset  # the latter brings torchvision, which takes seconds
 
 
 def open_images(part: Data, name: str, root: Path | None, download: bool = True) -> ImageDataset | StreamedDataset:

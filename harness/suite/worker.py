@@ -26,7 +26,7 @@ PRELOADED = (
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
     "sklearn.datasets",
-    "torch._inductor",  # by torch's deterministic mode
+    "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
 """What cells import."""
 SET_PARENT_DEATH_SIGNAL = 1
