@@ -97,9 +97,9 @@ class ShortTraining(Training):
     lr: float = setting(0.025, "DARTS train.py; cosine to lr_min over the trial", minimum=0)
     lr_min: float = setting(0.0, "DARTS train.py; what the cosine ends at", minimum=0, omit_default=True)
     proxy: str = setting(
-        "none",
-        "none: trials are trained; else a score of the untrained network on one batch, Abdelfattah et al. (ICLR 2021)",
-        choices=("none", *PROXIES),
+        "off",
+        "off: trials are trained; else a score of the untrained network on one batch, Abdelfattah et al. (ICLR 2021)",
+        choices=("off", *PROXIES),
         omit_default=True,
     )
 

@@ -105,7 +105,7 @@ class BlackBoxSearch:
             self.evaluator, self.simulated = TableEvaluator(parts.evaluator, dataset), parts.evaluator.simulated_seconds
         else:
             assert not isinstance(dataset, TableData)
-            trained = ShortTrainingEvaluator if parts.evaluator.proxy == "none" else ProxyEvaluator
+            trained = ShortTrainingEvaluator if parts.evaluator.proxy == "off" else ProxyEvaluator
             self.evaluator = trained(parts.evaluator, parts.data, space, dataset, seed, device)
             self.simulated = math.inf
 

@@ -147,6 +147,6 @@ def test_a_search_by_a_proxy_finds_the_cell_with_the_best_score(proxy: str, spac
 def test_any_black_box_method_takes_a_proxy_and_specs_without_one_are_as_they_were() -> None:
     state = run_to_end(searched("flops", method="rea", epochs=20))
     assert state.cost.evaluations == 20
-    evaluator = searched("none").parts.settings()["evaluator"]
+    evaluator = searched("off").parts.settings()["evaluator"]
     assert "proxy" not in evaluator
     assert searched("snip").parts.settings()["evaluator"] == {**evaluator, "proxy": "snip"}
