@@ -36,7 +36,6 @@ PRELOADED = (
     "harness.runs.progress",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
-    "sklearn.datasets",
     "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
 """What a run imports: imported here once, not in every child."""

@@ -25,7 +25,6 @@ PRELOADED = (
     "harness.suite.work",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
-    "sklearn.datasets",
     "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
 """What cells import."""
