@@ -54,10 +54,15 @@ def test_the_guard_sees_both_directions() -> None:
     assert len(strided(lambda: layer(x).sum().backward())) == 2
 
 
-COMPOSITIONS = {**CATALOGUE, "sparse": replace(CATALOGUE["gdas"], edge="sparse")}
+COMPOSITIONS = {
+    **CATALOGUE,
+    "sparse": replace(CATALOGUE["gdas"], edge="sparse"),
+    "widened": replace(CATALOGUE["pc-darts"], edge="widened"),
+}
 SEARCHED = {
     "darts-1st": [name for name in SPACES if applies(CATALOGUE["darts-1st"], SPACES[name])],
-    **{name: ["darts", "nasbench201"] for name in ("gdas", "sparse", "pc-darts", "darts-minus", "p-darts")},
+    **{name: ["darts", "nasbench201"] for name in ("gdas", "sparse", "pc-darts", "widened", "darts-minus", "p-darts")},
+    "r-darts-dp": ["darts", "nasbench201"],
     "mergenas-1st": ["darts"],
 }
 
