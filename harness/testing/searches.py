@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ import torch
 from harness.core.genotype import Genotype, parse
 from harness.testing.requirement import require
 from harness.testing.short import EPOCHS, QUICK, STEPS, Finished, short_search
-from harness.testing.states import run_to_end, same, timeless
+from harness.testing.states import restored, run_to_end, same, saved, timeless
 from methods.blackbox.search import BlackBoxSearch
 from methods.composition import BlackBox
 from methods.derivations.derivation import Derivation
@@ -134,20 +133,19 @@ def counts_costs(finished: Finished) -> None:
 
 def repeats_itself(finished: Finished) -> None:
     """The same seed makes the same bits."""
-    first, second = (search.advance(search.start()) for search in (finished.again(), finished.again()))
+    search = finished.again()
+    first, second = restored(search, finished.first), search.advance(search.start())
     require(same(first, second), "two searches of one seed differ after a step; draw from the generator that is given")
 
 
 def resumes_to_the_bit(finished: Finished) -> None:
     """Saved, loaded and gone on with after every step, the search ends as the one that never was."""
-    search, state = finished.again(), None
-    while state is None or not state.stopped_by:
-        state = search.advance(state or search.start())
-        saved = io.BytesIO()
-        torch.save(state.to_dict(), saved)
-        saved.seek(0)
+    search = finished.again()
+    state = restored(search, finished.first)
+    while not state.stopped_by:
+        file = saved(search.advance(state))
         search = finished.again()
-        state = search.restore(torch.load(saved, weights_only=True))
+        state = restored(search, file)
     what = "a search that is saved and loaded after every step ends otherwise than one that runs through"
     require(same(state, finished.state), f"{what}; keep what decides the next step in the memory or the state")
 

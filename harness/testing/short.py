@@ -13,7 +13,7 @@ from harness.core.types import Budget, SearchResult
 from harness.runs import protocol
 from harness.tables import TABLES
 from harness.tables.nasbench201_truth import NasBench201
-from harness.testing.states import run_to_end
+from harness.testing.states import run_to_end, saved
 from harness.testing.toy_data import ToyDataset
 from harness.testing.toy_table import toy_table
 from methods.composition import BlackBox, Composition
@@ -82,6 +82,8 @@ class Finished:
     method: Method
     space: Space
     search: AnySearch
+    first: bytes
+    """Its state after the first step, as it was saved."""
     state: Any
 
     @property
@@ -96,4 +98,6 @@ class Finished:
 def finish(method: Method, space: Space) -> Finished:
     """The search, carried to its end."""
     search = short_search(method, space)
-    return Finished(method, space, search, run_to_end(search))
+    state = search.advance(search.start())
+    first = saved(state)
+    return Finished(method, space, search, first, run_to_end(search, state))

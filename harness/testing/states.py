@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import torch
@@ -16,6 +17,18 @@ def run_to_end(search: AnySearch, state: Any = None) -> Any:
     while not state.stopped_by:
         state = search.advance(state)
     return state
+
+
+def saved(state: AnyState) -> bytes:
+    """A state as a checkpoint holds it."""
+    file = io.BytesIO()
+    torch.save(state.to_dict(), file)
+    return file.getvalue()
+
+
+def restored(search: AnySearch, file: bytes) -> Any:
+    """The state that was saved, for a search that goes on with it."""
+    return search.restore(torch.load(io.BytesIO(file), weights_only=True))
 
 
 def timeless(value: Any) -> Any:
