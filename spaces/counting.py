@@ -41,7 +41,8 @@ def parameters(module: nn.Module) -> int:
 
 def count(network: nn.Module, image_size: int) -> Count:
     """The cost of a final network on one square RGB image with this side, in pixels. The network stays as it is."""
-    image = torch.zeros(1, 3, image_size, image_size, device=next(network.parameters()).device)
+    like = next(network.parameters())
+    image = torch.zeros(1, 3, image_size, image_size, device=like.device, dtype=like.dtype)
     with _evaluating(network), _counting() as counter:
         network(image, draw=torch.Generator())
     return Count(parameters(network), counter.macs, counter.macs + 2 * counter.norm_elements + counter.relu_elements)

@@ -9,7 +9,7 @@ from methods.composition import Composition
 
 def _rome(version: int, topology: str) -> Composition:
     return Composition(
-        f"one operation per edge and {topology}, sampled; gradients of several samples per step",
+        f"one operation per edge and {topology}, sampled; several samples a step",
         "ROME (Wang et al., ICCV 2023), Algorithm 1 and section 4.1; there is no public code",
         rule="adam",
         lookahead="averaged",

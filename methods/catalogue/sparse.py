@@ -24,7 +24,7 @@ METHODS: Mapping[str, Composition] = {
     # Choices: without the cutout and the auxiliary head that the code has in its search, too, and with the supernet's
     # own batch norms: there they follow skips, and are affine once a node is frozen. The retraining is an evaluation.
     "ista-nas-single": Composition(
-        "ista-nas in a supernet as large as the final network, on one set of images, until all nodes are frozen",
+        "ista-nas at the size of the final network, on one set of images, until all nodes are frozen",
         "ISTA-NAS (Yang et al., NeurIPS 2020), one-stage; iboing/ISTA-NAS main_search_onestage.sh, "
         "ista_nas_single/trainer.py, tools/train_search_single.py",
         rule="adam",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from methods.catalogue import zarts, zero_order
@@ -99,9 +99,9 @@ ALIASES = {
 """Crosses that have a name of their own in the papers; both names are understood."""
 
 
-def crosses() -> dict[str, Composition]:
+def crosses(bases: Sequence[str] = BASES) -> dict[str, Composition]:
     """Every base method under every combination of variants."""
-    return _crosses({base: zarts.METHODS[base] for base in BASES})
+    return _crosses({base: zarts.METHODS[base] for base in bases})
 
 
 def unlisted() -> dict[str, Composition]:

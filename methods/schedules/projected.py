@@ -36,8 +36,9 @@ class Projected(Deciding):
         searched = -(-self.search_share * epochs // 100)
         if epoch < searched:
             return Stage(0, Clock(epoch, searched, self.warmup))
-        number = 1 + (epoch - searched) * self.projections // (epochs - searched)
-        return Stage(number, Clock(epoch - searched, epochs - searched, 0, self.tuning_rate))
+        within, tuned = epoch - searched, epochs - searched
+        number = -(-(within + 1) * self.projections // tuned)  # all decisions are made, however few epochs there are
+        return Stage(number, Clock(within, tuned, 0, self.tuning_rate))
 
     def decide(self, at: Standing, past: Sequence[Choices], nodes: Sequence[Node], kept: KeptOperations) -> None:
         undecided = [row for node in nodes for row in node.rows if len(kept[row]) > 1]

@@ -35,7 +35,7 @@ CASES = [
     ("sdarts-adv", "s1"),
     ("pc-darts", "darts"),
     ("p-darts", "darts"),
-    ("drnas", "s1"),
+    ("drnas-darts-1st", "s1"),
     ("drnas-zarts-mgs", "nasbench201"),
     ("reinmax", "s1"),
     ("beta-darts", "s1"),

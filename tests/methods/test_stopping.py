@@ -180,7 +180,7 @@ def test_a_search_that_goes_back_stands_where_the_epoch_ended_and_resumes_to_the
     ]
     assert state.cost.weight_steps == 6 * search.steps(0)
     assert set(state.ends) == {1, 2}
-    for number in range(1, len(ends)):
+    for number in (2, 4):
         again = search_of(method="darts-ada", weight_decay=3e-4, **AT_ONCE)
         restored = again.restore(torch.load(tmp_path / f"{number}.pt", weights_only=True))
         assert same(run_to_end(again, restored), state)

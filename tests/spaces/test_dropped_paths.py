@@ -125,7 +125,7 @@ def test_a_search_drops_and_cuts_as_much_as_its_epoch_says_in_the_images_of_weig
             modules = [module for module in model.module.modules() if isinstance(module, SumWithDroppedPaths)]
             seen[epoch] |= {module.rate for module in modules}
             assert modules
-        for batches in (search.images.train_batches, search.images.valid_batches):
+        for batches in (search.images.train_batches(0), search.images.valid_batches(0)):
             cut, whole = batches.at(3)[0], dataclasses.replace(_Plain(batches)).at(3)
             cuts = (cut != whole).flatten(1).any(1)
             assert bool(cuts.any()) == (epoch > 0)
