@@ -102,7 +102,7 @@ class Search:
 
     def _next_stage(self, state: State) -> None:
         """What the schedule keeps as the next stage begins is decided at the end of the one before it."""
-        clock, kept = self.parts.clock(max(0, state.epoch - 1)), state.kept
+        clock = self.parts.clock(max(0, state.epoch - 1))
         with self.parts.arithmetic.factors():
             kept = self.parts.schedule.keep(self._standing(state, clock), state.past, state.stage + 1)
         state.last_choice = self.choices(state)

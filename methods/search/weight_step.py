@@ -27,8 +27,8 @@ def train_weights(
     alpha: Tensor,
     batch_of_alpha: Callable[[], Batch],
 ) -> None:
-    """The next step, at this alpha (d,), in place on the state. `batch_of_alpha` is what the
-    gradient may be compared on."""
+    """The next step, at this alpha (d,), in place on the state. `batch_of_alpha` is what the gradient may be compared
+    on."""
     model, trained, lr, step = supernets.model, list[Tensor](), parts.lr_at(clock), state.cost.weight_steps
     for number in range(parts.sampler.passes):
         trained.append(weight_gates(parts, supernets, state, batch, step, clock, alpha, number))
