@@ -4,9 +4,10 @@ PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+FOR_DOCS := .venv/.docs
 DEMO := harness run --method zarts-mgs --space s1 --dataset digits --protocol proxy
 
-.PHONY: demo test check bench bench-paper clean
+.PHONY: demo test check docs bench bench-paper clean
 
 demo: $(INSTALLED)
 	$(BIN)/$(DEMO)
@@ -17,6 +18,10 @@ test: $(INSTALLED)
 check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+# A site without anything from the network, in dist/docs; the notebooks are run.
+docs: $(FOR_DOCS)
+	$(BIN)/sphinx-build -W --keep-going -q docs dist/docs
 
 # Minutes; the size of the paper's supernet, whose plain steps take seconds each, has a target of its own. On a GPU with
 # DEVICE=cuda.
@@ -35,6 +40,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(FOR_DOCS): $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv .benchmarks .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .benchmarks .mypy_cache .pytest_cache .ruff_cache dist docs/reference
 	find harness methods spaces reports tests -name __pycache__ -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import __version__
 from harness.commands.regress import BASELINE
 
 SUITE = """
@@ -54,3 +55,8 @@ def test_the_baseline_of_regress_is_part_of_the_package() -> None:
     assert BASELINE.parent.name == "regress"
     assert BASELINE.parents[1].name == "harness"
     assert json.loads(BASELINE.read_text())["parts"]
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = Path(__file__).resolve().parents[1] / "CITATION.cff"
+    assert f"\nversion: {__version__}\n" in citation.read_text()

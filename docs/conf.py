@@ -1,0 +1,27 @@
+"""The documentation. `make docs` builds it, without network and with every warning an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the notebooks' searches are too small to share out
+
+from harness.core.version import __version__
+
+project = "ZARTS harness"
+author = copyright = "The ZARTS Harness authors"
+release = __version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "reference"]
+exclude_patterns = ["_build", "_ext"]
+html_theme = "furo"
+html_title = f"ZARTS harness {release}"
+html_static_path: list[str] = []
+nb_execution_mode = "force"  # what a notebook shows is what this tree does
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+copybutton_prompt_text = "$ "
