@@ -15,10 +15,8 @@ from harness.core.errors import HarnessError
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from harness.tables import TABLES
-from methods.blackbox import STRATEGIES
 from methods.blackbox.evaluators import ShortTraining, TableLookup
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
-from methods.blackbox.strategy import flat
 from methods.catalogue import CATALOGUE
 from methods.composition import BlackBox, Composition
 from methods.objectives import OBJECTIVES
@@ -28,6 +26,8 @@ from methods.rules import RULES
 from methods.schedules import SCHEDULES
 from methods.search.parts import Parts, compose
 from methods.search.search import Search
+from methods.strategies import STRATEGIES
+from methods.strategies.strategy import flat
 from methods.tabular.data import TableData
 from methods.tabular.search import TableLoss, TableParts, TableSearch
 from methods.training.data import Data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from harness.core.rng import generator
-from methods.blackbox.strategy import History, flat
+from methods.strategies.strategy import History, flat
 from spaces import SPACES
 
 CHOICES = SPACES["nasbench201-table"].choices

@@ -26,9 +26,9 @@ from harness.runs.loop import stop_signals
 from harness.runs.machine import deterministic, resolve_device
 from harness.tables import TABLES
 from harness.tables.ground_truth import opened
-from methods.blackbox.predictor import on_one_thread
 from methods.blackbox.proxies import PROXIES, score
-from methods.blackbox.strategy import Code, uniform
+from methods.strategies.predictor import on_one_thread
+from methods.strategies.strategy import Code, uniform
 from methods.training.batches import Batch, Batches
 from spaces import SPACES
 

@@ -23,7 +23,7 @@ PARTS = {
     "derivations": "methods.derivations:DERIVATIONS",
     "samplers": "methods.samplers:SAMPLERS",
     "freezings": "methods.freezing:FREEZINGS",
-    "strategies": "methods.blackbox:STRATEGIES",
+    "strategies": "methods.strategies:STRATEGIES",
 }
 """The registries of what methods are made of. Their members are imported where more than the names is shown."""
 KINDS = ("methods", "spaces", "datasets", "tables", "protocols", "suites", "reports", *PARTS)

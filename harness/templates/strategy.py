@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Generator
 
 from harness.core.settings import setting
-from methods.blackbox.strategy import Choices, History, Memory, Proposal, mutate, uniform
 from methods.composition import BlackBox
+from methods.strategies.strategy import Choices, History, Memory, Proposal, mutate, uniform
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.core.rng import generator
 from harness.testing.requirement import require
 from harness.testing.states import equal
-from methods.blackbox.strategy import History, Proposal, Strategy, flat
+from methods.strategies.strategy import History, Proposal, Strategy, flat
 from spaces import SPACES
 
 TRIALS = 20

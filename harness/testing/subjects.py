@@ -14,7 +14,6 @@ from harness.data.catalogue import DATASETS
 from harness.testing import datasets, operations, rules, searches, settings, spaces, strategies
 from harness.testing.short import Finished, finish
 from methods import CATALOGUE, METHODS
-from methods.blackbox import STRATEGIES
 from methods.composition import BlackBox, Composition
 from methods.derivations import DERIVATIONS
 from methods.families import applies
@@ -28,6 +27,7 @@ from methods.rules import RULES
 from methods.samplers import SAMPLERS
 from methods.schedules import SCHEDULES
 from methods.stopping import STOPPINGS
+from methods.strategies import STRATEGIES
 from spaces import SPACES, Space
 from spaces.edges import EDGES
 from spaces.operations import OPERATIONS

@@ -14,7 +14,7 @@ from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.types import Cost, Dataset
 from methods.blackbox.proxies import PROXIES, score
-from methods.blackbox.strategy import Code
+from methods.strategies.strategy import Code
 from methods.tabular.data import TableData
 from methods.training.batches import Batches
 from methods.training.data import Data

@@ -28,10 +28,10 @@ from methods.blackbox.evaluators import (
     TableLookup,
     Trial,
 )
-from methods.blackbox.strategy import History, Strategy, flat
 from methods.resolving import Resolved
 from methods.search.records import operation_counts
 from methods.search.state import Saved
+from methods.strategies.strategy import History, Strategy, flat
 from methods.tabular.data import TableData
 from methods.training.data import Data
 from spaces import Space

@@ -17,13 +17,13 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from harness.tables.nasbench201_truth import NasBench201
 from methods import CATALOGUE, METHODS
-from methods.blackbox.evolution import Evolution
-from methods.blackbox.hyperband import BOHB, Density, Hyperband
-from methods.blackbox.random import Random
-from methods.blackbox.reinforce import Reinforce
-from methods.blackbox.strategy import flat, mutate, uniform
 from methods.composition import BlackBox
 from methods.families import make_search
+from methods.strategies.evolution import Evolution
+from methods.strategies.hyperband import BOHB, Density, Hyperband
+from methods.strategies.random import Random
+from methods.strategies.reinforce import Reinforce
+from methods.strategies.strategy import flat, mutate, uniform
 from methods.tabular.data import TableData
 from spaces import SPACES
 

@@ -9,7 +9,6 @@ from harness.core.types import Budget
 from harness.testing import searches
 from harness.testing.short import finish
 from methods import CATALOGUE, METHODS
-from methods.blackbox import STRATEGIES
 from methods.catalogue import zero_order
 from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import LEFT_OUT, BlackBox, Composition
@@ -24,6 +23,7 @@ from methods.rules import RULES
 from methods.samplers import SAMPLERS
 from methods.schedules import SCHEDULES
 from methods.stopping import STOPPINGS
+from methods.strategies import STRATEGIES
 from spaces import SPACES
 from spaces.edges import EDGES
 

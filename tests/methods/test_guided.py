@@ -13,12 +13,12 @@ from scipy.stats import kendalltau
 from trials import CHOICES, draw, history, play, worth
 
 from harness.core.rng import generator
-from methods.blackbox.guided import Bananas, Npenas
-from methods.blackbox.local_search import LocalSearch, neighbours
-from methods.blackbox.pnas import Pnas, expansions
-from methods.blackbox.predictor import Surrogate, adam, encoded, ranks
-from methods.blackbox.random import Random
-from methods.blackbox.strategy import flat, from_queue, uniform, unseen
+from methods.strategies.guided import Bananas, Npenas
+from methods.strategies.local_search import LocalSearch, neighbours
+from methods.strategies.pnas import Pnas, expansions
+from methods.strategies.predictor import Surrogate, adam, encoded, ranks
+from methods.strategies.random import Random
+from methods.strategies.strategy import flat, from_queue, uniform, unseen
 
 QUICK = {"members": 3, "predictor_width": 16, "predictor_steps": 60}
 SIZES = flat(CHOICES)
@@ -145,7 +145,7 @@ def test_adam_is_torch_s() -> None:
 
 
 def test_the_members_of_pnas_leave_out_one_part_each() -> None:
-    from methods.blackbox.pnas import _folds
+    from methods.strategies.pnas import _folds
 
     shares = _folds(5, 22, draw(0))
     assert shares.sum(dim=0).tolist() == [4] * 22

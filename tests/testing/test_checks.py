@@ -18,14 +18,14 @@ from harness.data.source import Source, in_memory
 from harness.testing import Broken, conformance, datasets, finish, operations, rules, searches, spaces, strategies
 from harness.testing.conformance import findings
 from harness.testing.subjects import REGISTRIES, subjects_of
-from methods.blackbox.random import Random
-from methods.blackbox.strategy import Proposal
 from methods.composition import Composition
 from methods.method import Method
 from methods.rules.adam import Adam
 from methods.rules.mgs import MGS
 from methods.rules.random_search import RandomSearch
 from methods.rules.rule import Move
+from methods.strategies.random import Random
+from methods.strategies.strategy import Proposal
 from spaces import SPACES
 from spaces.operations import OPERATIONS
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.settings import setting
-from methods.blackbox.strategy import Choices, Code, History, Memory, Proposal, flat, pick, uniform
+from methods.strategies.strategy import Choices, Code, History, Memory, Proposal, flat, pick, uniform
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core.settings import setting
-from methods.blackbox.strategy import Choices, History, Memory, Proposal, flat
+from methods.strategies.strategy import Choices, History, Memory, Proposal, flat
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core.settings import setting
-from methods.blackbox.predictor import Surrogate
-from methods.blackbox.strategy import Choices, Code, History, Memory, Proposal, flat, from_queue, mutate, unseen
+from methods.strategies.predictor import Surrogate
+from methods.strategies.strategy import Choices, Code, History, Memory, Proposal, flat, from_queue, mutate, unseen
 
 
 @dataclass(frozen=True, kw_only=True)

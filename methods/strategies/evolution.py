@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Generator
 
 from harness.core.settings import setting
-from methods.blackbox.strategy import Choices, History, Memory, Proposal, mutate, pick, uniform
+from methods.strategies.strategy import Choices, History, Memory, Proposal, mutate, pick, uniform
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Generator
 
-from methods.blackbox.strategy import Choices, History, Memory, Proposal, uniform
+from methods.strategies.strategy import Choices, History, Memory, Proposal, uniform
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from methods.blackbox.strategy import Choices, Code, History, Memory, Proposal, flat, from_queue, unseen
+from methods.strategies.strategy import Choices, Code, History, Memory, Proposal, flat, from_queue, unseen
 
 
 @dataclass(frozen=True)
