@@ -43,7 +43,7 @@ def count(network: nn.Module, image_size: int) -> Count:
     """The cost of a final network on one square RGB image with this side, in pixels. The network stays as it is."""
     like = next(network.parameters())
     image = torch.zeros(1, 3, image_size, image_size, device=like.device, dtype=like.dtype)
-    with _evaluating(network), _counting() as counter:
+    with _evaluating(network), counting() as counter:
         network(image, draw=torch.Generator())
     return Count(parameters(network), counter.macs, counter.macs + 2 * counter.norm_elements + counter.relu_elements)
 
@@ -63,7 +63,7 @@ def count_operation(name: str, channels: int, size: int) -> OperationCount:
     """The cost of an operation by its name, with stride 1 and as it is in a supernet, on a state (channels, size,
     size)."""
     operation = OPERATIONS[name](channels, 1, False)
-    with _evaluating(operation), _counting() as counter:
+    with _evaluating(operation), counting() as counter:
         apply(operation, torch.zeros(1, channels, size, size), torch.Generator())
     return OperationCount(parameters(operation), counter.macs, counter.memory)
 
@@ -81,12 +81,13 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _counting() -> Iterator[_Counter]:
-    with torch.no_grad(), _Counter() as counter:
+def counting() -> Iterator[Counter]:
+    """In this context what runs is counted, and nothing is computed."""
+    with torch.no_grad(), Counter() as counter:
         yield counter
 
 
-class _Counter(TorchDispatchMode):
+class Counter(TorchDispatchMode):
     """Counts the operations that really run, modules and functional calls alike. What is counted is not computed: the
     output has the right shape, and is zero."""
 

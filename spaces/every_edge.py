@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.genotype import Cell, Genotype
 from spaces.cells import Edge
-from spaces.space import Space, argmax
+from spaces.space import Pick, Space, argmax
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +31,12 @@ class EveryEdgeSpace(Space):
     def decode(self, code: Sequence[int]) -> Genotype:
         (kind,) = self.cells
         return Genotype(((kind, _cell(self.edges, code)),))
+
+    def picked(self, code: Sequence[int]) -> Sequence[Sequence[Pick]]:
+        nodes: dict[int, list[Pick]] = {}
+        for row, (edge, option) in enumerate(zip(self.edges, code, strict=True)):
+            nodes.setdefault(edge.target, []).append(Pick(row, option))
+        return list(nodes.values())
 
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
         """Every edge stays, each with its most probable operation, `none` included."""

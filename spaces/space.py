@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from harness.core import notebook
 from harness.core.genotype import Genotype
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from spaces.supernet import Outgoing, Supernet
+
+
+class Pick(NamedTuple):
+    """An operation of a mixed edge by its row and its column in alpha."""
+
+    row: int
+    column: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,15 @@ class Space(ABC):
     @abstractmethod
     def decode(self, code: Sequence[int]) -> Genotype:
         """The genotype for one option per choice, all nodes' choices in a row."""
+
+    def picked(self, code: Sequence[int]) -> Sequence[Sequence[Pick]]:
+        """The operations of that genotype as alpha has them, node by node."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which operations a genotype picks")
+
+    def with_none(self) -> Self:
+        """This space with `none` among the choices of every edge that has it, where it leaves the edge out. Where it is
+        among them already, or no edge has it, the space itself."""
+        return self
 
     @abstractmethod
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Any: ...

@@ -7,15 +7,15 @@ receives an edge from every earlier state, 14 in all; the cell's output is the c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Cell, Genotype
 from spaces.cells import Edge
 from spaces.darts.topology import INPUTS, KEPT, NODES, DartsMacro
-from spaces.space import Final, Space, argmax
+from spaces.space import Final, Pick, Space, argmax
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,8 @@ class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
 
     imagenet: Final | None = IMAGENET
+    chooses_none: bool = False
+    """Whether `none` is among the choices, where it leaves its edge out. It is never derived from alpha."""
 
     def derivable(self, operation: str) -> bool:
         return operation != "none"
@@ -41,21 +43,49 @@ class DartsSpace(Space):
         """Per node, which two of the earlier states it reads, and the operation on each of the two edges. Every edge of
         these spaces has the same number of operations besides `none`."""
         return tuple(
-            (len(_pairs(target)), *(len(_operations(edges[0])),) * KEPT)
+            (len(_pairs(target)), *(len(self._options(edges[0])),) * KEPT)
             for edges in self.cells.values()
             for target in range(INPUTS, INPUTS + NODES)
         )
 
     def decode(self, code: Sequence[int]) -> Genotype:
-        options, cells = iter(code), []
-        for kind, edges in self.cells.items():
-            at = {(edge.source, edge.target): _operations(edge) for edge in edges}
-            nodes = []
+        """Raises HarnessError for a cell of which nothing is left, where `none` is among the choices."""
+        nodes = [
+            tuple((edge.operations[column], edge.source) for edge, column in node if edge.operations[column] != "none")
+            for node in self._chosen(code)
+        ]
+        output = tuple(range(INPUTS, INPUTS + NODES))
+        return Genotype(
+            tuple(
+                (kind, Cell(INPUTS, tuple(nodes[number * NODES : (number + 1) * NODES]), output))
+                for number, kind in enumerate(self.cells)
+            )
+        )
+
+    def picked(self, code: Sequence[int]) -> Sequence[Sequence[Pick]]:
+        edges = [(kind, edge.source, edge.target) for kind, edges in self.cells.items() for edge in edges]
+        rows, kinds = {place: row for row, place in enumerate(edges)}, list(self.cells)
+        return [
+            [Pick(rows[kinds[number // NODES], edge.source, edge.target], column) for edge, column in node]
+            for number, node in enumerate(self._chosen(code))
+        ]
+
+    def with_none(self) -> Self:
+        return replace(self, chooses_none=any("none" in edge.operations for edge in self.edges))
+
+    def _chosen(self, code: Sequence[int]) -> list[list[tuple[Edge, int]]]:
+        """Node by node the edges that it reads, each with the column of its operation."""
+        options, nodes = iter(code), []
+        for edges in self.cells.values():
+            at = {(edge.source, edge.target): edge for edge in edges}
             for target in range(INPUTS, INPUTS + NODES):
-                sources = _pairs(target)[next(options)]
-                nodes.append(tuple((at[source, target][next(options)], source) for source in sources))
-            cells.append((kind, Cell(INPUTS, tuple(nodes), tuple(range(INPUTS, INPUTS + NODES)))))
-        return Genotype(tuple(cells))
+                entering = [at[source, target] for source in _pairs(target)[next(options)]]
+                nodes.append([(edge, self._options(edge)[next(options)]) for edge in entering])
+        return nodes
+
+    def _options(self, edge: Edge) -> list[int]:
+        """The columns of the operations that a genotype can have there."""
+        return [i for i, name in enumerate(edge.operations) if name != "none" or self.chooses_none]
 
     def _derive_cell(self, edges: Sequence[Edge], probabilities: Sequence[Sequence[float]]) -> Cell:
         """Per node the two edges whose best operation is strongest, each with that operation; `none` never counts,
@@ -96,8 +126,3 @@ class DartsSpace(Space):
 def _pairs(target: int) -> list[tuple[int, ...]]:
     """The pairs of states that a node can read."""
     return list(combinations(range(target), KEPT))
-
-
-def _operations(edge: Edge) -> tuple[str, ...]:
-    """Those that a genotype can have there."""
-    return tuple(operation for operation in edge.operations if operation != "none")

@@ -1,0 +1,103 @@
+"""Sub-networks of a supernet: the gates under which it computes one genotype, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from harness.core.settings import applicable, override
+from spaces.counting import Counter, counting
+from spaces.edges.sparse import SparseOperations
+from spaces.operations import apply
+from spaces.space import Space
+
+IMAGE_SIZE = 32
+"""Side of the images that multiply-accumulates are counted on."""
+
+
+def path_gates(space: Space, code: Sequence[int]) -> Tensor:
+    """1 at the operations that a genotype picks and 0 elsewhere: (rows, widest). Edges that it does not read have none:
+    goes with an edge that runs what has a gate, or all."""
+    picks = [pick for node in space.picked(code) for pick in node]
+    gates = torch.zeros(len(space.widths), max(space.widths))
+    gates[[pick.row for pick in picks], [pick.column for pick in picks]] = 1.0
+    return gates
+
+
+@dataclass(frozen=True, eq=False)
+class PathMacs:
+    """Multiply-accumulates of the final networks of a space, by what they are made of."""
+
+    around: int
+    """Of what every network has."""
+    of_operations: Tensor
+    """(rows, widest) int64"""
+
+    def __call__(self, gates: Tensor) -> int:
+        """Of the network of these gates (rows, widest). Of one with a node that nothing reaches, more than it has: what
+        reads it is counted at its full width."""
+        return self.around + int((self.of_operations * gates.long()).sum())
+
+    def least_and_most(self, space: Space) -> tuple[int, int]:
+        """Of all networks: choice after choice the option that counts least, or most. Costs add up over the edges, and
+        so each node's are found by themselves."""
+        return self._extreme(space, 1), self._extreme(space, -1)
+
+    def _extreme(self, space: Space, sign: int) -> int:
+        code = [0 for node in space.choices for _ in node]
+        sizes, start = [options for node in space.choices for options in node], 0
+        for node in space.choices:
+            for place in reversed(range(start, start + len(node))):
+                tried = [[*code[:place], option, *code[place + 1 :]] for option in range(sizes[place])]
+                code = min(tried, key=lambda one: sign * self(path_gates(space, one)))
+            start += len(node)
+        return self(path_gates(space, code))
+
+
+def path_macs(space: Space, classes: int) -> PathMacs:
+    """Of the final networks of a space, for so many classes; counted once."""
+    key = type(space), space.name, tuple(space.cells.items()), space.final, classes
+    if key not in _COUNTED:
+        _COUNTED[key] = _count(space, classes)
+    return _COUNTED[key]
+
+
+_COUNTED: dict[Hashable, PathMacs] = {}
+
+
+def _count(space: Space, classes: int) -> PathMacs:
+    """On a supernet of the final networks' size, in one pass."""
+    size = {"channels": space.final.channels, "cells": space.final.cells}
+    macro = override({"macro": space.macro()}, applicable({"macro": space.macro()}, size))["macro"]
+    supernet = space.supernet(macro, classes, _CountedOperations)
+    supernet.eval()
+    of_operations = torch.zeros(len(space.widths), max(space.widths), dtype=torch.int64)
+    with counting() as counter:
+        for module in supernet.modules():
+            if isinstance(module, _CountedOperations):
+                module.counter, module.of_operations = counter, of_operations
+        supernet(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(of_operations.shape), Generator())
+    return PathMacs(counter.macs - int(of_operations.sum()), of_operations)
+
+
+class _CountedOperations(SparseOperations):
+    """All operations run, and what each costs is entered where it belongs. Its gates are the rows' own numbers."""
+
+    counter: Counter
+    of_operations: Tensor
+
+    @staticmethod
+    def prepare(gates: Tensor) -> Any:
+        return range(len(gates))
+
+    def forward(self, x: Tensor, gates: Any, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
+        for (row, edge), own in zip(self.edges, self.own, strict=True):
+            for column, operation in enumerate(cast(nn.ModuleDict, own).values()):
+                before = self.counter.macs
+                y = apply(operation, x, draw)
+                self.of_operations[gates[row], column] += self.counter.macs - before
+            yield edge.target, y
