@@ -18,9 +18,18 @@ PARTS = (
     "derivation",
     "sampler",
     "freezing",
+    "strategy",
+    "ranking",
 )
 """What the parts of a method decide."""
-LEFT_OUT = {"objective": "none", "derivation": "space", "sampler": "alpha", "freezing": "none"}
+LEFT_OUT = {
+    "objective": "none",
+    "derivation": "space",
+    "sampler": "alpha",
+    "freezing": "none",
+    "strategy": "",
+    "ranking": "shared-weights",
+}
 """Parts that came after runs had been made without them: under these names they change nothing, and specs leave them
 out, so that those runs keep their names."""
 
@@ -42,6 +51,10 @@ class Composition:
     derivation: Any = "space"
     sampler: Any = "alpha"
     freezing: Any = "none"
+    strategy: Any = ""
+    """Of a search after training, by which the cell is found; empty: it is derived."""
+    ranking: Any = "shared-weights"
+    """How such a search scores a candidate."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings, by the name of the space."""

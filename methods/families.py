@@ -44,6 +44,8 @@ ON_TABLE = {
     "derivation": ("space", "every-edge"),
     "sampler": ("alpha",),
     "freezing": ("none",),
+    "strategy": (),
+    "ranking": (),
 }
 """The parts of the methods that run on a table: it knows the gates of every edge, and neither merges operations, nor
 prunes, nor trains weights. A sum of which one operation has a gate is that operation; there are no images to share; and

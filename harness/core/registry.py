@@ -43,6 +43,7 @@ KINDS = (
     "samplers",
     "freezings",
     "strategies",
+    "rankings",
     "spaces",
     "operations",
     "datasets",

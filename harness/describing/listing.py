@@ -24,6 +24,7 @@ PARTS = {
     "samplers": "methods.samplers:SAMPLERS",
     "freezings": "methods.freezing:FREEZINGS",
     "strategies": "methods.strategies:STRATEGIES",
+    "rankings": "methods.rankings:RANKINGS",
 }
 """The registries of what methods are made of. Their members are imported where more than the names is shown."""
 KINDS = ("methods", "spaces", "datasets", "tables", "protocols", "suites", "reports", *PARTS)
@@ -114,7 +115,7 @@ def family(method: Composition | BlackBox) -> str:
     """What sets a method apart, by its parts."""
     parts: Mapping[str, str] = method.parts
     if "strategy" in parts:
-        return "black-box"
+        return "one-shot" if "rule" in parts else "black-box"
     for part in DECIDING:
         if parts[part] in FAMILIES:
             return FAMILIES[parts[part]]

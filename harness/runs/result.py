@@ -80,6 +80,7 @@ def _(search: Search, found: SearchResult) -> tuple[dict[str, Any], dict[str, st
         "valid_accuracy": last["valid_accuracy"],
         "images": {"weights": len(search.images.train), "alpha": len(search.images.valid)},
         "alpha": list(found.alpha),
+        **({"selection": last["selection"]} if "selection" in last else {}),
     }
     return figures, {
         "genotype": search.how_found(found.records, found.stopped_by),

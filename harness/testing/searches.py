@@ -59,7 +59,8 @@ def moves_a_finite_alpha(finished: Finished) -> None:
     else:
         require(len(alpha) == space.dimension, f"alpha has {len(alpha)} entries, its space {space.dimension}")
     require(all(map(math.isfinite, alpha)), "alpha is not finite")
-    require(not torch.equal(finished.state.alpha, search.start().alpha), "alpha has never moved")
+    if _has_alpha(search):
+        require(not torch.equal(finished.state.alpha, search.start().alpha), "alpha has never moved")
     for record in finished.result.records:
         entropy, uniform = record["alpha_entropy"], math.log(max(space.widths))
         require(0 <= entropy <= uniform + 1e-9, f"the entropy of alpha is {entropy}, outside 0 to {uniform:.4g}")
@@ -79,6 +80,11 @@ def records_every_epoch(finished: Finished) -> None:
     if not _concludes(finished.search):
         last = records[-1]["genotype"]
         require(last == str(finished.result.genotype), "the last record has another genotype than the result")
+
+
+def _has_alpha(search: AnySearch) -> bool:
+    """Whether there is an alpha that moves."""
+    return not isinstance(search, Search) or search.parts.schedule.has_alpha
 
 
 def _concludes(search: AnySearch) -> bool:
@@ -110,7 +116,10 @@ def counts_costs(finished: Finished) -> None:
         per_epoch = finished.search.steps(0)
         require(steps == [per_epoch, EPOCHS * per_epoch], f"weight steps are counted as {steps}")
         updates = sum(record["alpha_updates"] for record in finished.result.records)
-        require(last.alpha_steps == updates > 0, f"{last.alpha_steps} updates of alpha are counted, and {updates} made")
+        moved = last.alpha_steps == updates and (updates > 0) == _has_alpha(finished.search)
+        require(moved, f"{last.alpha_steps} updates of alpha are counted, and {updates} made")
+        ranked = len(finished.search.selecting.history(finished.state)) if finished.search.selecting else 0
+        require(last.evaluations == ranked, f"{last.evaluations} evaluations are counted, and {ranked} made")
         of_second_order = finished.search.parts.stopping.watches(0, EPOCHS)  # a Hessian product has two backward passes
         trained = last.weight_steps + last.finetune_steps
         require(
@@ -186,6 +195,8 @@ def differs_by_seed(method: Method, space: Space) -> None:
             first.images.batch_of_weights(0, 0, 0), other.images.batch_of_weights(0, 0, 0), strict=True
         ):
             require(not torch.equal(ours, theirs), "two seeds begin with the same batch")
+        if not _has_alpha(first):
+            return
     else:  # on a supernet alpha may begin where it is told to
         require(not torch.equal(a.alpha, b.alpha), "two seeds begin with the same alpha")
     moves = [search.advance(state).alpha - search.start().alpha for search, state in ((first, a), (other, b))]

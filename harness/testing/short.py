@@ -31,6 +31,8 @@ QUICK = {
     "finetune_batch": 8,
     "updates": 2,
     "batch_growth": 0,
+    "ranking_batch": 8,
+    "recalibration_batch": 8,
     "trial_epochs": 1,
     "max_epochs": 3,
 }

@@ -22,6 +22,7 @@ from methods.lookaheads import LOOKAHEADS
 from methods.method import Method
 from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
+from methods.rankings import RANKINGS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
 from methods.samplers import SAMPLERS
@@ -48,6 +49,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
         SAMPLERS,
         FREEZINGS,
         STRATEGIES,
+        RANKINGS,
         SPACES,
         OPERATIONS,
         DATASETS,
@@ -82,11 +84,15 @@ PARTS = {
     "derivations": "derivation",
     "samplers": "sampler",
     "freezings": "freezing",
+    "rankings": "ranking",
 }
 """By kind, the part of a method in whose place a member is tried."""
 DARTS = Composition("", "", rule="adam", lookahead="first-order")
-AT_WORK = {"rules": replace(DARTS, lookahead="fine-tuned")}
-"""The methods that it is tried in: DARTS, but for rules, which may ask for losses alone."""
+AT_WORK = {
+    "rules": replace(DARTS, lookahead="fine-tuned"),
+    "rankings": replace(DARTS, strategy="random", settings={"ranked": 4}),
+}
+"""The methods that it is tried in: DARTS, but for rules, which may ask for losses alone, and rankings, which rank."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.core.registry import Registry
-from methods.catalogue import blackbox, darts, decided, gradients, robust, sampled, sampling, sparse, zarts, zero_order
+from methods.catalogue import (
+    blackbox,
+    darts,
+    decided,
+    gradients,
+    oneshot,
+    robust,
+    sampled,
+    sampling,
+    sparse,
+    zarts,
+    zero_order,
+)
 from methods.catalogue.variants import ALIASES as ALIASES
 from methods.catalogue.variants import crosses, unlisted
 from methods.composition import BlackBox, Composition
@@ -28,6 +40,7 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
         **decided.METHODS,
         **sampled.METHODS,
         **sparse.METHODS,
+        **oneshot.METHODS,
         **blackbox.METHODS,
     },
     interface="methods.composition:AnyMethod",

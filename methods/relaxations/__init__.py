@@ -24,6 +24,7 @@ RELAXATIONS: Registry[Relaxation] = Registry(
         "rome-v2": "methods.relaxations.rome:RomeV2",
         "edge-normalised": "methods.relaxations.edge_normalised:EdgeNormalised",
         "sparse-code": "methods.relaxations.sparse_code:SparseCode",
+        "uniform": "methods.relaxations.uniform:UniformPaths",
         "sparse-code-frozen": "methods.relaxations.sparse_code_frozen:SparseCodeFrozen",
     },
     interface="methods.relaxations.relaxation:Relaxation",

@@ -25,6 +25,7 @@ RULES: Registry[Rule] = Registry(
         "zo-sign": "methods.rules.zo_sign:ZOSign",
         "zo-adam": "methods.rules.zo_adam:ZOAdam",
         "annealing": "methods.rules.annealing:Annealing",
+        "none": "methods.rules.none:NoRule",
     },
     interface="methods.rules.rule:Rule",
 )

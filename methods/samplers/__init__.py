@@ -15,6 +15,7 @@ SAMPLERS: Registry[Sampler] = Registry(
     {
         "alpha": "methods.samplers.sampler:OfAlpha",
         "accumulated": "methods.samplers.accumulated:Accumulated",
+        "uniform": "methods.samplers.uniform:Uniform",
     },
     interface="methods.samplers.sampler:Sampler",
 )

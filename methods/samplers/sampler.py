@@ -28,6 +28,8 @@ class Position:
     space: Space
     """With the operations that the supernet has."""
     clock: Clock
+    classes: int
+    """Of the images."""
 
 
 class Sampler:
@@ -37,6 +39,19 @@ class Sampler:
     def passes(self) -> int:
         """How many sub-networks a weight step trains, at least 1."""
         return 1
+
+    @property
+    def spares_others(self) -> bool:
+        """Whether a weight step leaves alone, momentum included, what none of its sub-networks has: parameters whose
+        gradient is 0. Otherwise weight decay and momentum act on them too."""
+        return False
+
+    def check(self, space: Space, classes: int) -> None:
+        """Raises HarnessError where it has nothing to sample from a space, for images of so many classes."""
+
+    def candidates(self, space: Space) -> Space:
+        """The space whose genotypes it trains, from which a search after training chooses."""
+        return space
 
     def gates(self, number: int, at: Position, draw: Generator) -> Tensor:
         """The gates (rows, widest) of pass `number`, from 0, of a weight step; row i has space.widths[i] entries,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from harness.core.registry import Registry
 
 if TYPE_CHECKING:
-    from methods.schedules.alternating import Alternating
+    from methods.schedules.schedule import Schedule
 
-SCHEDULES: Registry[Alternating] = Registry(
+SCHEDULES: Registry[Schedule] = Registry(
     "schedules",
     "schedule",
     {
@@ -20,6 +20,7 @@ SCHEDULES: Registry[Alternating] = Registry(
         "projected": "methods.schedules.projected:Projected",
         "two-halves": "methods.schedules.two_halves:TwoHalves",
         "staged": "methods.schedules.staged:Staged",
+        "weights-only": "methods.schedules.weights_only:WeightsOnly",
     },
-    interface="methods.schedules.alternating:Alternating",
+    interface="methods.schedules.schedule:Schedule",
 )

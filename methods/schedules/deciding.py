@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from methods.derivations.derivation import Choices, Standing
-from methods.schedules.alternating import Alternating, KeptOperations
+from methods.schedules.alternating import Alternating
+from methods.schedules.schedule import KeptOperations
 
 
 @dataclass(frozen=True)

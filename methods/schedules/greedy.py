@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from harness.core.settings import setting
 from methods.derivations.derivation import Choices, Standing
-from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.criteria import scores, selection
 from methods.schedules.deciding import Deciding, Node
+from methods.schedules.schedule import KeptOperations
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from harness.core.settings import setting
 from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.derivations.limited_skips import LimitedSkips
-from methods.schedules.alternating import Alternating, KeptOperations
+from methods.schedules.alternating import Alternating
 from methods.schedules.clock import Clock, Stage
+from methods.schedules.schedule import KeptOperations
 from spaces.space import Space
 
 

@@ -10,9 +10,9 @@ import torch
 from harness.core.settings import setting
 from methods.derivations.derivation import Choices, Standing
 from methods.derivations.harm import MEASURED_BY, MEASURES, harm
-from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.deciding import Deciding, Node
+from methods.schedules.schedule import KeptOperations
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from harness.core.errors import HarnessError
 from harness.core.settings import declared, setting
 from methods.derivations.derivation import Choices, Derivation, Standing
 from methods.derivations.limited_skips import LimitedSkips
-from methods.schedules.alternating import Alternating, KeptOperations
+from methods.schedules.alternating import Alternating
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import strongest
+from methods.schedules.schedule import KeptOperations
 from spaces.space import Space
 
 STAGES = 3

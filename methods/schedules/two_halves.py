@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from harness.core.settings import setting
 from methods.derivations.derivation import Choices, Standing
-from methods.schedules.alternating import Alternating, KeptOperations
+from methods.schedules.alternating import Alternating
 from methods.schedules.clock import Clock, Stage
 from methods.schedules.progressive import strongest
+from methods.schedules.schedule import KeptOperations
 
 
 @dataclass(frozen=True)

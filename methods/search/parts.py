@@ -18,6 +18,8 @@ from methods.objectives import OBJECTIVES
 from methods.objectives.objective import Objective
 from methods.perturbations import PERTURBATIONS
 from methods.perturbations.perturbation import Perturbation
+from methods.rankings import RANKINGS
+from methods.rankings.ranking import Ranking
 from methods.relaxations import RELAXATIONS
 from methods.relaxations.relaxation import Relaxation
 from methods.resolving import Resolved, resolve_settings
@@ -26,10 +28,12 @@ from methods.rules.rule import Rule
 from methods.samplers import SAMPLERS
 from methods.samplers.sampler import Sampler
 from methods.schedules import SCHEDULES
-from methods.schedules.alternating import Alternating
 from methods.schedules.clock import Clock
+from methods.schedules.schedule import Schedule
 from methods.stopping import STOPPINGS
 from methods.stopping.stopping import Stopping
+from methods.strategies import STRATEGIES
+from methods.strategies.strategy import Strategy
 from methods.training.arithmetic import Arithmetic
 from methods.training.data import Data
 from methods.training.weights import Training
@@ -46,13 +50,17 @@ class Parts(Resolved):
     lookahead: Lookahead
     relaxation: Relaxation
     edge: EdgePart
-    schedule: Alternating
+    schedule: Schedule
     perturbation: Perturbation
     stopping: Stopping
     objective: Objective
     derivation: Derivation
     sampler: Sampler
     freezing: Freezing
+    strategy: Strategy | None
+    """Of the search after training; None: the cell is derived."""
+    ranking: Ranking | None
+    """None where there is no such search."""
     training: Training
     data: Data
     arithmetic: Arithmetic
@@ -96,6 +104,8 @@ def compose(
         "derivation": DERIVATIONS.find(composition.derivation),
         "sampler": SAMPLERS.find(composition.sampler),
         "freezing": FREEZINGS.find(composition.freezing),
+        "strategy": STRATEGIES.find(composition.strategy) if composition.strategy else None,
+        "ranking": RANKINGS.find(composition.ranking) if composition.strategy else None,
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),
@@ -106,7 +116,17 @@ def compose(
     resolved.objective.check(resolved.relaxation)
     _check_schedule(resolved.schedule, resolved.training.epochs)
     _check_logits(composition, resolved)
+    _check_strategy(composition, resolved)
     return resolved
+
+
+def _check_strategy(composition: Composition, parts: Parts) -> None:
+    """Raises HarnessError where a search after training would choose among operations that were dropped."""
+    if parts.strategy is not None and parts.schedule.stage(parts.training.epochs - 1, parts.training.epochs).number:
+        raise HarnessError(
+            f"the schedule {name_of(composition.schedule)} drops operations, and the strategy "
+            f"{name_of(composition.strategy)} chooses among all; take another schedule."
+        )
 
 
 def _check_logits(composition: Composition, parts: Parts) -> None:
@@ -119,8 +139,10 @@ def _check_logits(composition: Composition, parts: Parts) -> None:
         )
 
 
-def _check_schedule(schedule: Alternating, epochs: int) -> None:
-    """Raises HarnessError where operations would be dropped, or a cell derived, before alpha has moved."""
+def _check_schedule(schedule: Schedule, epochs: int) -> None:
+    """Raises HarnessError where operations would be dropped, or a cell derived, before alpha has moved, if it moves."""
+    if not schedule.has_alpha:
+        return
     stages: dict[int, list[tuple[int, Clock]]] = {}
     for epoch in range(epochs):
         stage = schedule.stage(epoch, epochs)

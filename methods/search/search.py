@@ -31,7 +31,8 @@ from methods.search.images import Images
 from methods.search.measuring import largest_eigenvalue, saved_activations, validate
 from methods.search.parts import Parts
 from methods.search.records import finite, operation_counts
-from methods.search.state import State
+from methods.search.selecting import Selecting
+from methods.search.state import State, moved
 from methods.search.supernets import Supernets
 from methods.search.weight_step import train_weights
 from methods.stopping.stopping import Ending
@@ -51,6 +52,8 @@ class Search:
         self.budget, self.epochs = budget or Budget(), parts.training.epochs
         self.images = Images(parts, space, dataset, seed, device)
         self.supernets = Supernets(parts, space, dataset.classes, seed, device)
+        parts.sampler.check(space, dataset.classes)
+        self.selecting = Selecting(parts, space, self.supernets, self.images, self.budget) if parts.strategy else None
 
     def steps(self, epoch: int) -> int:
         """The weight steps of an epoch."""
@@ -74,15 +77,20 @@ class Search:
 
     def restore(self, saved: Mapping[str, Any]) -> State:
         """A state that was saved by to_dict."""
-        return State.from_dict(saved, self.device)
+        state = State.from_dict(saved, self.device)
+        state.selection = moved(state.selection, "cpu")
+        return state
 
     def advance(self, state: State) -> State:
-        """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record.
+        """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record;
+        after the training of a method that chooses among candidates, one of these.
 
         Changes the state in place and returns it. Raises HarnessError when the loss is no longer finite.
         """
         began = time.perf_counter()
         self.supernets.bind(state)
+        if state.selection:
+            return self._select(state, began)
         while state.stage < self.parts.schedule.stage(state.epoch, self.epochs).number:
             self._next_stage(state)
         clock = self.parts.clock(state.epoch)
@@ -141,10 +149,12 @@ class Search:
             )
 
     def genotype(self, state: State) -> Genotype:
-        """The architecture that was found, once the search is over; before, the one that the current alpha derives
-        to."""
+        """The architecture that was found, once the search is over; before, the best candidate so far, or the one that
+        the current alpha derives to."""
         if state.found:
             return parse(state.found)
+        if self.selecting and state.selection and (best := self.selecting.best(state)):
+            return best
         if early := self._early(state.records, state.stopped_by):
             return parse(_of_epoch(state.records, early.epoch))
         return self._derivation.derive(self._standing(state))
@@ -176,6 +186,8 @@ class Search:
 
     def how_found(self, records: Sequence[Mapping[str, Any]], stopped_by: str) -> str:
         """How the genotype of a search that ended so was got, in words."""
+        if self.selecting:
+            return self.selecting.how_found(records[-1]["selection"])
         early = self._early(records, stopped_by)
         return early.words if early else self._derivation.words
 
@@ -243,11 +255,36 @@ class Search:
         self._go_back_if_due(state)
         if not state.stopped_by and (ending := self.parts.stopping.ending(state.records, self.epochs)):
             state.stopped_by = ending.stopped_by
-        if state.stopped_by and not self._early(state.records, state.stopped_by):
+        if state.stopped_by and self.selecting:
+            self.selecting.begin(state, partial(self.strengths, state))
+        elif state.stopped_by and not self._early(state.records, state.stopped_by):
             began = time.perf_counter()
             with self.parts.arithmetic.factors():
                 state.found = str(self._derivation.conclude(self._standing(state, clock)))
             state.cost.validation_seconds += time.perf_counter() - began
+
+    def _select(self, state: State, began: float) -> State:
+        """One candidate; after the last the cell, which is entered into the last record with what it was chosen by."""
+        assert self.selecting is not None
+        clock = self.parts.clock(min(state.epoch, self.epochs - 1))
+        self.supernets.adjust(state.stage, clock)
+        self.images.adjust(clock)
+        with self.parts.arithmetic.factors():
+            self.selecting.advance(state, clock, partial(self.strengths, state))
+        state.cost.seconds += time.perf_counter() - began
+        state.stopped_by = self.selecting.over(state)
+        if state.stopped_by:
+            genotype = self.genotype(state)
+            state.found = str(genotype)
+            state.measure_memory(self.device)
+            state.records[-1] = {
+                **state.records[-1],
+                "genotype": str(genotype),
+                "operations": operation_counts(genotype),
+                "selection": self.selecting.shown(state),
+                "cost": state.cost.to_json(),
+            }
+        return state
 
     def _go_back_if_due(self, state: State) -> None:
         stopping, decay = self.parts.stopping, self.parts.training.weight_decay

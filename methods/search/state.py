@@ -31,7 +31,7 @@ class Saved:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], device: str = "cpu") -> Self:
         """A state saved by to_dict, with its tensors on this device."""
-        return cls(**{**_moved(dict(values), device), "cost": Cost.from_json(values["cost"])})
+        return cls(**{**moved(dict(values), device), "cost": Cost.from_json(values["cost"])})
 
     def out_of_time(self, budget: Budget) -> str:
         """The word for it where the seconds are used up, else nothing."""
@@ -106,6 +106,8 @@ class State(AlphaState):
     """Each time that the search went back, the epoch at whose end it did, and the one to whose end."""
     ends: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What epochs ended with that may still be gone back to."""
+    selection: dict[str, Any] = field(default_factory=dict)
+    """Where the search after training is, which `methods.search.selecting` reads; empty before, and without one."""
     found: str = ""
     """The genotype that the search ended with; empty while it goes on, and where an epoch's cell was gone back to."""
 
@@ -123,9 +125,10 @@ class State(AlphaState):
         self.epoch = epoch + 1
 
 
-def _moved(value: Any, device: str) -> Any:
+def moved(value: Any, device: str) -> Any:
+    """The value with its tensors on this device, those in dictionaries too."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, dict):
-        return {key: _moved(entry, device) for key, entry in value.items()}
+        return {key: moved(entry, device) for key, entry in value.items()}
     return value

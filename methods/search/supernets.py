@@ -13,8 +13,8 @@ from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from methods.freezing.operations import Operations, of_those_left, operations_of
 from methods.relaxations.relaxation import NOTHING
-from methods.schedules.alternating import KeptOperations
 from methods.schedules.clock import Clock
+from methods.schedules.schedule import KeptOperations
 from methods.search.parts import Parts
 from methods.search.state import State
 from methods.training import graphs

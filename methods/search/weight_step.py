@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -46,11 +47,16 @@ def train_weights(
 
     state.freezing = dict(parts.freezing.before_step(state.freezing, agreement))
     frozen = parts.freezing.frozen(state.freezing)
+    moved = state.weights, state.momentum
     if frozen is None:
-        parts.training.step(state.weights, state.momentum, model.gradient, lr)
+        take = partial(parts.training.step, *moved, model.gradient, lr)
     else:
         still = supernets.operations.weights_of(frozen)
-        parts.training.step_without(still, state.weights, state.momentum, model.gradient, lr)
+        take = partial(parts.training.step_without, still, *moved, model.gradient, lr)
+    if parts.sampler.spares_others:
+        parts.training.sparing(model.without_gradient(), *moved, take)
+    else:
+        take()
     state.cost.weight_steps += 1
 
 
@@ -81,7 +87,7 @@ def weight_gates(
 
     names = (_of_pass(name, number) for name in ("gates/train", "perturbation"))
     drawn, moved = (generator(supernets.seed, name, step) for name in names)
-    position = Position(alpha, parts.relaxation, state.relaxed, supernets.reduced, clock)
+    position = Position(alpha, parts.relaxation, state.relaxed, supernets.reduced, clock, supernets.classes)
     gates = parts.sampler.gates(number, position, drawn)
     gates = parts.perturbation.perturbed(gates, widths, look, clock, moved)
     return parts.edge.all_gates(gates, clock.epoch, clock.epochs)

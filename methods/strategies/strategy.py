@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -62,6 +62,31 @@ class Proposal(NamedTuple):
     code: Code
     epochs: float
     memory: Memory
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a search after training knows besides the trials."""
+
+    trials: int
+    """How many there are to be."""
+    legal: Callable[[Code], bool]
+    """Whether a genotype may be tried: it is a network, and within the limits. One that is not is passed over, and the
+    next proposal is asked for with the memory after it."""
+    log_probabilities: Callable[[], Sequence[Tensor]]
+    """Of every node, how probable alpha makes each of its options, the product of the options of its choices in
+    order: logarithms up to a constant, (options,) float64."""
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A strategy that goes by what is known, too. It is one of a search after training alone, unless it is a strategy
+    without that."""
+
+    def informed(self, known: Known) -> Strategy:
+        """The strategy that does; asked for when a search is made, and again whenever it goes on. Raises HarnessError
+        where the settings do not go with that."""
+        ...
 
 
 class Strategy(Protocol):

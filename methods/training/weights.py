@@ -7,7 +7,7 @@ tensors. The module is only a view: its parameters alias the vectors it is bound
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -124,6 +124,12 @@ class FlatModel:
         torch._foreach_copy_([view for view, _ in own], [new for _, new in own])
         return found[len(self.parameters) :]
 
+    def without_gradient(self) -> Tensor:
+        """The weights of the parameters whose gradient is 0 everywhere: bool (P,)."""
+        idle = torch.stack(torch._foreach_norm(self._gradients, torch.inf)) == 0
+        sizes = torch.tensor([view.numel() for view in self._gradients], device=idle.device)
+        return idle.repeat_interleave(sizes, output_size=len(self.gradient))
+
     def copy_from(self, other: FlatModel) -> None:
         self.weights.copy_(other.weights)
         self.statistics.copy_(other.statistics)
@@ -195,6 +201,15 @@ class Training:
         momentum.mul_(self.momentum).add_(direction)
         update = direction.add_(momentum, alpha=self.momentum) if self.nesterov else momentum
         weights.sub_(update, alpha=lr)
+
+    @staticmethod
+    def sparing(spared: Tensor, weights: Tensor, momentum: Tensor, step: Callable[[], None]) -> None:
+        """The step, in place on `weights` and `momentum` but for the spared ones, bool (P,): there both stay what they
+        are, to the bit, as under an optimizer that is given no gradient for them."""
+        before = weights.clone(), momentum.clone()
+        step()
+        for vector, old in zip((weights, momentum), before, strict=True):
+            vector.copy_(torch.where(spared, old, vector))
 
     def step_without(self, frozen: Tensor, weights: Tensor, momentum: Tensor, gradient: Tensor, lr: float) -> None:
         """The same, but for the weights that are frozen, bool (P,): as if they were not there. They stay what they are,

@@ -11,13 +11,14 @@ from harness.testing.short import finish
 from methods import CATALOGUE, METHODS
 from methods.catalogue import zero_order
 from methods.catalogue.variants import ALIASES, BASES, crosses
-from methods.composition import LEFT_OUT, BlackBox, Composition
+from methods.composition import LEFT_OUT, Composition
 from methods.derivations import DERIVATIONS
 from methods.families import applies
 from methods.freezing import FREEZINGS
 from methods.lookaheads import LOOKAHEADS
 from methods.objectives import OBJECTIVES
 from methods.perturbations import PERTURBATIONS
+from methods.rankings import RANKINGS
 from methods.relaxations import RELAXATIONS
 from methods.rules import RULES
 from methods.samplers import SAMPLERS
@@ -37,6 +38,7 @@ PARTS = {
     "stopping": STOPPINGS,
     "sampler": SAMPLERS,
     "freezing": FREEZINGS,
+    "ranking": RANKINGS,
 }
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
@@ -50,17 +52,19 @@ def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
         key: {composition.parts.get(key, LEFT_OUT.get(key)) for composition in COMPOSITIONS.values()} for key in PARTS
     }
     assert used == {key: set(registry) for key, registry in PARTS.items()}
-    assert {method.strategy for method in CATALOGUE.values() if isinstance(method, BlackBox)} == set(STRATEGIES)
+    strategies = {method.parts.get("strategy") for method in CATALOGUE.values()}
+    assert strategies - {None} == set(STRATEGIES)
 
 
-SPARSE_GATES = ("hard-concrete", "sparse-code", "sparse-code-frozen", "rome-v1", "rome-v2")
+SPARSE_GATES = ("hard-concrete", "sparse-code", "sparse-code-frozen", "rome-v1", "rome-v2", "uniform")
 
 
 def test_hard_gates_and_the_edge_that_runs_what_has_one_go_together():
     """ReinMax' gates are hard too, but the estimator needs all operations."""
     for name, composition in COMPOSITIONS.items():
         assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
-        assert (composition.relaxation in SPARSE_GATES) == (composition.edge == "sparse"), name
+        sparse = composition.relaxation in SPARSE_GATES or composition.sampler == "uniform"
+        assert sparse == (composition.edge == "sparse"), name
 
 
 def test_only_soft_gates_are_perturbed():
