@@ -21,6 +21,8 @@ class Lines:
         self.clock.add(state, seconds)
         fresh = state.records[self.told :]
         self.told = len(state.records)
+        if state.stopped_by and not fresh and "selection" in state.records[-1]:
+            fresh = state.records[-1:]  # what the search after training has entered there
         if fresh and LOGGER.isEnabledFor(logging.INFO):
             left = None if state.stopped_by else self.clock.left(state)
             for record in fresh:
@@ -34,6 +36,7 @@ def line(record: Mapping[str, Any], epochs: int, left: float | None) -> str:
         _losses("training", "train", record),
         _losses("validation", "valid", record),
         _losses("test", "test", record),
+        _selection(record),
         *_accuracies(record),
         *(_cell(kind, counts) for kind, counts in record.get("operations", {}).items()),
         _cost(record["cost"]),
@@ -62,6 +65,14 @@ def _accuracies(record: Mapping[str, Any]) -> Sequence[str]:
     table = [f"{split} {percent:.2f} %" for split, percent in record.get("table", {}).items()]
     found = [f"accuracy of the {', of the '.join(said)}"] if said else []
     return found + ([f"by the table {', '.join(table)}"] if table else [])
+
+
+def _selection(record: Mapping[str, Any]) -> str:
+    """`best of 100 candidates 43.75`; empty before any were scored."""
+    if "selection" not in record:
+        return ""
+    selection = record["selection"]
+    return f"best of {selection['ranked']:,} candidates {selection['best_score']:.2f}"
 
 
 def _cell(kind: str, counts: Mapping[str, int]) -> str:

@@ -81,14 +81,20 @@ class StepClock:
     """Of a search on a supernet, by the kinds of its steps."""
 
     def __init__(self, search: Search) -> None:
-        self.search, self.pace = search, Pace()
+        self.search, self.pace, self.scoring = search, Pace(), Pace()
 
     def add(self, state: State, seconds: float) -> None:
+        if state.scored:
+            self.scoring.add(False, seconds)
+            return
         epoch, step = (state.epoch, state.step - 1) if state.step else (state.epoch - 1, -1)
         step = step if step >= 0 else self.search.steps(epoch) - 1
         self.pace.add(self.search.moves_alpha(epoch, step), seconds)
 
     def left(self, state: State) -> float | None:
+        """Of a search that goes on after training, until the end of that, and then of what comes after."""
+        if self.search.selecting and state.selection:
+            return self.scoring.left(self.search.selecting.ranking.ranked - state.scored, 0)
         return self.pace.left(*steps_left(self.search, state))
 
 
@@ -137,11 +143,16 @@ class Display:
         search, cost = self.search, state.cost
         table = Table.grid(padding=(0, 2))
         total, correct, images = state.meters.tolist()
+        if search.selecting and state.selection:
+            table.add_row("candidates", f"{state.scored:,} of {search.selecting.ranking.ranked:,}")
+            if state.scored:
+                best = search.selecting.shown(state)
+                table.add_row("best", f"{best['best_score']:.2f}, number {best['best_number'] + 1:,}")
+                table.add_row("score", best["by"])
         training = f"loss {total / images:.3f}, accuracy {100 * correct / images:.1f} %" if images else "-"
-        table.add_row(
-            "epoch",
-            f"{state.epoch + 1} of {search.parts.training.epochs}, step {state.step} of {search.steps(state.epoch)}",
-        )
+        if not state.selection:
+            steps = f"step {state.step} of {search.steps(state.epoch)}"
+            table.add_row("epoch", f"{state.epoch + 1} of {search.parts.training.epochs}, {steps}")
         table.add_row("training", training)
         if state.records:
             last = state.records[-1]
@@ -155,7 +166,8 @@ class Display:
             f"{cost.forwards:,} forward and {cost.backwards:,} backward passes",
         )
         left = self.clock.left(state)
-        table.add_row("time left", "known after the first update of alpha" if left is None else duration(left))
+        unknown = f"known after the first {'candidate' if state.selection else 'update of alpha'}"
+        table.add_row("time left", unknown if left is None else duration(left))
         return table
 
 

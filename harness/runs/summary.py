@@ -47,6 +47,9 @@ def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if "valid_accuracy" in result:
         rows.append(("validation", f"{100 * result['valid_accuracy']:.2f} % of alpha's images, by the supernet"))
+    if "selection" in result:
+        selection = result["selection"]
+        rows.append(("best candidate", f"{selection['best_score']:.2f} of {selection['ranked']:,}: {selection['by']}"))
     if "trial_accuracy" in result:
         rows.append(("best trial", f"{result['trial_accuracy']:.2f} % of the validation images"))
     if "trial_score" in result:

@@ -118,7 +118,7 @@ def counts_costs(finished: Finished) -> None:
         updates = sum(record["alpha_updates"] for record in finished.result.records)
         moved = last.alpha_steps == updates and (updates > 0) == _has_alpha(finished.search)
         require(moved, f"{last.alpha_steps} updates of alpha are counted, and {updates} made")
-        ranked = len(finished.search.selecting.history(finished.state)) if finished.search.selecting else 0
+        ranked = finished.state.scored
         require(last.evaluations == ranked, f"{last.evaluations} evaluations are counted, and {ranked} made")
         of_second_order = finished.search.parts.stopping.watches(0, EPOCHS)  # a Hessian product has two backward passes
         trained = last.weight_steps + last.finetune_steps

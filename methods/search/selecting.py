@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from harness.core.rng import generator
-from harness.core.types import Budget
+from harness.core.types import Budget, Cost
 from methods.rankings.ranking import Ranking, Trained
 from methods.schedules.clock import Clock
 from methods.search.images import Images
@@ -105,18 +105,9 @@ class Selecting:
                 f"of {MOST_PASSED_OVER:,} genotypes none is a network within most_macs={self.ranking.most_macs:g}; "
                 "set it higher."
             )
-        supernets.scratch.copy_from(supernets.model)
-        trained = Trained(
-            supernets.scratch,
-            self.images.of_weights,
-            self.images.valid,
-            supernets.seed,
-            lambda name, number: supernets.noise(f"selection/{name}", number),
-            state.cost,
-        )
         gates = path_gates(self.space, proposal.code).to(supernets.device)
         gates = self.parts.edge.all_gates(gates, clock.epoch, clock.epochs)
-        score = self.ranking.score(trained, gates, len(history), proposal.epochs)
+        score = self.ranking.score(trained(supernets, self.images, state.cost), gates, len(history), proposal.epochs)
         state.cost.evaluations += 1
         selection["codes"] = torch.cat([history.codes, torch.tensor([proposal.code])])
         selection["epochs"] = torch.cat([history.epochs, history.epochs.new_tensor([proposal.epochs])])
@@ -125,7 +116,7 @@ class Selecting:
 
     def over(self, state: State) -> str:
         """What ended the search, if it has ended."""
-        if len(self.history(state)) == self.ranking.ranked:
+        if state.scored == self.ranking.ranked:
             ended: str = state.selection["ended"]
             return ended
         if state.cost.evaluations == self.budget.evaluations:
@@ -157,7 +148,21 @@ class Selecting:
             "different": len(history.known),
             "best_score": float(history.accuracies[best]),
             "best_number": best,
+            "by": self.ranking.words,
         }
+
+
+def trained(supernets: Supernets, images: Images, cost: Cost) -> Trained:
+    """The supernet as it is now, for the next candidate, whose copy of it is made anew."""
+    supernets.scratch.copy_from(supernets.model)
+    return Trained(
+        model=supernets.scratch,
+        train=images.of_weights,
+        valid=images.valid,
+        seed=supernets.seed,
+        noise=lambda name, number: supernets.noise(f"selection/{name}", number),
+        cost=cost,
+    )
 
 
 def log_probabilities(space: Space, strengths: Sequence[Mapping[str, float]]) -> list[Tensor]:

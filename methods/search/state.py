@@ -111,6 +111,11 @@ class State(AlphaState):
     found: str = ""
     """The genotype that the search ended with; empty while it goes on, and where an epoch's cell was gone back to."""
 
+    @property
+    def scored(self) -> int:
+        """How many candidates were scored in the search after training."""
+        return len(self.selection["codes"]) if self.selection else 0
+
     def keep_end(self, within_reach: Collection[int]) -> None:
         """Keeps what the epoch that was the last to end has left, and forgets what is out of reach."""
         if (epoch := self.epoch - 1) in within_reach:
