@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import kendalltau, spearmanr
 
 from harness import data
+from harness.analysis.correlations import correlations, sample, shown
 from harness.analysis.file import begin, save
-from harness.core.errors import HarnessError, Interrupted
+from harness.core.errors import Interrupted
 from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.text import columns
@@ -28,13 +27,12 @@ from harness.tables import TABLES
 from harness.tables.ground_truth import opened
 from methods.blackbox.proxies import PROXIES, score
 from methods.strategies.predictor import on_one_thread
-from methods.strategies.strategy import Code, uniform
+from methods.strategies.strategy import Code
 from methods.training.batches import Batch, Batches
 from spaces import SPACES
 
 SPACE, TABLE = SPACES["nasbench201"], "nasbench201"
 Advance = Callable[[int, int], None]
-STATISTICS = {"kendall": kendalltau, "spearman": spearmanr}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def analyse(
     train, _ = images.to(device).halves(0.5, 0, "nasbench201")
     batch = Batches(train, settings.seed, "zero-cost", settings.batch).at(0)
     scored = found.setdefault("scored", [])
-    cells = sample(settings.cells, settings.seed)
+    cells = sample(SPACE, settings.cells, settings.seed, "analysis/zero-cost")
     with stop_signals() as stopped:
         for done in range(len(scored), len(cells)):
             if stopped:
@@ -89,17 +87,6 @@ def analyse(
     found["done"] = True
     save(folder, found)
     return found
-
-
-def sample(count: int, seed: int) -> list[Code]:
-    """So many different cells, drawn uniformly. Raises HarnessError where there are not so many."""
-    most = int(np.prod([options for node in SPACE.choices for options in node]))
-    if count > most:
-        raise HarnessError(f"cells={count} is more than the {most:,} that there are.")
-    draw, found = generator(seed, "analysis/zero-cost"), dict[Code, None]()
-    while len(found) < count:
-        found[uniform(SPACE.choices, draw)] = None
-    return list(found)
 
 
 def proxy_scores(code: Code, number: int, batch: Batch, settings: ZeroCost, classes: int) -> dict[str, float]:
@@ -120,28 +107,9 @@ def rows(scored: list[Mapping[str, Any]], settings: ZeroCost) -> list[dict[str, 
     """For each proxy its rank correlations with the accuracies, and their 95 % intervals by the percentile bootstrap
     over the cells."""
     accuracies = np.array([cell["accuracy"] for cell in scored])
-    return [
-        {"proxy": name, **correlations(np.array([cell["scores"][name] for cell in scored]), accuracies, settings)}
-        for name in PROXIES
-    ]
-
-
-def correlations(
-    scores: NDArray[np.float64], accuracies: NDArray[np.float64], settings: ZeroCost
-) -> dict[str, list[float | None]]:
-    """[value, low, high] by statistic; None where one is not defined, as of equal scores."""
-    draws = np.random.default_rng(seed_of(settings.seed, "analysis/zero-cost/bootstrap"))
-    chosen = draws.integers(len(scores), size=(settings.resamples, len(scores)))
-    found: dict[str, list[float | None]] = {}
-    for name, statistic in STATISTICS.items():
-        if len(np.unique(scores)) < 2 or len(np.unique(accuracies)) < 2:
-            found[name] = [None, None, None]
-            continue
-        several = [pick for pick in chosen if len(np.unique(scores[pick])) > 1 and len(np.unique(accuracies[pick])) > 1]
-        resampled = [statistic(scores[pick], accuracies[pick]).statistic for pick in several]
-        value, (low, high) = statistic(scores, accuracies).statistic, np.percentile(resampled, [2.5, 97.5])
-        found[name] = [float(value), float(low), float(high)]
-    return found
+    scores = {name: np.array([cell["scores"][name] for cell in scored]) for name in PROXIES}
+    seed = seed_of(settings.seed, "analysis/zero-cost/bootstrap")
+    return [{"proxy": name, **correlations(scores[name], accuracies, settings.resamples, seed)} for name in PROXIES]
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -152,11 +120,6 @@ def table(found: Mapping[str, Any]) -> str:
         f"networks of {settings['channels']} channels, {settings['per_stage']} per stage, "
         f"a batch of {settings['batch']} of {settings['dataset']}; 95 % bootstrap intervals"
     )
-    shown = [("proxy", "Kendall tau", "Spearman rho")]
-    shown += [(row["proxy"], _shown(row["kendall"]), _shown(row["spearman"])) for row in found["rows"]]
-    return "\n".join([said, *columns(shown)])
-
-
-def _shown(interval: list[float | None]) -> str:
-    value, low, high = interval
-    return "-" if value is None else f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+    columned = [("proxy", "Kendall tau", "Spearman rho")]
+    columned += [(row["proxy"], shown(row["kendall"]), shown(row["spearman"])) for row in found["rows"]]
+    return "\n".join([said, *columns(columned)])

@@ -13,8 +13,8 @@ from harness.commands import options
 @click.command()
 @click.argument("kind", metavar="KIND")
 @click.argument("run_dir", type=click.Path(path_type=Path), required=False)
-@click.option("--cells", help="For zero-cost: how many, in place of 200.")
-@click.option("--seed", help="For zero-cost: of the cells, their initial weights and the batch, in place of 0.")
+@click.option("--cells", help="For ranking and zero-cost: how many, in place of 200.")
+@click.option("--seed", help="For ranking and zero-cost: of what they draw, in place of 0.")
 @options.settings("A setting of the analysis.")
 @options.device()
 @options.data()
@@ -42,11 +42,13 @@ def analyse(
     path        where methods move on that plane               methods updates start_x start_y length weight_steps
     eigenvalue  extremes of the Hessian with respect to alpha  batches decay
     ess         effective sample size of MGS at alpha          samples updates finetune_steps
+    ranking     how a supernet ranks NAS-Bench-201's cells     cells seed ranking_batches ranking_batch
+                                                               recalibration_batches recalibration_batch resamples
     zero-cost   how proxies rank NAS-Bench-201's cells         cells seed batch channels per_stage resamples
 
     The result is analysis-KIND.json in the run folder; `harness report figures` draws it. The same command resumes.
-    zero-cost is of no run: it needs the table and images, prints its own, and RUN_DIR, results/zero-cost unless told
-    otherwise, is where it keeps its file.
+    ranking needs the table, and prints its own. zero-cost is of no run: it needs the table and images, prints its own,
+    and RUN_DIR, results/zero-cost unless told otherwise, is where it keeps its file.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -67,8 +69,6 @@ def analyse(
     with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
         task = progress.add_task(kind, total=None)
         found = analysis.analyse(asked, options.warn, lambda done, of: progress.update(task, completed=done, total=of))
-    if kind == analysis.OF_NO_RUN and not as_json:
-        from harness.analysis.zero_cost import table
-
-        click.echo(table(found))
+    if kind in analysis.TABLES_OF and not as_json:
+        click.echo(analysis.table(kind, found))
     click.echo(json.dumps(found, indent=2) if as_json else str(run_dir / f"analysis-{kind}.json"))

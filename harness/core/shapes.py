@@ -98,6 +98,7 @@ ANALYSES: dict[str, dict[str, Shape]] = {
     "landscape": {"x?": [REAL], "panels?": {"*": [[REAL]]}, "condition?": {"*": REAL}},
     "path": {"paths?": {"*": [[REAL]]}},
     "eigenvalue": {"epochs?": [{"epoch": WHOLE, "largest": REAL, "smallest": REAL, "dominant": REAL}]},
+    "ranking": {"scored?": [{"cell": TEXT, "accuracy": FINITE, "scores": {"*": FINITE}}]},
     "zero-cost": {"scored?": [{"cell": TEXT, "accuracy": FINITE, "scores": dict.fromkeys(SCORES, FINITE)}]},
     "ess": {"rows?": [{"samples": WHOLE, "weight_mode": TEXT, "ess": REAL, "esr": REAL}]},
 }

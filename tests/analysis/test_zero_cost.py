@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 from toy_table import toy_table
 
 from harness.analysis import Asked, analyse, zero_cost
-from harness.analysis.zero_cost import ZeroCost
+from harness.analysis.correlations import correlations, sample
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.core.shapes import SCORES
@@ -40,24 +40,24 @@ def test_every_proxy_is_in_the_file_s_shape() -> None:
 
 
 def test_the_cells_are_different_and_a_function_of_the_seed() -> None:
-    cells = zero_cost.sample(300, 0)
+    cells = sample(zero_cost.SPACE, 300, 0, "cells")
     assert len(set(cells)) == 300
-    assert zero_cost.sample(300, 0) == cells != zero_cost.sample(300, 1)
-    assert zero_cost.sample(100, 0) == cells[:100]
+    assert sample(zero_cost.SPACE, 300, 0, "cells") == cells != sample(zero_cost.SPACE, 300, 1, "cells")
+    assert sample(zero_cost.SPACE, 100, 0, "cells") == cells[:100]
     with pytest.raises(HarnessError, match="cells=20000 is more than the 15,625"):
-        zero_cost.sample(20_000, 0)
+        sample(zero_cost.SPACE, 20_000, 0, "cells")
 
 
 def test_correlations_are_those_of_the_ranks_and_their_intervals_hold_them() -> None:
     scores, accuracies = np.array([1.0, 2, 3, 4, 5]), np.array([10.0, 20, 40, 30, 50])
-    found = zero_cost.correlations(scores, accuracies, ZeroCost(resamples=200))
+    found = correlations(scores, accuracies, 200, 0)
     assert found["kendall"][0] == pytest.approx((9 - 1) / 10)  # one of ten pairs is the other way round
     assert found["spearman"][0] == pytest.approx(1 - 6 * 2 / (5 * 24))
     for value, low, high in found.values():
         assert -1 <= low <= value <= high <= 1
         assert low < high
-    assert zero_cost.correlations(scores, accuracies, ZeroCost(resamples=200)) == found
-    equal = zero_cost.correlations(np.ones(5), accuracies, ZeroCost(resamples=20))
+    assert correlations(scores, accuracies, 200, 0) == found
+    equal = correlations(np.ones(5), accuracies, 20, 0)
     assert equal["kendall"] == [None, None, None]
 
 
