@@ -72,8 +72,8 @@ class Oracle(Protocol):
 class Budget:
     """How long a search may take: `epochs` overrides the setting of that name; `seconds` of search time, validation
     not counted, ends the search early after the step that used them up; `evaluations` ends it before the update of
-    alpha, or the trial, that would go beyond them (see `Cost.asked` and `Cost.evaluations`). A search that goes on after
-    training scores one candidate in any case: without it there is no cell."""
+    alpha, or the trial, that would go beyond them (see `Cost.asked` and `Cost.evaluations`). A search that goes on
+    after training scores one candidate in any case: without it there is no cell."""
 
     epochs: int | None = None
     seconds: float | None = None

@@ -43,7 +43,7 @@ class Selecting:
         self.parts, self.supernets, self.images, self.budget = parts, supernets, images, budget
         self.space = parts.sampler.candidates(space)
         self._check_limits()
-        self._told: Strategy = self._informed(list)
+        self._told: Strategy = self._informed(list)  # which may refuse its settings, before anything starts
         self._told_at: Tensor | None = None
 
     def _check_limits(self) -> None:
