@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from harness.core.memory import peak_memory
@@ -19,6 +20,7 @@ from harness.tables import TABLES
 from harness.tables.ground_truth import opened
 from methods.families import AnySearch, make_search
 from methods.search.search import Search
+from methods.search.selecting import Selecting
 from methods.search.state import State
 
 ENOUGH = 1.0
@@ -83,7 +85,7 @@ def _of_supernet(search: Search, state: State) -> tuple[float, int]:
     """The same; of a supernet that shrinks on its way, at its first size.
 
     Steps that move alpha and steps that do not are timed apart, after one of each that is not counted; then the
-    validation of one epoch.
+    validation of one epoch, and the candidates of a search after training.
     """
     plain, moving = steps_left(search, state)
     seconds, timed = 0.0, 0
@@ -91,7 +93,19 @@ def _of_supernet(search: Search, state: State) -> tuple[float, int]:
         if steps:
             pace, count = _pace(search, state, _place(search, moves_alpha))
             seconds, timed = seconds + pace * steps, timed + count
-    return seconds + _validation(search, state) * search.epochs, timed
+    seconds += _validation(search, state) * search.epochs
+    if search.selecting:
+        pace, count = _of_candidates(search, search.selecting, state)
+        seconds, timed = seconds + pace * search.selecting.ranking.ranked, timed + count
+    return seconds, timed
+
+
+def _of_candidates(search: Search, selecting: Selecting, state: State) -> tuple[float, int]:
+    """Seconds per candidate of the search after training, as if that was over, and of how many this is the mean; those
+    that are scored for longer, as RSPS' finalists, count as the others."""
+    if not state.selection:
+        selecting.begin(state, partial(search.strengths, state))
+    return _pace(search, state, {"epoch": search.epochs, "step": 0})
 
 
 def _pace(process: Search | Trainer, state: Any, where: Mapping[str, int]) -> tuple[float, int]:

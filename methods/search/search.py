@@ -186,7 +186,7 @@ class Search:
 
     def how_found(self, records: Sequence[Mapping[str, Any]], stopped_by: str) -> str:
         """How the genotype of a search that ended so was got, in words."""
-        if self.selecting:
+        if self.selecting and "selection" in records[-1]:
             return self.selecting.how_found(records[-1]["selection"])
         early = self._early(records, stopped_by)
         return early.words if early else self._derivation.words

@@ -93,16 +93,18 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("method", "epochs", "plain", "moving"),
-    [("darts-1st", 3, 0, 3 * 4), ("zarts-mgs", 3, 4 + 2 * 2, 2 * 2)],  # 4 steps an epoch; a warm-up of 1, cadence 2
+    ("method", "plain", "moving", "candidates"),
+    [("darts-1st", 0, 3 * 4, 0), ("zarts-mgs", 4 + 2 * 2, 2 * 2, 0), ("rsps", 3 * 4, 0, 6)],
 )
-def test_a_few_steps_foretell_a_search(method, epochs, plain, moving, monkeypatch):
-    budget = Budget(epochs=epochs)
+def test_a_few_steps_foretell_a_search(method, plain, moving, candidates, monkeypatch):
+    """Of 3 epochs with 4 steps each; ZARTS has a warm-up of 1 and cadence 2."""
+    budget = Budget(epochs=3)
     request = runner.Request(method, "s1", "digits", protocol.load("smoke"), budget=budget, device="cpu")
     Clock().install(monkeypatch)
     price = calibration.measure(runner.plan(request))
-    assert price["steps_timed"] == (2 if plain else 1)
-    assert price["seconds"] == pytest.approx(plain * 1.0 + moving * 10.0, abs=5.0)  # validation takes real time
+    assert price["steps_timed"] == sum(count > 0 for count in (plain, moving, candidates))
+    foretold = (plain + candidates) * 1.0 + moving * 10.0
+    assert price["seconds"] == pytest.approx(foretold, abs=5.0)  # validation takes real time
     assert price["memory"] > 2**20
 
 
