@@ -142,9 +142,11 @@ def test_a_score_is_the_accuracy_under_the_statistics_that_the_mode_says(mode):
     again = ranking.score(trained(ours.supernets, ours.images, cost), gates, 6, 0)
     assert again == score  # the batches are common
 
-    twin = ours.supernets.scratch
-    twin.copy_from(model)
+    twin = ours.supernets.scratch  # it still has the statistics of the score
     norms = [m for m in twin.module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    left = [torch.stack([norm.running_mean, norm.running_var]) for norm in norms]
+    assert {norm.momentum for norm in norms} == {0.1}
+    twin.copy_from(model)
     with torch.no_grad():
         if mode == "recalibrated":
             means = [torch.zeros(2, norm.num_features) for norm in norms]
@@ -161,6 +163,8 @@ def test_a_score_is_the_accuracy_under_the_statistics_that_the_mode_says(mode):
                 for i, (x,) in seen.items():
                     means[i] += torch.stack([x.mean((0, 2, 3)), x.var((0, 2, 3))]) / 2
             twin.copy_from(model)
+            for i in seen:
+                assert torch.allclose(left[i], means[i], atol=1e-6)
             for norm, (mean, variance) in zip(norms, means, strict=True):
                 norm.running_mean.copy_(mean)
                 norm.running_var.copy_(variance)
