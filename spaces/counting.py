@@ -68,6 +68,14 @@ def count_operation(name: str, channels: int, size: int) -> OperationCount:
     return OperationCount(parameters(operation), counter.macs, counter.memory)
 
 
+def count_placed(operation: nn.Module, channels: int, size: int) -> Count:
+    """The cost of a module on a state (channels, size, size)."""
+    with _evaluating(operation), counting() as counter:
+        apply(operation, torch.zeros(1, channels, size, size), torch.Generator())
+    norm_and_relu = 2 * counter.norm_elements + counter.relu_elements
+    return Count(parameters(operation), counter.macs, counter.macs + norm_and_relu)
+
+
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
     """In eval mode, and afterwards in the modes that it was in."""

@@ -148,6 +148,18 @@ class Space(ABC):
         """The one-shot network that holds all candidates. `outgoing` builds what leaves one state of a cell: the edge
         part of a method, e.g. `spaces.supernet.SumOfOperations`."""
 
+    def operation(self, name: str, c_in: int, channels: int, stride: int) -> nn.Module:
+        """An operation as it is in a final network, (B, c_in, H, W) to (B, channels, H/stride, W/stride). Cells bring
+        their inputs to their own channels first."""
+        from spaces.operations import OPERATIONS
+
+        return OPERATIONS[name](channels, stride, True)
+
+    def derived(self, genotype: Genotype, macro: Any, classes: int) -> nn.Module:
+        """The final network of a genotype at a supernet's size."""
+        size = {"cells": 1, "stem": "cifar", **vars(macro)}
+        return self.network(genotype, size["channels"], size["cells"], classes, size["stem"])
+
     @abstractmethod
     def network(
         self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False

@@ -42,6 +42,7 @@ RESULT: Shape = {
     "notation": TEXT,
     "parameters": WHOLE,
     "macs": WHOLE,
+    "costs?": {"*": FINITE},
     "stopped_by": TEXT,
     "valid_accuracy?": FINITE,
     "trial_accuracy?": FINITE,
@@ -88,6 +89,20 @@ SELECTION: dict[str, Shape] = {
     "searches": [{"run": TEXT, "number?": FINITE, "seed": WHOLE, "settings": [TEXT]}],
 }
 """selection-*.json of a suite."""
+COSTS: dict[str, Shape] = {
+    "format": WHOLE,
+    "space": TEXT,
+    "network?": {"*": PLAIN},
+    "costs": {
+        "*": {
+            "unit": TEXT,
+            "around": REAL,
+            "edges": [{"cell": TEXT, "source": WHOLE, "target": WHOLE, "operations": {"*": REAL}}],
+        }
+    },
+    "measured?": OBJECT,
+}
+"""A table of costs."""
 BASELINE: dict[str, Shape] = {
     "made": OBJECT,
     "parts": {"*": {"data": TEXT, "figures": {"*": {"*": [FINITE]}}}},

@@ -43,6 +43,11 @@ class MobileSpace(EveryEdgeSpace):
 
         return MobileSupernet(self.edges, self.plan.at(macro.channels, macro.stem), classes, outgoing)
 
+    def operation(self, name: str, c_in: int, channels: int, stride: int) -> nn.Module:
+        from spaces.mobile.layers import block
+
+        return block(name, c_in, channels, stride, affine=True)
+
     def network(
         self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False
     ) -> nn.Module:
