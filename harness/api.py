@@ -120,6 +120,7 @@ def search(
     Raises Interrupted after Ctrl-C where there is a folder, with the state saved in it.
     """
     from harness.runs.machine import resolve_device
+    from harness.runs.runner import priced_by
     from harness.runs.standalone import Standalone
     from methods.families import make_search
 
@@ -142,6 +143,7 @@ def search(
             "seed": seed,
             "budget": budget.to_json(process.epochs),
             "settings": parts.settings(),
+            **priced_by(parts, where),
         }
         work = Standalone(Path(folder), process, where, opened, spec, device, checkpoint_seconds)
         return work.run(_warn, told_of(process))

@@ -20,11 +20,13 @@ from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
 from methods.catalogue import CATALOGUE
 from methods.composition import BlackBox, Composition
 from methods.objectives import OBJECTIVES
+from methods.pricing.price import Price, Priced
 from methods.relaxations import RELAXATIONS
 from methods.resolving import resolve_settings
 from methods.rules import RULES
+from methods.rules.rule import gradients_alone
 from methods.schedules import SCHEDULES
-from methods.search.parts import Parts, compose
+from methods.search.parts import DISTRIBUTIONS, Parts, compose
 from methods.search.search import Search
 from methods.strategies import STRATEGIES
 from methods.strategies.strategy import flat
@@ -36,7 +38,7 @@ from spaces.edges import EDGES
 from spaces.relations import on_images
 
 ON_TABLE = {
-    "relaxation": ("softmax", "gumbel", "concrete", "reinmax", "dirichlet"),
+    "relaxation": DISTRIBUTIONS,
     "edge": ("sum", "single-path"),
     "schedule": ("alternating", "single-level"),
     "perturbation": ("none",),
@@ -84,6 +86,11 @@ class AnySearch(Protocol):
     @property
     def epochs(self) -> int:
         """How many there are at most."""
+        ...
+
+    @property
+    def priced(self) -> Priced:
+        """What its loss, or the score of its trials, is made of."""
         ...
 
     def start(self) -> Any: ...
@@ -151,8 +158,15 @@ def resolve(
     if space.table:
         return _resolve_on_table(method, space, layers, user)
     if isinstance(method, BlackBox):
-        trained = {"strategy": STRATEGIES.find(method.strategy), "evaluator": ShortTraining(), "data": Data()}
-        return TrainedTrials(**resolve_settings(trained, method, space, layers, user))
+        trained = {
+            "strategy": STRATEGIES.find(method.strategy),
+            "evaluator": ShortTraining(),
+            "data": Data(),
+            "price": Price(),
+        }
+        found = TrainedTrials(**resolve_settings(trained, method, space, layers, user))
+        found.check(space)
+        return found
     return compose(method, space, layers, user)
 
 
@@ -171,16 +185,19 @@ def _resolve_on_table(
     parts: TableParts | TableTrials
     if isinstance(method, BlackBox):
         trials = {"strategy": STRATEGIES.find(method.strategy), "evaluator": TableLookup(table_epochs=str(min(known)))}
-        parts = TableTrials(**resolve_settings(trials, method, space, layers, user))
+        parts = TableTrials(**resolve_settings({**trials, "price": Price()}, method, space, layers, user))
+        parts.price.check(space)
     else:
         exact = {
             "rule": RULES.find(method.rule),
             "table": TableLoss(table_epochs=str(max(known))),
             "relaxation": RELAXATIONS.find(method.relaxation),
             "objective": OBJECTIVES.find(method.objective),
+            "price": Price(),
         }
         parts = TableParts(**resolve_settings(exact, method, space, layers, user))
         parts.objective.check(parts.relaxation)
+        parts.price.check(space, gradients_alone(parts.rule))
     if parts.table_epochs not in map(str, known):
         raise HarnessError(f"table_epochs={parts.table_epochs!r} is not one of {', '.join(map(str, known))}.")
     return parts

@@ -14,7 +14,7 @@ from spaces import Space
 class Resolved:
     """The base of the dataclasses that hold the parts of one family, one field each."""
 
-    later: ClassVar[Collection[str]] = LEFT_OUT
+    later: ClassVar[Collection[str]] = (*LEFT_OUT, "price")
     """The parts that came after runs had been made without them: a spec leaves out those without settings."""
 
     def by_name(self) -> dict[str, Any]:

@@ -109,7 +109,18 @@ class ReopenedRun:
         streams = Streams(gates=self._draw, noise=self.noise, batches=self.batches)
         train = self.batches("train", self.parts.training.batch).at(update)
         valid = self.parts.schedule.batch_of_alpha(train, lambda: self.valid_batch(update))
-        return update_context(self.parts, self.supernets, self.state, self.clock, streams, train, valid, update, Cost())
+        return update_context(
+            self.parts,
+            self.supernets,
+            self.state,
+            self.clock,
+            streams,
+            train,
+            valid,
+            update,
+            Cost(),
+            self.search.priced,
+        )
 
     def noise(self, name: str) -> torch.Generator:
         return generator(self.search.seed, f"analysis/noise/{name}", device=self.device)

@@ -44,6 +44,11 @@ MOST_SEEDS = 100_000
 @click.option("--epochs", type=int, help="Search epochs, in place of the protocol's.")
 @click.option("--seconds", type=float, help="End the search after so many seconds of search time.")
 @click.option("--evaluations", type=int, help="End it before more losses and gradients are asked for, or trials made.")
+@click.option(
+    "--objective",
+    help="What is minimised, such as 'valid_loss + 0.1*log(flops/300M)'; see `harness describe objective`.",
+)
+@click.option("--costs", help="The file of latencies, or energies, in it; see `harness measure`.")
 @options.settings("A hyper-parameter; see `harness describe METHOD`.")
 @options.device()
 @options.data()
@@ -62,6 +67,8 @@ def run(
     epochs: int | None,
     seconds: float | None,
     evaluations: int | None,
+    objective: str | None,
+    costs: str | None,
     assignments: tuple[str, ...],
     device: str,
     data: Path | None,
@@ -88,6 +95,8 @@ def run(
     from harness.runs.progress import shown
     from harness.runs.summary import draw_cell, summary_of
 
+    priced = {"objective": objective, "costs": costs}
+    assignments += tuple(f"{name}={value}" for name, value in priced.items() if value is not None)
     chosen, numbers = protocols.load(protocol), seed_list(seeds)
     combinations = list(dict.fromkeys(product(methods, spaces, datasets)))
     several = Several(len(combinations) * len(numbers), as_json)

@@ -17,6 +17,7 @@ from methods.tabular.search import TableSearch
 from spaces import SPACES, Space
 from spaces.counting import Count, count
 
+UNITS = "flops are multiply-accumulates, latencies ms, energies mJ"
 FINAL_IMAGE_SIZE = 32
 """Side of the images that MACs are counted on."""
 
@@ -27,6 +28,7 @@ def describe_result(
     """The result of a finished search on data of so many classes."""
     final, counted = space.final, _count(space, found.genotype, classes)
     figures, how = _figures(search, found)
+    priced = search.priced
     return {
         **{key: spec[key] for key in ("method", "space", "dataset", "seed", "protocol")},
         "classes": classes,
@@ -36,6 +38,7 @@ def describe_result(
         "macs": counted.macs,
         **figures,
         "operations": operation_counts(found.genotype),
+        **({} if priced.is_free else {"costs": priced.of(found.genotype)}),
         "cost": found.cost.to_json(),
         "stopped_by": found.stopped_by,
         "how": {
@@ -45,6 +48,7 @@ def describe_result(
             "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
             f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes; saved_activations: bytes "
             "that a step keeps for its backward passes, weights not counted, the most of the epochs' first steps",
+            **({} if priced.is_free else {"costs": f"of the network of the cell with {priced.network}; {UNITS}"}),
             **how,
         },
     }

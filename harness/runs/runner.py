@@ -120,8 +120,15 @@ def plan(request: Request) -> Plan:
         "seed": request.seed,
         "budget": request.budget.to_json(settings["epochs"]),
         "settings": parts.settings(),
+        **priced_by(parts, space),
     }
     return Plan(request, method, space, parts, resolve_device(request.device), spec)
+
+
+def priced_by(parts: AnyParts, space: Space) -> dict[str, Any]:
+    """The part of a spec that tells the files of costs that an objective is made of; nothing where it has none."""
+    digests = parts.price.digests(space)
+    return {"costs": digests} if digests else {}
 
 
 def run(

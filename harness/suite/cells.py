@@ -29,6 +29,7 @@ from harness.runs.folder import cell_of, set_aside, spec_hash
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchRequest
 from harness.suite.selecting import Candidate, chosen_in, selected
+from harness.tables.costs import cache_digest
 
 SHOWN = 3
 """Mistakes in a suite that one message names."""
@@ -238,6 +239,7 @@ def _digest(asked: Sequence[SuiteCell]) -> str:
         "protocols": protocols,
         "datasets": {name: data.file_digest(name) for name in sorted(filter(None, datasets))},
         "files": sorted({data.content_digest(path) for path in _named_files(written)}),
+        "costs": cache_digest(),
         "code": code_digest(),
         "plugins": {name: plugin_digest(name) for name in plugin_names()},
     }

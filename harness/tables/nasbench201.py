@@ -221,18 +221,22 @@ class Table:
 
 def open_table(path: Path | None = None) -> Table:
     """The table in this file, or in the user's cache. Raises HarnessError where there is none, or it is damaged."""
+    return read_table(path or default_path(), "NAS-Bench-201", HINT)
+
+
+def read_table(path: Path, title: str, hint: str) -> Table:
+    """A table of the benchmark's cells. Raises HarnessError, with the hint, where there is none, or it is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = path or default_path()
     if not path.exists():
-        raise HarnessError(f"there is no NAS-Bench-201 table at {path}; {HINT}.")
+        raise HarnessError(f"there is no {title} table at {path}; {hint}.")
     try:
         content = pq.ParquetFile(io.BytesIO(path.read_bytes())).read(use_threads=False)
         metadata = {key.decode(): value.decode() for key, value in (content.schema.metadata or {}).items()}
         layout, provenance, digest = metadata["layout"], metadata["provenance"], metadata["sha256"]
         if layout != str(LAYOUT):
-            raise HarnessError(f"{path} has the layout {layout}, and this version reads {LAYOUT}; {HINT} again.")
+            raise HarnessError(f"{path} has the layout {layout}, and this version reads {LAYOUT}; {hint} again.")
         cells = tuple(content["cell"].to_pylist())
         columns = {name: content[name].to_numpy() for name in content.column_names if name != "cell"}
         if _digest(provenance, cells, columns) != digest:
@@ -242,7 +246,7 @@ def open_table(path: Path | None = None) -> Table:
         return Table(cells, columns, loads(provenance))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise HarnessError(f"the NAS-Bench-201 table {path} is damaged ({reason}); {HINT} again.") from None
+        raise HarnessError(f"the {title} table {path} is damaged ({reason}); {hint} again.") from None
 
 
 def _digest(provenance: str, cells: Sequence[str], columns: Mapping[str, Column]) -> str:

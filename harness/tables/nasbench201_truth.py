@@ -29,6 +29,7 @@ class NasBench201Benchmark:
     summary = "15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120, after 12 and 200 epochs"
     datasets: Mapping[str, int] = {"cifar10": 10, "cifar100": 100, "imagenet16-120": 120}
     epochs = EPOCHS
+    image_sizes: Mapping[str, int] = {"imagenet16-120": 16}
 
     def open(self) -> NasBench201:
         """The table in the user's cache, read anew. Raises HarnessError where there is none, or it is damaged."""

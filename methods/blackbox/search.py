@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from methods.blackbox.evaluators import (
     TableLookup,
     Trial,
 )
+from methods.pricing.price import Network, Price
 from methods.resolving import Resolved
 from methods.search.records import operation_counts
 from methods.search.state import Saved
@@ -43,6 +44,7 @@ class TableTrials(Resolved):
 
     strategy: Strategy
     evaluator: TableLookup
+    price: Price
 
     @property
     def table_epochs(self) -> str:
@@ -57,6 +59,15 @@ class TrainedTrials(Resolved):
     strategy: Strategy
     evaluator: ShortTraining
     data: Data
+    price: Price
+
+    def check(self, space: Space) -> None:
+        """Raises HarnessError for an objective that this space, or a proxy, has nothing for."""
+        self.price.check(space)
+        if self.evaluator.proxy != "off" and not self.price.expression.is_the_loss:
+            raise HarnessError(
+                f"proxy={self.evaluator.proxy} gives a score, and an objective is made of an error; leave one out."
+            )
 
 
 @dataclass(kw_only=True)
@@ -69,6 +80,8 @@ class BlackBoxState(Saved):
     """(n,) float64, see `History`"""
     accuracies: Tensor
     """(n,) float64, percent"""
+    scores: Tensor
+    """(n,) float64: what the strategy sees in their place, where the search has a price; see `BlackBoxSearch`."""
     memory: dict[str, Tensor]
     """The strategy's."""
     trial: list[Any]
@@ -82,11 +95,15 @@ class BlackBoxState(Saved):
 
     @property
     def history(self) -> History:
-        return History(self.codes, self.epochs, self.accuracies)
+        return History(self.codes, self.epochs, self.scores)
 
 
 class BlackBoxSearch:
-    """A strategy with an evaluator on one data set. Raises HarnessError where they do not fit the data."""
+    """A strategy with an evaluator on one data set. Raises HarnessError where they do not fit the data.
+
+    Where the search has a price, a trial's objective is the expression at the error, a fraction, and at the costs of
+    its architecture. The strategy, which looks for the largest of what it sees, sees 100 (1 - objective) in the place
+    of an accuracy in percent: where the objective is the error, that is the accuracy."""
 
     def __init__(
         self,
@@ -108,13 +125,23 @@ class BlackBoxSearch:
             trained = ShortTrainingEvaluator if parts.evaluator.proxy == "off" else ProxyEvaluator
             self.evaluator = trained(parts.evaluator, parts.data, space, dataset, seed, device)
             self.simulated = math.inf
+        self.priced = parts.price.priced(self._network)
+
+    @property
+    def _network(self) -> Network:
+        """Whose costs count: the networks of the trials; on a table, those that its are of."""
+        macro, evaluator = self.space.macro(), self.parts.evaluator
+        if isinstance(evaluator, ShortTraining):
+            sizes = {"channels": evaluator.channels, "cells": evaluator.cells}
+            macro = replace(macro, **{name: value for name, value in sizes.items() if name in vars(macro)})
+        return Network(self.space, macro, self.dataset.name, self.dataset.classes, self.dataset.image_size)
 
     def start(self) -> BlackBoxState:
         none = torch.zeros(0, dtype=torch.float64)
         codes = torch.zeros(0, len(flat(self.space.choices)), dtype=torch.int64)
         memory = self.parts.strategy.start(self.space.choices, generator(self.seed, "strategy/start"))
         return BlackBoxState(
-            codes=codes, epochs=none, accuracies=none, memory=memory, trial=[], progress={}, cost=Cost()
+            codes=codes, epochs=none, accuracies=none, scores=none, memory=memory, trial=[], progress={}, cost=Cost()
         )
 
     def restore(self, saved: Mapping[str, Any]) -> BlackBoxState:
@@ -139,6 +166,8 @@ class BlackBoxSearch:
         state.codes = torch.cat([state.codes, torch.tensor([code])])
         state.epochs = torch.cat([state.epochs, state.epochs.new_tensor([epochs])])
         state.accuracies = torch.cat([state.accuracies, state.accuracies.new_tensor([evaluation.accuracy])])
+        seen = self.priced.seen(evaluation.accuracy, self.space.decode(code))
+        state.scores = torch.cat([state.scores, state.scores.new_tensor([seen])])
         state.measure_memory(self.device)
         state.records.append(self._record(state))
         if state.epoch == self.epochs:
@@ -189,9 +218,17 @@ class BlackBoxSearch:
             "trial_genotype": str(self.space.decode(state.codes[-1].tolist())),
             "trial_epochs": float(state.epochs[-1]),
             f"trial_{measure}": float(state.accuracies[-1]),
-            f"best_{measure}": float(history.accuracies[history.best]),
+            f"best_{measure}": float(state.accuracies[history.best]),
+            **self._priced_at(state),
             **looked_up,
             "genotype": str(best),
             "operations": operation_counts(best),
             "cost": state.cost.to_json(),
         }
+
+    def _priced_at(self, state: BlackBoxState) -> dict[str, Any]:
+        """The objectives of the trial that ended and of the best, and the costs of the latter."""
+        if self.priced.is_free:
+            return {}
+        last, best = (1 - float(state.scores[number]) / 100 for number in (-1, state.history.best))
+        return {"trial_objective": last, "best_objective": best, "costs": self.priced.of(self.genotype(state))}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -25,11 +25,26 @@ from harness.core.types import Cost, Oracle
 from methods.training.batches import Batch, Batches
 from methods.training.weights import FlatModel, Training
 
-Term = Callable[[Tensor, Tensor], Tensor | None]
+OfAlpha = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""The cross-entropy, alpha (d,) and the gates made of it -> alpha's loss: scalars, differentiable in all of them."""
 
 
-def no_term(alpha: Tensor, gates: Tensor) -> None:
-    """Adds nothing to alpha's loss."""
+def cross_entropy_alone(loss: Tensor, alpha: Tensor, gates: Tensor) -> Tensor:
+    """alpha's loss is the cross-entropy."""
+    return loss
+
+
+class _OfGates(torch.autograd.Function):
+    """A loss that was computed, as a function of the gates: its gradient in them is known."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, loss: Tensor, of_gates: Tensor) -> Tensor:
+        ctx.of_gates = of_gates
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient * ctx.of_gates, None, None
 
 
 @dataclass(frozen=True)
@@ -54,8 +69,8 @@ class UpdateContext:
     draw: Callable[[str], Generator]
     """The randomness of noise operations, by the name of a forward; equal for all candidates."""
     cost: Cost
-    term: Term = no_term
-    """alpha (d,) and the gates made of it -> what the method's objective adds to alpha's loss, a scalar, or None."""
+    objective: OfAlpha = cross_entropy_alone
+    """What the method makes of the cross-entropy on alpha's images. The loss that weights descend is not its affair."""
 
     def weight_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """The gradient of the cross-entropy of a batch, in train mode: d loss / d weights (P,), in `model.gradient`."""
@@ -63,30 +78,26 @@ class UpdateContext:
         self.cost.spend(forwards=1, backwards=1, images=len(batch[1]))
         return model.gradient
 
-    def alpha_gradient(
-        self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool = False
-    ) -> Tensor:
-        """The gradient of the cross-entropy of a batch, d loss / d alpha (d,), and where it is asked for that of the
-        weights from the same pass."""
-        return self._gradient(model, alpha, batch, name, of_weights, no_term)
+    def alpha_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
+        """The gradient of the cross-entropy of a batch, d loss / d alpha (d,)."""
+        return self._gradient(model, alpha, batch, name, False, cross_entropy_alone)
 
     def validation_gradient(self, model: FlatModel, alpha: Tensor, of_weights: bool = False) -> Tensor:
-        """dL_val / dalpha (d,) with what the objective adds, and where it is asked for the gradient of the
-        cross-entropy in the weights from the same pass."""
-        return self._gradient(model, alpha, self.valid, "valid", of_weights, self.term)
+        """dL_val / dalpha (d,) of the objective, and where it is asked for that in the weights from the same pass, in
+        `model.gradient`."""
+        return self._gradient(model, alpha, self.valid, "valid", of_weights, self.objective)
 
     def _gradient(
-        self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool, term: Term
+        self, model: FlatModel, alpha: Tensor, batch: Batch, name: str, of_weights: bool, objective: OfAlpha
     ) -> Tensor:
         alpha = alpha.detach().requires_grad_()
         gates = self.gates(alpha, name)
         passed = model.run(batch, gates, self.draw(name), of_weights=of_weights, of_gates=True)
         self.cost.spend(forwards=1, backwards=1, images=len(batch[1]))
-        added = term(alpha, gates)
-        if added is None:
-            (gradient,) = torch.autograd.grad(gates, alpha, passed.of_gates)
-        else:
-            (gradient,) = torch.autograd.grad([gates, added], alpha, [passed.of_gates, torch.ones_like(added)])
+        loss = _OfGates.apply(gates, passed.loss, passed.of_gates)
+        gradient, slope = torch.autograd.grad(objective(loss, alpha, gates), [alpha, loss])
+        if of_weights:
+            model.gradient.mul_(slope)
         return gradient
 
     def on_scratch(self) -> FlatModel:
@@ -95,12 +106,11 @@ class UpdateContext:
         return self.scratch
 
     def validation_loss(self, model: FlatModel, alpha: Tensor) -> Tensor:
-        """L_val at alpha with what the objective adds, a scalar without a graph."""
+        """The objective at alpha, a scalar without a graph."""
         self.cost.spend(forwards=1, backwards=0, images=len(self.valid[1]))
         gates = self.gates(alpha, "valid")
         loss = model.run(self.valid, gates, self.draw("valid")).loss
-        added = self.term(alpha, gates)
-        return loss if added is None else loss + added.detach()
+        return self.objective(loss, alpha, gates).detach()
 
 
 class Lookahead(Protocol):

@@ -7,7 +7,8 @@ value with every candidate's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -28,6 +29,8 @@ class Point:
     """With the operations that the supernet has."""
     relaxation: Relaxation
     clock: Clock
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the relaxation carries."""
 
 
 class Objective:
@@ -39,6 +42,11 @@ class Objective:
     def term(self, at: Point) -> Tensor | None:
         """What is added to alpha's loss, a scalar, differentiable in alpha and in the gates. None adds nothing."""
         return None
+
+    def added_to(self, loss: Tensor, at: Point) -> Tensor:
+        """alpha's loss with the term."""
+        term = self.term(at)
+        return loss if term is None else loss + term
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -16,6 +17,8 @@ from methods.schedules.clock import Clock
 @dataclass(frozen=True)
 class Adam:
     """torch.optim.Adam's update with L2 weight decay, on the oracle's gradient (DARTS architect.py:17-37)."""
+
+    compares: ClassVar[bool] = False
 
     alpha_lr: float = setting(3e-4, "DARTS architect.py:17-37", minimum=0)
     alpha_beta1: float = setting(0.5, "DARTS architect.py:17-37", minimum=0, maximum=1)

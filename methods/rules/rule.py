@@ -33,6 +33,11 @@ class Rule(Protocol):
         ...
 
 
+def gradients_alone(rule: Rule) -> bool:
+    """Whether a rule asks for gradients and compares no losses, so that what has no gradient does not move it."""
+    return getattr(rule, "compares", True) is False
+
+
 def normal(draw: Generator, rows: int, alpha: Tensor) -> Tensor:
     """(rows, d) standard normal directions on alpha's device; the same values on every device."""
     return torch.randn(rows, alpha.numel(), generator=draw, dtype=torch.float64).to(alpha)

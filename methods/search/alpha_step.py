@@ -12,6 +12,7 @@ from harness.core.rng import generator
 from harness.core.types import Cost
 from methods.lookaheads.lookahead import UpdateContext
 from methods.objectives.objective import Point
+from methods.pricing.price import Priced
 from methods.schedules.clock import Clock
 from methods.search.images import Images
 from methods.search.metering import take
@@ -41,6 +42,7 @@ def update_context(
     valid: Batch,
     update: int,
     cost: Cost,
+    priced: Priced,
 ) -> UpdateContext:
     """What update number `update` may look at, with both copies of the supernet in train mode."""
     widest = max(supernets.reduced.widths)
@@ -48,8 +50,9 @@ def update_context(
     def gates(alpha: Tensor, name: str) -> Tensor:
         return supernets.gates(alpha, clock, streams.gates(name), state.relaxed)
 
-    def term(alpha: Tensor, gates: Tensor) -> Tensor | None:
-        return parts.objective.term(Point(alpha, gates[:, :widest], supernets.reduced, parts.relaxation, clock))
+    def objective(loss: Tensor, alpha: Tensor, gates: Tensor) -> Tensor:
+        at = Point(alpha, gates[:, :widest], supernets.reduced, parts.relaxation, clock, state.relaxed)
+        return parts.objective.added_to(priced.of_alpha(loss, at), at)
 
     supernets.model.module.train()
     supernets.scratch.module.train()
@@ -66,7 +69,7 @@ def update_context(
         update=update,
         draw=streams.noise,
         cost=cost,
-        term=term,
+        objective=objective,
     )
 
 
@@ -77,6 +80,7 @@ def move_alpha(
     state: State,
     train: Batch,
     clock: Clock,
+    priced: Priced,
     evaluations: int | None = None,
 ) -> bool:
     """The next update, in place on the state; it belongs to the weight step on the batch `train`. False, and alpha
@@ -88,7 +92,7 @@ def move_alpha(
         batches=images.of_weights,
     )
     valid = images.batch_of_alpha(state.stage, update, train)
-    context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost)
+    context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost, priced)
     diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
     if diagnostics is None:
         return False

@@ -18,13 +18,14 @@ from methods.objectives import OBJECTIVES
 from methods.objectives.objective import Objective
 from methods.perturbations import PERTURBATIONS
 from methods.perturbations.perturbation import Perturbation
+from methods.pricing.price import Price
 from methods.rankings import RANKINGS
 from methods.rankings.ranking import Ranking
 from methods.relaxations import RELAXATIONS
 from methods.relaxations.relaxation import Relaxation
 from methods.resolving import Resolved, resolve_settings
 from methods.rules import RULES
-from methods.rules.rule import Rule
+from methods.rules.rule import Rule, gradients_alone
 from methods.samplers import SAMPLERS
 from methods.samplers.sampler import Sampler
 from methods.schedules import SCHEDULES
@@ -40,6 +41,9 @@ from methods.training.weights import Training
 from spaces import Space
 from spaces.edges import EDGES
 from spaces.edges.edge import EdgePart
+
+DISTRIBUTIONS = ("softmax", "gumbel", "concrete", "reinmax", "dirichlet")
+"""The relaxations whose gates are a distribution over the operations of every edge."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Parts(Resolved):
     training: Training
     data: Data
     arithmetic: Arithmetic
+    price: Price
     macro: Any
     """The size of the space's supernet."""
 
@@ -109,11 +114,14 @@ def compose(
         "training": Training(),
         "data": Data(),
         "arithmetic": Arithmetic(),
+        "price": Price(),
         "macro": space.macro(),
     }
     resolved = Parts(**resolve_settings(parts, composition, space, layers, user))
     resolved.edge.check_width(resolved.macro.channels)
     resolved.objective.check(resolved.relaxation)
+    distributions = composition.parts["relaxation"] in DISTRIBUTIONS or not resolved.schedule.has_alpha
+    resolved.price.check(space, gradients_alone(resolved.rule), distributions)
     _check_schedule(resolved.schedule, resolved.training.epochs)
     _check_logits(composition, resolved)
     _check_strategy(composition, resolved)

@@ -25,6 +25,8 @@ from harness.core.genotype import Genotype, parse
 from harness.core.rng import generator
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from methods.derivations.derivation import Choices, Derivation, Standing
+from methods.objectives.objective import Point
+from methods.pricing.price import Network
 from methods.schedules.clock import Clock
 from methods.search.alpha_step import move_alpha
 from methods.search.images import Images
@@ -53,7 +55,10 @@ class Search:
         self.images = Images(parts, space, dataset, seed, device)
         self.supernets = Supernets(parts, space, dataset.classes, seed, device)
         parts.sampler.check(space, dataset.classes)
-        self.selecting = Selecting(parts, space, self.supernets, self.images, self.budget) if parts.strategy else None
+        network = Network(space, parts.macro, dataset.name, dataset.classes, dataset.image_size)
+        self.priced = parts.price.priced(network)
+        fixed = (parts, space, self.supernets, self.images, self.budget, self.priced)
+        self.selecting = Selecting(*fixed) if parts.strategy else None
 
     def steps(self, epoch: int) -> int:
         """The weight steps of an epoch."""
@@ -122,7 +127,8 @@ class Search:
         parts, supernets, before = self._parts(state), self.supernets, state.alpha
         batch = self.images.batch_of_weights(state.stage, state.epoch, state.step)
         moves_alpha, order = self.moves_alpha(state.epoch, state.step), parts.schedule.order
-        move = partial(move_alpha, parts, supernets, self.images, state, batch, clock, self.budget.evaluations)
+        limit = self.budget.evaluations
+        move = partial(move_alpha, parts, supernets, self.images, state, batch, clock, self.priced, limit)
         paid = move() if moves_alpha and order != "weights-first" else True
         alpha = before if order == "simultaneous" else state.alpha
         compared = partial(self.images.batch_of_alpha, state.stage, state.cost.weight_steps, batch)
@@ -333,10 +339,20 @@ class Search:
             "alpha_norm": float(state.alpha.double().norm()),
             "alpha_updates": int(updates),
             "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
+            **self._priced_at(state, clock, valid_loss),
             **self.parts.relaxation.shown(state.relaxed),
             **self.parts.freezing.shown(state.freezing),
             "cost": state.cost.to_json(),
         }
+
+    def _priced_at(self, state: State, clock: Clock, valid_loss: float) -> dict[str, Any]:
+        """The objective at the loss on all of alpha's images, and the costs, at the gates that alpha makes."""
+        if self.priced.is_free:
+            return {}
+        draw = generator(self.seed, "gates/price", state.epoch)
+        gates = self.parts.relaxation.gates(state.alpha, self.supernets.reduced, clock, draw, state.relaxed)
+        at = Point(state.alpha, gates, self.supernets.reduced, self.parts.relaxation, clock, state.relaxed)
+        return self.priced.shown(valid_loss, at)
 
     def _entropy(self, state: State) -> float:
         """Mean over the edges of the entropy of their strengths, scaled to the sum 1, in nats; 0 for an edge whose

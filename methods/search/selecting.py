@@ -15,6 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from harness.core.rng import generator
 from harness.core.types import Budget, Cost
+from methods.pricing.price import Priced
 from methods.rankings.ranking import Ranking, Trained
 from methods.schedules.clock import Clock
 from methods.search.images import Images
@@ -35,12 +36,15 @@ MOST_PASSED_OVER = 10_000
 class Selecting:
     """What is fixed about it. Raises HarnessError where there are not so many genotypes, or none within the limits."""
 
-    def __init__(self, parts: Parts, space: Space, supernets: Supernets, images: Images, budget: Budget) -> None:
+    def __init__(
+        self, parts: Parts, space: Space, supernets: Supernets, images: Images, budget: Budget, priced: Priced
+    ) -> None:
         assert parts.strategy is not None
         assert parts.ranking is not None
         self.strategy: Strategy = parts.strategy
         self.ranking: Ranking = parts.ranking
         self.parts, self.supernets, self.images, self.budget = parts, supernets, images, budget
+        self.priced = priced
         self.space = parts.sampler.candidates(space)
         self._check_limits()
         self._told: Strategy = self._informed(list)  # which may refuse its settings, before anything starts
@@ -107,7 +111,9 @@ class Selecting:
             )
         gates = path_gates(self.space, proposal.code).to(supernets.device)
         gates = self.parts.edge.all_gates(gates, clock.epoch, clock.epochs)
-        score = self.ranking.score(trained(supernets, self.images, state.cost), gates, len(history), proposal.epochs)
+        supernet = trained(supernets, self.images, state.cost)
+        accuracy = self.ranking.score(supernet, gates, len(history), proposal.epochs)
+        score = self.priced.seen(accuracy, self.space.decode(proposal.code))
         state.cost.evaluations += 1
         selection["codes"] = torch.cat([history.codes, torch.tensor([proposal.code])])
         selection["epochs"] = torch.cat([history.epochs, history.epochs.new_tensor([proposal.epochs])])
@@ -134,9 +140,12 @@ class Selecting:
 
     def how_found(self, shown: Mapping[str, Any]) -> str:
         """In words, of a search of which a record shows this."""
+        score = self.ranking.words
+        if not self.priced.is_free:
+            score = f"100 (1 - objective), whose error is 1 less the {score}"
         return (
             f"the best of {shown['ranked']} candidates that {type(self.strategy).__name__} proposed after training, of "
-            f"those that were scored longest; a score is the {self.ranking.words}"
+            f"those that were scored longest; a score is the {score}"
         )
 
     def shown(self, state: State) -> dict[str, Any]:

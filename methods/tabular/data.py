@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from harness.core.errors import HarnessError, unknown
 from harness.core.genotype import Genotype
 from harness.tables import TABLES
 from harness.tables.ground_truth import Benchmark, Grid, GroundTruth, Seconds, opened
+
+IMAGE_SIZE = 32
+"""Where a table says nothing of its images, in `image_sizes` by data set."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,12 @@ class TableData:
     def fingerprint(self) -> str:
         """Of the table's content."""
         return self.truth.fingerprint
+
+    @property
+    def image_size(self) -> int:
+        """Of the images that the table's networks were trained on."""
+        sizes: Mapping[str, int] = getattr(self.truth, "image_sizes", {})
+        return sizes.get(self.name, IMAGE_SIZE)
 
     def validation(self, epochs: int) -> Grid:
         """The validation accuracies after this training, an axis for each choice of the space."""

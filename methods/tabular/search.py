@@ -5,8 +5,9 @@
 The gates g are those that the relaxation makes of alpha: softmax(alpha_e), or a sample, drawn anew for every update and
 shared by all that is asked in it. The sum is exact: 15,625 cells in NAS-Bench-201. error is the table's validation
 error as a fraction (0.1 is 10 %), about as large as the differences of a cross-entropy that the rules' hyper-parameters
-were made for; the objective's term comes on top. There are no weights, so every lookahead gives the same L and the same
-gradient: darts-1st and darts-2nd coincide here, and fine-tuning and the schedule of the weights do not exist.
+were made for. Where the search has a price, alpha's loss is its expression at this L and at the costs that are expected
+under the same gates; the objective's term comes on top. There are no weights, so every lookahead gives the same L and
+the same gradient: darts-1st and darts-2nd coincide here, and fine-tuning and the schedule of the weights do not exist.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from harness.core.genotype import Genotype
 from harness.core.rng import generator
 from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
-from methods.lookaheads.lookahead import Term, no_term
+from methods.lookaheads.lookahead import OfAlpha, cross_entropy_alone
 from methods.objectives.objective import Objective, Point
+from methods.pricing.expectation import expected
+from methods.pricing.price import Network, Price
 from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
@@ -53,11 +56,12 @@ class TableLoss:
 class TableParts(Resolved):
     """Everything a search on a table is made of."""
 
-    later: ClassVar[Collection[str]] = ("relaxation", "objective")
+    later: ClassVar[Collection[str]] = ("relaxation", "objective", "price")
     rule: Rule
     table: TableLoss
     relaxation: Relaxation
     objective: Objective
+    price: Price
 
     @property
     def table_epochs(self) -> str:
@@ -74,16 +78,15 @@ class TableOracle:
     cost: Cost
     gates: Callable[[Tensor], Tensor] | None = None
     """alpha (d,) -> the gates (rows, widest), the same for the same alpha; softmax(alpha) if not given."""
-    term: Term = no_term
-    """alpha (d,) and the gates -> what is added, a scalar, or None."""
+    objective: OfAlpha = cross_entropy_alone
+    """What the method makes of the expected error."""
 
     def losses(self, alphas: Tensor) -> Tensor:
         """L of each row of alphas (n, d): (n,)."""
         self.cost.forwards += len(alphas)
         gates = torch.stack([self._gates(alpha) for alpha in alphas])
-        added = [self.term(alpha, own) for alpha, own in zip(alphas, gates, strict=True)]
-        terms = [term for term in added if term is not None]
-        return self._expected(gates) + torch.stack(terms) if terms else self._expected(gates)
+        scored = zip(expected(self.errors, gates), alphas, gates, strict=True)
+        return torch.stack([self.objective(*of_one) for of_one in scored])
 
     def gradient(self, alpha: Tensor) -> Tensor:
         """dL / dalpha (d,), by the gradient that the gates have."""
@@ -91,21 +94,12 @@ class TableOracle:
         self.cost.backwards += 1
         alpha = alpha.detach().requires_grad_()
         gates = self._gates(alpha)
-        loss, added = self._expected(gates[None])[0], self.term(alpha, gates)
-        (gradient,) = torch.autograd.grad(loss if added is None else loss + added, alpha)
+        loss = expected(self.errors, gates[None])[0]
+        (gradient,) = torch.autograd.grad(self.objective(loss, alpha, gates), alpha)
         return gradient
 
     def _gates(self, alpha: Tensor) -> Tensor:
         return self.gates(alpha) if self.gates else rows_of(alpha, tuple(self.errors.shape)).softmax(dim=1)
-
-    def _expected(self, gates: Tensor) -> Tensor:
-        """(n,) for gates (n, rows, widest): the grid with one axis after the other contracted with that edge's."""
-        widths = tuple(self.errors.shape)
-        rest = gates[:, 0, : widths[0]] @ self.errors.flatten(1)
-        for edge, width in enumerate(widths[1:], start=1):
-            own = gates[:, edge, None, :width]
-            rest = (own @ rest.view(len(own), width, -1))[:, 0]
-        return rest[:, 0]
 
 
 @dataclass(kw_only=True)
@@ -122,6 +116,7 @@ class TableSearch:
         self.parts, self.space, self.data, self.seed = parts, space, data, seed
         self.budget, self.epochs = budget or Budget(), parts.table.epochs
         self.errors = data.error_grid(int(parts.table.table_epochs))
+        self.priced = parts.price.priced(Network(space, space.macro(), data.name, data.classes, data.image_size))
 
     def start(self) -> TableState:
         draw, (mean, deviation) = generator(self.seed, "alpha"), self.parts.relaxation.begins
@@ -179,10 +174,11 @@ class TableSearch:
         def gates(alpha: Tensor) -> Tensor:
             return relaxation.gates(alpha, self.space, clock, generator(self.seed, f"gates/{name}", step))
 
-        def term(alpha: Tensor, gates: Tensor) -> Tensor | None:
-            return self.parts.objective.term(Point(alpha, gates, self.space, relaxation, clock))
+        def objective(loss: Tensor, alpha: Tensor, gates: Tensor) -> Tensor:
+            at = Point(alpha, gates, self.space, relaxation, clock)
+            return self.parts.objective.added_to(self.priced.of_alpha(loss, at), at)
 
-        return TableOracle(self.errors, cost, gates, term)
+        return TableOracle(self.errors, cost, gates, objective)
 
     def _strengths(self, state: TableState) -> Tensor:
         return self.parts.relaxation.strengths(state.alpha, self.space)
@@ -195,16 +191,27 @@ class TableSearch:
 
     def _record(self, state: TableState) -> dict[str, Any]:
         genotype, oracle = self.genotype(state), self._oracle(state, "validation", state.epoch, Cost())
+        valid_loss = float(replace(oracle, objective=cross_entropy_alone).losses(state.alpha[None]))
         return {
             "epoch": state.epoch,
             "steps": state.step,
-            "valid_loss": float(replace(oracle, term=no_term).losses(state.alpha[None])),
+            "valid_loss": valid_loss,
             "table": self.data.accuracies(genotype)[self.data.name],
             "genotype": str(genotype),
             "operations": operation_counts(genotype),
             "alpha_entropy": float(torch.special.entr(self._strengths(state)).sum(dim=1).mean()),
             "alpha_norm": float(state.alpha.norm()),
             "alpha_updates": state.step,
+            **self._priced_at(state, oracle, valid_loss),
             "rule": {name: finite(total / state.step) for name, total in sorted(state.diagnostics.items())},
             "cost": state.cost.to_json(),
         }
+
+    def _priced_at(self, state: TableState, oracle: TableOracle, valid_loss: float) -> dict[str, Any]:
+        """The objective and the expected costs, at the gates of the oracle."""
+        if self.priced.is_free:
+            return {}
+        assert oracle.gates is not None
+        gates = oracle.gates(state.alpha)
+        at = Point(state.alpha, gates, self.space, self.parts.relaxation, self._clock(state))
+        return self.priced.shown(valid_loss, at)

@@ -319,7 +319,7 @@ def test_every_oracle_adds_the_value_and_the_gradient_once(lookahead):
     """The second order's too: the term is not in the loss that the weights descend."""
     context, alpha, _ = make_bench()
     weight = 5.0
-    more = dataclasses.replace(context, term=lambda alpha, gates: weight * gates.square().sum())
+    more = dataclasses.replace(context, objective=lambda loss, alpha, gates: loss + weight * gates.square().sum())
 
     def found(context):
         oracle = lookahead.oracle(context)
@@ -330,3 +330,31 @@ def test_every_oracle_adds_the_value_and_the_gradient_once(lookahead):
     term = weight * context.gates(at, "valid").square().sum()
     torch.testing.assert_close(more_loss - loss, term.detach()[None])
     torch.testing.assert_close(more_gradient - gradient, torch.autograd.grad(term, at)[0])
+
+
+@pytest.mark.parametrize("lookahead", [FirstOrder(), Unrolled(), Amended(), fine_tuned(1)])
+def test_every_oracle_knows_the_product_of_a_loss_and_a_cost(lookahead):
+    """Value and gradient: the answer of the weights is multiplied as the loss is, and the loss multiplies the cost."""
+    context, alpha, _ = make_bench()
+
+    def cost(gates):
+        return 2 + gates.square().sum()
+
+    priced = dataclasses.replace(context, objective=lambda loss, alpha, gates: loss * cost(gates))
+
+    def found(context):
+        oracle = lookahead.oracle(context)
+        return oracle.losses(alpha[None])[0], oracle.gradient(alpha)
+
+    (loss, gradient), (product, of_product) = found(context), found(priced)
+    at = alpha.clone().requires_grad_()
+    factor = cost(context.gates(at, "valid"))
+    torch.testing.assert_close(product, loss * factor.detach())
+    unweighted = loss if isinstance(lookahead, FirstOrder | Unrolled | Amended) else found_at(context, alpha)
+    expected = gradient * factor.detach() + unweighted * torch.autograd.grad(factor, at)[0]
+    torch.testing.assert_close(of_product, expected, rtol=1e-6, atol=1e-9)
+
+
+def found_at(context, alpha):
+    """The loss at the weights as they are, where the gradient of candidates that are fine-tuned is taken."""
+    return FirstOrder().oracle(context).losses(alpha[None])[0]
