@@ -39,10 +39,12 @@ def prepare(dataset: str, root: Path | None) -> None:
 )
 def check(dataset: str, root: Path | None, resize: int) -> None:
     """Read every image of a data set that is here, or a whole table, and say what it holds."""
-    from harness.tables import TABLES, ground_truth
+    from harness.tables import COST_TABLES, TABLES, ground_truth
 
     if dataset in TABLES:
         click.echo(ground_truth.check(TABLES[dataset]))
+    elif dataset in COST_TABLES:
+        click.echo(COST_TABLES[dataset].check())
     else:
         from harness import data as datasets
 
@@ -56,16 +58,19 @@ def import_(table: str, file: Path) -> None:
     """Make the TABLE that later commands look cells up in; see `harness list tables`.
 
     For nasbench201, FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a
-    CSV file. None of them is trusted: what would run code is refused.
+    CSV file. For hw-nas-bench it is HW-NAS-Bench-v1_0.pickle, or a Parquet file; its costs are then names in an
+    objective. None of them is trusted: what would run code is refused.
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from harness.core.errors import HarnessError
-    from harness.tables import TABLES
+    from harness.core.errors import HarnessError, unknown
+    from harness.tables import COST_TABLES, TABLES
     from harness.tables.ground_truth import Importable
 
-    benchmark = TABLES[table]
+    if table not in TABLES and table not in COST_TABLES:
+        raise unknown("table", table, [*TABLES, *COST_TABLES])
+    benchmark = TABLES[table] if table in TABLES else COST_TABLES[table]
     if not isinstance(benchmark, Importable):
         raise HarnessError(f"the table {table} is made from no file: it comes with {TABLES.origin(table)}.")
     console = Console(stderr=True)

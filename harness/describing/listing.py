@@ -63,9 +63,9 @@ def registry(kind: str) -> dict[str, str]:
 
         return _lines(DATASETS, lambda dataset: dataset.summary)
     if kind == "tables":
-        from harness.tables import TABLES
+        from harness.tables import COST_TABLES, TABLES
 
-        return _lines(TABLES, lambda table: f"{table.title}: {table.summary}")
+        return {**_lines(TABLES, _titled), **_lines(COST_TABLES, _titled)}
     if kind == "suites":
         from harness.suite import definition
 
@@ -78,6 +78,10 @@ def registry(kind: str) -> dict[str, str]:
 
     loaded = [protocol.load(name) for name in protocol.available()]
     return {item.name: f"version {item.version}: {item.summary}" for item in loaded}
+
+
+def _titled(table: Any) -> str:
+    return f"{table.title}: {table.summary}"
 
 
 def _lines(registry: Registry[Any], line: Callable[[Any], str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ makes of the benchmark's own files, none of which is trusted, and `nasbench201_t
 """
 
 from harness.core.registry import Registry
-from harness.tables.ground_truth import Benchmark
+from harness.tables.ground_truth import Benchmark, Importable
 
 TABLES: Registry[Benchmark] = Registry(
     "tables",
@@ -14,3 +14,10 @@ TABLES: Registry[Benchmark] = Registry(
     interface="harness.tables.ground_truth:Benchmark",
 )
 """The tables by name."""
+COST_TABLES: Registry[Importable] = Registry(
+    "cost_tables",
+    "table",
+    {"hw-nas-bench": "harness.tables.hardware_benchmark:HardwareBenchmark"},
+    interface="harness.tables.ground_truth:Importable",
+)
+"""Those that say what architectures cost, and nothing else."""

@@ -78,10 +78,10 @@ def import_table(source: Path, target: Path | None = None, advance: Advance = la
     Raises HarnessError, writing nothing, where the source is damaged, incomplete, something else, or names code to run.
     """
     target = target or default_path()
-    with _described(source):
+    with described(source):
         form, cells, columns = _read(source, advance)
         columns = _checked_columns(cells, columns)
-        origin = {"source": source.name, "form": form, "sha256": _digest(source, advance), "harness": __version__}
+        origin = {"source": source.name, "form": form, "sha256": digest_of(source, advance), "harness": __version__}
     make_folder(target.parent)
     Table(cells, columns, origin).save(target)
     return target
@@ -95,7 +95,7 @@ def size(source: Path) -> int:
 
 
 @contextmanager
-def _described(source: Path) -> Iterator[None]:
+def described(source: Path) -> Iterator[None]:
     """What reads a file of any content may fail in any way."""
     try:
         yield
@@ -110,7 +110,7 @@ def _described(source: Path) -> Iterator[None]:
 def _read(source: Path, advance: Advance) -> tuple[str, tuple[str, ...], Mapping[str, Column]]:
     """What kind of file it is, by its first bytes; the cells in index order; the columns."""
     if source.is_dir():
-        cells = _checked_cells(_from_nats(source / "meta.pickle.pbz2", advance)["meta_archs"])
+        cells = checked_cells(_from_nats(source / "meta.pickle.pbz2", advance)["meta_archs"])
         files = (source / f"{number:06d}.pickle.pbz2" for number in range(CELLS))
         return "NATS-Bench's folder", cells, _columns(cells, (_from_nats(file, advance) for file in files))
     with open(source, "rb") as start:
@@ -123,7 +123,7 @@ def _read(source: Path, advance: Advance) -> tuple[str, tuple[str, ...], Mapping
         form, content = "NAS-Bench-201's file", _from_torch(source, advance)
     else:
         raise ValueError(f"it is not {KNOWN}")
-    cells, infos = _checked_cells(content["meta_archs"]), content["arch2infos"]
+    cells, infos = checked_cells(content["meta_archs"]), content["arch2infos"]
     lacking = set(range(CELLS)).difference(infos)
     if lacking:
         raise ValueError(f"it has no results for {len(lacking):,} cells, {min(lacking)} among them")
@@ -131,13 +131,13 @@ def _read(source: Path, advance: Advance) -> tuple[str, tuple[str, ...], Mapping
 
 
 def _from_nats(path: Path, advance: Advance) -> Any:
-    with _opened(path, advance) as file, bz2.open(file) as content:
+    with opened(path, advance) as file, bz2.open(file) as content:
         return _to_the_end(content)
 
 
 def _from_torch(path: Path, advance: Advance) -> Any:
     """torch.save puts its pickle into a zip archive, beside tensors, of which a table has none."""
-    with _opened(path, advance) as file:
+    with opened(path, advance) as file:
         if file.peek().startswith(TORCH_LEGACY):
             _, _, _, content, _ = (unpickle(file) for _ in range(5))
             return content
@@ -212,7 +212,7 @@ def _from_csv(path: Path, advance: Advance) -> tuple[tuple[str, ...], Mapping[st
     import pyarrow as pa
     from pyarrow import csv
 
-    with _opened(path, advance) as file:
+    with opened(path, advance) as file:
         zipped = file.peek().startswith(b"\x1f\x8b")
         content = csv.read_csv(io.BytesIO(gzip.decompress(file.read()) if zipped else file.read()))
 
@@ -242,10 +242,10 @@ def _from_csv(path: Path, advance: Advance) -> tuple[tuple[str, ...], Mapping[st
             columns[f"train_seconds/{ours}/12"] = column(f"train_seconds_200ep_{theirs}") * 12 / 200
         if theirs != "c10valid":
             columns |= {f"{size}/{ours}": column(f"{size}_{theirs}") for size in ("mparams", "mflops")}
-    return _checked_cells(content["arch_str"].to_pylist()), columns
+    return checked_cells(content["arch_str"].to_pylist()), columns
 
 
-def _checked_cells(cells: Sequence[str]) -> tuple[str, ...]:
+def checked_cells(cells: Sequence[str]) -> tuple[str, ...]:
     known = all_cells()
     if sorted(cells) != sorted(known):
         twice = [cell for cell, count in Counter(cells).items() if count > 1]
@@ -297,7 +297,7 @@ def _files(source: Path) -> list[Path]:
     return sorted(file for file in source.iterdir() if file.is_file()) if source.is_dir() else [source]
 
 
-def _digest(source: Path, advance: Advance) -> str:
+def digest_of(source: Path, advance: Advance) -> str:
     """SHA-256 of a file; of a folder, over the names and digests of its files."""
     digests = {file.name: _file_digest(file, advance) for file in _files(source)}
     if not source.is_dir():
@@ -306,7 +306,7 @@ def _digest(source: Path, advance: Advance) -> str:
 
 
 def _file_digest(path: Path, advance: Advance) -> str:
-    with _opened(path, advance) as file:
+    with opened(path, advance) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -323,5 +323,5 @@ class _Watched(io.FileIO):
         return count
 
 
-def _opened(path: Path, advance: Advance) -> io.BufferedReader:
+def opened(path: Path, advance: Advance) -> io.BufferedReader:
     return io.BufferedReader(_Watched(path, advance), 1 << 20)
