@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
         "regress": "regress",
         "suite": "suite",
         "data": "data",
+        "measure": "measure",
         "new": "new",
         "check": "check",
     }.items()

@@ -1,0 +1,1 @@
+"""Measuring what operations cost on a device."""
