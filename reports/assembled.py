@@ -67,9 +67,9 @@ def leaderboard(records: Records, epoch: str) -> list[Board]:
 
 def statistics(records: Records, epoch: str) -> list[Sheet]:
     from reports import analyses
-    from reports.statistics import sheets
+    from reports.statistics import pareto, sheets
 
-    return [*sheets.sheets(records, epoch), *analyses.sheets(records)]
+    return [*sheets.sheets(records, epoch), *pareto.sheet(records, epoch), *analyses.sheets(records)]
 
 
 def figures(records: Records, epoch: str) -> list[Plot]:
@@ -93,12 +93,12 @@ SUPP_TABLE3 = _table("supp-table3", "searches on ImageNet itself")
 SUPP_TABLE4 = _table("supp-table4", "NAS-Bench-201")
 STATISTICS = Assembled(
     "statistics",
-    "test errors with intervals, seeds needed, ranks, wins, paired tests, of any runs",
+    "test errors with intervals, seeds needed, ranks, wins, paired tests, errors against costs, of any runs",
     statistics=True,
 )
 FIGURES = Assembled(
     "figures",
-    "convergence, effective sample size, ablations, cost, ranks, landscapes: SVG, PDF and PNG",
+    "convergence, effective sample size, ablations, cost, Pareto fronts, ranks, landscapes: SVG, PDF and PNG",
     figures=True,
 )
 ALL = Assembled(

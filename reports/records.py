@@ -44,6 +44,7 @@ RUN_COLUMNS = (
     "stopped_by",
     "parameters",
     "macs",
+    "costs",
     "valid_accuracy",
     "trial_accuracy",
     "seconds",
@@ -268,6 +269,7 @@ def _run(folder: Path) -> dict[str, Any]:
     cost = result["cost"]
     return run | {
         **{key: result[key] for key in ("stopped_by", "parameters", "macs", "notation", "genotype")},
+        "costs": result.get("costs"),  # what the objective had a price on
         "valid_accuracy": result.get("valid_accuracy"),  # a search on a table has no supernet
         "trial_accuracy": result.get("trial_accuracy"),
         "simulated_seconds": cost.get("simulated_seconds") or 0.0,

@@ -15,6 +15,7 @@ from reports.figures import (
     ess,
     landscapes,
     nasbench201,
+    pareto,
     weighing,
 )
 from reports.figures.frames import Frames
@@ -27,6 +28,7 @@ FIGURES: Sequence[Callable[[Frames], list[Plot]]] = (
     nasbench201.draw,
     ablation.draw,
     cost.draw,
+    pareto.draw,
     critical_difference.draw,
     landscapes.draw,
     weighing.draw,
