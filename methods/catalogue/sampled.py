@@ -98,8 +98,43 @@ FAIR_DARTS = replace(
     },
 )
 
+FBNET = Composition(
+    "gradient of a loss times latency, at soft samples; the best of some architectures that are drawn",
+    "FBNet (Wu et al., CVPR 2019), from memory, unchecked, its search being unpublished; on the other spaces as there",
+    rule="adam",
+    lookahead="first-order",
+    relaxation="concrete",
+    strategy="most-probable",
+    settings={
+        # Of 6 that are drawn the best, by the supernet's weights and on the same images; FBNet trains each (choice).
+        "ranked": 6,
+        "enumerable": 1,
+        "ranking_batches": 10,
+        "common_batches": True,
+        "epochs": 90,
+        "batch": 192,
+        "valid_batch": 192,
+        "lr": 0.1,
+        "lr_min": 0.0,
+        "weight_decay": 1e-4,
+        "portion": 0.8,
+        "warmup": 10,
+        # FBNet trains the weights on their 80 %, then alpha on its 20 %: as many steps, one after four (choice).
+        "cadence": 4,
+        "order": "weights-first",
+        "alpha_lr": 0.01,
+        "alpha_beta1": 0.9,
+        "alpha_weight_decay": 5e-4,
+        "temperature": 5.0,
+        "temperature_decay": 0.045,
+        # In microseconds (choice), so that the logarithm is above 0 for quick networks, too.
+        "objective": "valid_loss * 0.2*log(1k*latency)**0.6",
+    },
+)
+
 METHODS: Mapping[str, Composition] = {
     "snas": SNAS,
+    "fbnet": FBNET,
     "pr-darts": PR_DARTS,
     "drnas": DRNAS,
     "reinmax": REINMAX,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,6 +25,17 @@ class Concrete(Gumbel):
     begins: ClassVar[tuple[float, float]] = (1.0, 0.01)  # SNAS README: --loc_mean 1 --loc_std 0.01
     temperature: float = setting(1.0, "SNAS utils.py:128-148", minimum=1e-6)
     temperature_end: float = setting(0.03, "same place; linear from the first epoch to the last", minimum=1e-6)
+    temperature_decay: float = setting(
+        0.0,
+        "0: linear; else temperature * exp(-this * epoch), as in FBNet, where it is 0.045",
+        minimum=0,
+        omit_default=True,
+    )
+
+    def temperature_at(self, clock: Clock) -> float:
+        if self.temperature_decay:
+            return self.temperature * math.exp(-self.temperature_decay * clock.epoch)
+        return super().temperature_at(clock)
 
     def gates(
         self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING

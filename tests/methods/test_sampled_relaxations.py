@@ -9,6 +9,8 @@ import torch
 from scipy import stats
 from toy import space_of
 
+from harness.core.types import Budget
+from methods import METHODS
 from methods.relaxations.concrete import Concrete
 from methods.relaxations.dirichlet import Dirichlet, log_gamma_variates
 from methods.relaxations.gumbel import Gumbel
@@ -16,6 +18,7 @@ from methods.relaxations.hard_concrete import HardConcrete
 from methods.relaxations.reinmax import ReinMax
 from methods.relaxations.sigmoid import Sigmoid
 from methods.schedules.clock import Clock
+from spaces import SPACES
 
 WIDTHS = (3, 1, 2, 4)
 SPACE = space_of(WIDTHS)
@@ -92,6 +95,13 @@ def test_snas_begins_near_1_and_cools():
     assert alpha.std().item() == pytest.approx(0.01, rel=0.05)
     temperatures = [Concrete().temperature_at(Clock(epoch, 150, 0)) for epoch in (0, 149)]
     assert temperatures == pytest.approx([1, 0.03])
+
+
+def test_fbnet_cools_exponentially():
+    """By about 0.956 an epoch."""
+    concrete = METHODS["fbnet"].parts(SPACES["mobile"], Budget()).relaxation
+    temperatures = [concrete.temperature_at(Clock(epoch, 90, 10)) for epoch in (0, 1, 89)]
+    assert temperatures == pytest.approx([5, 5 * 0.956, 5 * math.exp(-0.045 * 89)], rel=1e-4)
 
 
 def by_hand(relaxation, seed, clock):
