@@ -189,10 +189,26 @@ class Training:
     nesterov: bool = setting(False, "ZARTS train_search.py:183-190; true on NAS-Bench-201")
     weight_decay: float = setting(3e-4, "ZARTS train_search.py:37-53", minimum=0)
     clip: float = setting(5.0, "ZARTS train_search.py:37-53; the largest norm of the gradient", minimum=1e-12)
+    lr_cycle: int = setting(
+        0,
+        "0: the learning rate falls once, over all epochs; else over so many, the first time: 10 of ENAS",
+        minimum=0,
+        omit_default=True,
+    )
+    lr_again: str = setting(
+        "rises",
+        "after a cycle; rises: as it fell, over as many epochs, and so on (AutoDL-Projects optimizers.py, T_max); "
+        "restarts: at its first value, to fall over twice as many (ENAS: T_0, T_mul = 2)",
+        choices=("rises", "restarts"),
+        omit_default=True,
+    )
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch."""
-        return self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        cycle = self.lr_cycle or self.epochs
+        while self.lr_again == "restarts" and epoch >= cycle:
+            epoch, cycle = epoch - cycle, 2 * cycle
+        return self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * epoch / cycle)) / 2
 
     def step(self, weights: Tensor, momentum: Tensor, gradient: Tensor, lr: float) -> None:
         """One SGD step, in place on `weights` and `momentum`, as clip_grad_norm_ and torch.optim.SGD do it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -159,3 +160,13 @@ def test_a_pass_computes_the_gradients_that_are_asked_for():
     assert torch.equal(both, of_gates)
     assert model.run(batch, gates, None).of_gates is None
     assert all(parameter.requires_grad for parameter in model.parameters)
+
+
+def test_the_learning_rate_falls_once_rises_again_or_restarts():
+    plain = Training(epochs=70, lr=1.0, lr_min=0.0)
+    again, anew = dataclasses.replace(plain, lr_cycle=10), dataclasses.replace(plain, lr_cycle=10, lr_again="restarts")
+    assert [plain.lr_at(epoch) for epoch in (0, 35, 70)] == pytest.approx([1, 0.5, 0])
+    assert [again.lr_at(epoch) for epoch in (0, 5, 10, 15, 20, 30)] == pytest.approx([1, 0.5, 0, 0.5, 1, 0])
+    halfway = [anew.lr_at(epoch) for epoch in (0, 5, 10, 20, 30, 50)]  # cycles of 10, 20 and 40 epochs
+    assert halfway == pytest.approx([1, 0.5, 1, 0.5, 1, 0.5])
+    assert anew.lr_at(29) == pytest.approx(plain.lr_at(0) * (1 + math.cos(math.pi * 19 / 20)) / 2)
