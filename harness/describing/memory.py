@@ -80,7 +80,7 @@ def _epochs(search: Search) -> list[int]:
     first: dict[int, int] = {}
     for epoch in range(search.epochs):
         stage = schedule.stage(epoch, search.epochs)
-        if schedule.moves_alpha(stage.clock, 0):
+        if schedule.trains_alpha(stage.clock):
             first.setdefault(stage.number, epoch)
     return list(first.values())
 

@@ -54,14 +54,16 @@ class Pace:
 
 
 def steps_left(search: Search, state: State) -> tuple[int, int]:
-    """How many weight steps are left without and with an update of alpha."""
+    """How many steps are left without and with an update of alpha."""
     schedule = search.parts.schedule
     left = moving = 0
     for epoch in range(state.epoch, search.parts.training.epochs):
         first, per_epoch = (state.step if epoch == state.epoch else 0), search.steps(epoch)
+        of_weights = search.weight_steps(epoch)
         left += per_epoch - first
+        moving += per_epoch - max(first, of_weights)
         if search.moves_alpha(epoch, 0):
-            moving += math.ceil(per_epoch / schedule.cadence) - math.ceil(first / schedule.cadence)
+            moving += math.ceil(of_weights / schedule.cadence) - math.ceil(min(first, of_weights) / schedule.cadence)
     return left - moving, moving
 
 

@@ -113,7 +113,7 @@ def counts_costs(finished: Finished) -> None:
         require(getattr(last, name) > 0, f"no {name} are counted")
     if isinstance(finished.search, Search):
         steps = [cost["weight_steps"] for cost in costs]
-        per_epoch = finished.search.steps(0)
+        per_epoch = finished.search.weight_steps(0)
         require(steps == [per_epoch, EPOCHS * per_epoch], f"weight steps are counted as {steps}")
         updates = sum(record["alpha_updates"] for record in finished.result.records)
         moved = last.alpha_steps == updates and (updates > 0) == _has_alpha(finished.search)
@@ -199,5 +199,12 @@ def differs_by_seed(method: Method, space: Space) -> None:
             return
     else:  # on a supernet alpha may begin where it is told to
         require(not torch.equal(a.alpha, b.alpha), "two seeds begin with the same alpha")
-    moves = [search.advance(state).alpha - search.start().alpha for search, state in ((first, a), (other, b))]
+    moves = [_moved(search, state).alpha - search.start().alpha for search, state in ((first, a), (other, b))]
     require(not torch.equal(*moves), "two seeds make the same first update of alpha")
+
+
+def _moved(search: AnySearch, state: Any) -> Any:
+    """The state after the first step that moves alpha."""
+    while not state.stopped_by and not state.cost.alpha_steps:
+        state = search.advance(state)
+    return state

@@ -48,6 +48,14 @@ class Schedule:
         """Whether alpha moves at this weight step of an epoch."""
         return clock.epoch >= clock.warmup and step % self.cadence == 0
 
+    def updates_after(self, clock: Clock) -> int:
+        """How many updates of alpha follow the weight steps of an epoch, each a step of the search by itself."""
+        return 0
+
+    def trains_alpha(self, clock: Clock) -> bool:
+        """Whether alpha moves in an epoch."""
+        return self.moves_alpha(clock, 0) or self.updates_after(clock) > 0
+
     def deeper(self, number: int) -> int:
         """How many cells more than the macro's the supernet of a stage has."""
         return 0

@@ -61,6 +61,10 @@ class Search:
         self.selecting = Selecting(*fixed) if parts.strategy else None
 
     def steps(self, epoch: int) -> int:
+        """The steps of an epoch: those of the weights, then updates of alpha by themselves."""
+        return self.weight_steps(epoch) + self.parts.schedule.updates_after(self.parts.clock(epoch))
+
+    def weight_steps(self, epoch: int) -> int:
         """The weight steps of an epoch."""
         stage = self.parts.schedule.stage(epoch, self.epochs)
         return self.images.train_batches(stage.number).per_pass
@@ -87,8 +91,8 @@ class Search:
         return state
 
     def advance(self, state: State) -> State:
-        """One weight step, the update of alpha if one is due, and at the end of an epoch validation and the record;
-        after the training of a method that chooses among candidates, one of these.
+        """One weight step and the update of alpha if one is due, or an update by itself; at the end of an epoch
+        validation and the record; after the training of a method that chooses among candidates, one of these.
 
         Changes the state in place and returns it. Raises HarnessError when the loss is no longer finite.
         """
@@ -125,10 +129,13 @@ class Search:
         """The weights, and alpha where it is due, in the order of the schedule. False where the budget's evaluations do
         not pay for moving alpha."""
         parts, supernets, before = self._parts(state), self.supernets, state.alpha
-        batch = self.images.batch_of_weights(state.stage, state.epoch, state.step)
+        last = self.weight_steps(state.epoch) - 1
+        batch = self.images.batch_of_weights(state.stage, state.epoch, min(state.step, last))
         moves_alpha, order = self.moves_alpha(state.epoch, state.step), parts.schedule.order
         limit = self.budget.evaluations
         move = partial(move_alpha, parts, supernets, self.images, state, batch, clock, self.priced, limit)
+        if state.step > last:
+            return move() if moves_alpha else True
         paid = move() if moves_alpha and order != "weights-first" else True
         alpha = before if order == "simultaneous" else state.alpha
         compared = partial(self.images.batch_of_alpha, state.stage, state.cost.weight_steps, batch)
@@ -148,7 +155,7 @@ class Search:
         if failed < 0 and not all(bool(tensor.isfinite().all()) for tensor in carried):
             failed = state.cost.weight_steps - 1
         if failed >= 0:
-            step = failed - (state.cost.weight_steps - state.step)
+            step = failed - (state.cost.weight_steps - self._weight_steps_done(state))
             raise HarnessError(
                 f"the search is not finite from epoch {state.epoch + 1}, step {step + 1} on; "
                 "the last checkpoint before it is kept. Try a smaller learning rate (--set lr=...) or step of alpha."
@@ -177,8 +184,13 @@ class Search:
         return [dict(zip(names, next(rows), strict=False)) if names else {} for names in state.kept]
 
     def moves_alpha(self, epoch: int, step: int) -> bool:
-        """Whether alpha moves at this weight step of this epoch, if there is still something to choose then."""
-        return max(self.supernets.reduced.widths) > 1 and self.parts.schedule.moves_alpha(self.parts.clock(epoch), step)
+        """Whether alpha moves at this step of this epoch, if there is still something to choose then."""
+        due = step >= self.weight_steps(epoch) or self.parts.schedule.moves_alpha(self.parts.clock(epoch), step)
+        return due and max(self.supernets.reduced.widths) > 1
+
+    def _weight_steps_done(self, state: State) -> int:
+        """How many of this epoch's."""
+        return min(state.step, self.weight_steps(state.epoch))
 
     def result(self, state: State) -> SearchResult:
         return SearchResult(
@@ -326,7 +338,7 @@ class Search:
         updates = sums.pop("updates", 0.0)
         return {
             "epoch": state.epoch,
-            "steps": state.step,
+            "steps": self._weight_steps_done(state),
             "train_loss": loss / images,
             "train_accuracy": correct / images,
             "valid_loss": finite(valid_loss),
@@ -340,6 +352,7 @@ class Search:
             "alpha_updates": int(updates),
             "rule": {name: finite(total / updates) for name, total in sorted(sums.items())},
             **self._priced_at(state, clock, valid_loss),
+            **({"lookahead": dict(state.lookahead)} if state.lookahead else {}),
             **self.parts.relaxation.shown(state.relaxed),
             **self.parts.freezing.shown(state.freezing),
             "cost": state.cost.to_json(),

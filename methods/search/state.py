@@ -69,7 +69,7 @@ class AlphaState(Saved):
 
 
 STANDING = (
-    *("alpha", "memory", "stage", "kept", "last_choice", "past", "relaxed", "freezing"),
+    *("alpha", "memory", "stage", "kept", "last_choice", "past", "relaxed", "lookahead", "freezing"),
     *("weights", "momentum", "statistics"),
 )
 """What of a state an epoch ends with, and the next begins with."""
@@ -77,7 +77,8 @@ STANDING = (
 
 @dataclass(kw_only=True)
 class State(AlphaState):
-    """Where a search on a supernet is. A step is one of the weights; the diagnostics' "updates" counts those of alpha.
+    """Where a search on a supernet is. A step is one of the weights, or an update of alpha after all of an epoch's; the
+    diagnostics' "updates" counts alpha's.
     d = alpha's size, P = the supernet's parameters, S = its batch-norm statistics."""
 
     stage: int
@@ -90,6 +91,8 @@ class State(AlphaState):
     """Strengths like these after the last epochs, the newest last: as many as the schedule remembers."""
     relaxed: dict[str, Tensor] = field(default_factory=dict)
     """What the relaxation carries."""
+    lookahead: dict[str, float] = field(default_factory=dict)
+    """What the lookahead carries."""
     freezing: dict[str, Tensor] = field(default_factory=dict)
     """What the freezing carries, by operation of the supernet."""
     weights: Tensor

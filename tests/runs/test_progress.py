@@ -18,22 +18,24 @@ from methods.search.search import Search
 from spaces import SPACES
 
 
-def search_of(epochs, per_epoch, warmup, cadence):
+def search_of(epochs, per_epoch, warmup, cadence, after=0):
     schedule = Alternating(warmup=warmup, cadence=cadence)
+    moving = schedule.moves_alpha
     return SimpleNamespace(
         parts=SimpleNamespace(schedule=schedule, training=SimpleNamespace(epochs=epochs)),
-        steps=lambda epoch: per_epoch,
-        moves_alpha=lambda epoch, step: schedule.moves_alpha(schedule.stage(epoch, epochs).clock, step),
+        steps=lambda epoch: per_epoch + after,
+        weight_steps=lambda epoch: per_epoch,
+        moves_alpha=lambda epoch, step: step >= per_epoch or moving(schedule.stage(epoch, epochs).clock, step),
     )
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 3])
 @pytest.mark.parametrize("cadence", [1, 2, 5, 10])
-@pytest.mark.parametrize("per_epoch", [1, 4, 7, 10])
-def test_the_steps_left_are_those_that_the_schedule_will_take(per_epoch, cadence, warmup):
+@pytest.mark.parametrize(("per_epoch", "after"), [(1, 0), (4, 0), (7, 3), (10, 0)])
+def test_the_steps_left_are_those_that_the_schedule_will_take(per_epoch, after, cadence, warmup):
     epochs = 3
-    search = search_of(epochs, per_epoch, warmup, cadence)
-    steps = [(epoch, step) for epoch in range(epochs) for step in range(per_epoch)]
+    search = search_of(epochs, per_epoch, warmup, cadence, after)
+    steps = [(epoch, step) for epoch in range(epochs) for step in range(per_epoch + after)]
     for number, (epoch, step) in enumerate(steps):
         moving = sum(search.moves_alpha(*later) for later in steps[number:])
         state = SimpleNamespace(epoch=epoch, step=step)
