@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, cast
 
 import torch
@@ -26,6 +27,19 @@ def path_gates(space: Space, code: Sequence[int]) -> Tensor:
     gates = torch.zeros(len(space.widths), max(space.widths))
     gates[[pick.row for pick in picks], [pick.column for pick in picks]] = 1.0
     return gates
+
+
+def path_code(space: Space, gates: Tensor) -> tuple[int, ...]:
+    """The genotype that has these gates (rows, widest), of 1 and 0: the inverse of `path_gates`."""
+    active, code, start = gates.tolist(), [0 for node in space.choices for _ in node], 0
+    for number, node in enumerate(space.choices):
+        own = slice(start, start + len(node))
+        for options in product(*map(range, node)):
+            code[own] = options
+            if all(active[pick.row][pick.column] == 1 for pick in space.picked(code)[number]):
+                break
+        start += len(node)
+    return tuple(code)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ class Relaxation:
     per_operation: ClassVar[bool] = True
     """Whether alpha begins with a logit for every operation, so that one can be dropped with its operation."""
 
+    samples_genotypes: ClassVar[bool] = False
+    """Whether what it draws is a genotype of any space, with gates of 1 at its operations and 0 elsewhere."""
+
     def size(self, space: Space) -> int:
         """How many entries alpha has."""
         return space.dimension
@@ -48,6 +51,10 @@ class Relaxation:
         """What it carries on from an epoch; changes none of its arguments. The epoch's record shows the cell, and what
         is carried, as they are then; its validation was before."""
         return memory
+
+    def moved(self, before: Tensor, after: Tensor, space: Space) -> Tensor:
+        """alpha (d,) once a rule has moved it from `before` to `after`."""
+        return after
 
     def shown(self, memory: Mapping[str, Tensor]) -> dict[str, Any]:
         """What the record of an epoch shows of what is carried, as JSON has it."""

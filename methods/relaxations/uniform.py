@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -20,6 +21,8 @@ class UniformPaths(Relaxation):
     """There are no logits. The gates are those of a uniformly random genotype, drawn anew for every forward, and all
     operations are equally strong: the cell in the records of a search, until it has chosen one, is the first of all and
     says nothing. Goes with an edge that runs what has a gate."""
+
+    samples_genotypes: ClassVar[bool] = True
 
     def size(self, space: Space) -> int:
         return 0

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
@@ -24,7 +24,7 @@ from methods.search.state import State
 from methods.search.supernets import Supernets
 from methods.strategies.strategy import Code, History, Informed, Known, Strategy, flat
 from spaces import Space
-from spaces.paths import IMAGE_SIZE, path_gates, path_macs
+from spaces.paths import IMAGE_SIZE, path_code, path_gates, path_macs
 
 Strengths = Callable[[], Sequence[Mapping[str, float]]]
 """Of the operations of every edge, by their names, once they are asked for."""
@@ -47,7 +47,7 @@ class Selecting:
         self.priced = priced
         self.space = parts.sampler.candidates(space)
         self._check_limits()
-        self._told: Strategy = self._informed(list)  # which may refuse its settings, before anything starts
+        self._told: Strategy = self._informed(list, lambda draw: ())  # which may refuse its settings, before it starts
         self._told_at: Tensor | None = None
 
     def _check_limits(self) -> None:
@@ -62,14 +62,25 @@ class Selecting:
                     f"{least / MILLION:.1f} million multiply-accumulates on an image of side {IMAGE_SIZE}."
                 )
 
-    def _informed(self, strengths: Strengths) -> Strategy:
-        known = Known(self.ranking.ranked, self.legal, lambda: log_probabilities(self.space, strengths()))
+    def _informed(self, strengths: Strengths, sample: Callable[[Generator], Code]) -> Strategy:
+        known = Known(
+            self.ranking.ranked,
+            self.legal,
+            lambda: log_probabilities(self.space, strengths()),
+            sample if self.parts.relaxation.samples_genotypes else None,
+        )
         return self.strategy.informed(known) if isinstance(self.strategy, Informed) else self.strategy
 
     def _strategy_at(self, state: State, strengths: Strengths) -> Strategy:
         """The strategy, told what there is to know at the state's alpha; once, as alpha stays."""
         if self._told_at is not state.alpha:
-            self._told, self._told_at = self._informed(strengths), state.alpha
+            clock = self.parts.clock(min(state.epoch, self.parts.training.epochs - 1))
+
+            def sample(draw: Generator) -> Code:
+                relaxation, space = self.parts.relaxation, self.supernets.reduced
+                return path_code(self.space, relaxation.gates(state.alpha, space, clock, draw, state.relaxed))
+
+            self._told, self._told_at = self._informed(strengths, sample), state.alpha
         return self._told
 
     def legal(self, code: Code) -> bool:

@@ -24,6 +24,7 @@ STRATEGIES: Registry[Strategy] = Registry(
         "sets": "methods.strategies.sets:Sets",
         "genetic": "methods.strategies.genetic:Genetic",
         "most-probable": "methods.strategies.most_probable:MostProbable",
+        "samples": "methods.strategies.samples:Samples",
         "local-search": "methods.strategies.local_search:LocalSearch",
     },
     interface="methods.strategies.strategy:Strategy",

@@ -76,6 +76,8 @@ class Known:
     log_probabilities: Callable[[], Sequence[Tensor]]
     """Of every node, how probable alpha makes each of its options, the product of the options of its choices in
     order: logarithms up to a constant, (options,) float64."""
+    sample: Callable[[Generator], Code] | None = None
+    """A genotype that alpha's relaxation draws; None where what it draws is none."""
 
 
 @runtime_checkable
