@@ -106,9 +106,12 @@ class ReopenedRun:
 
     def context(self, update: int) -> UpdateContext:
         """What one update of alpha may look at, here, in train mode."""
-        streams = Streams(gates=self._draw, noise=self.noise, batches=self.batches)
-        train = self.batches("train", self.parts.training.batch).at(update)
-        valid = self.parts.schedule.batch_of_alpha(train, lambda: self.valid_batch(update))
+        train, schedule = self.batches("train", self.parts.training.batch).at(update), self.parts.schedule
+
+        def valid(number: int) -> Batch:
+            return schedule.batch_of_alpha(train, lambda: self.valid_batch(number))
+
+        streams = Streams(gates=self._draw, noise=self.noise, batches=self.batches, valid=valid)
         return update_context(
             self.parts,
             self.supernets,
@@ -116,7 +119,6 @@ class ReopenedRun:
             self.clock,
             streams,
             train,
-            valid,
             update,
             Cost(),
             self.search.priced,

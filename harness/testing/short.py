@@ -39,6 +39,8 @@ QUICK = {
 """On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch, and trials are short."""
 FAR = {"mu": 10, "radius": 100}
 """For hard gates, so that in a few updates some candidate changes an edge's operation and the loss with it."""
+REWARDED = {"baseline_begins": "zero"}
+"""Of a few samples on a few images all may have the same reward, which is then worth something."""
 IMAGES, EPOCHS, STEPS = 12, 2, 4
 
 COUNTED_PRICE = "valid_loss * 0.2*log(flops)**0.6"
@@ -61,7 +63,9 @@ def _needed(composition: Composition | BlackBox) -> Mapping[str, Any]:
     """Settings without which a search as short as this shows nothing of a method, or does not begin."""
     if isinstance(composition, BlackBox):
         return {}
-    far: Mapping[str, Any] = FAR if composition.relaxation in HARD else {}
+    far: Mapping[str, Any] = (
+        FAR if composition.relaxation in HARD else REWARDED if composition.lookahead == "reinforce" else {}
+    )
     if "latency" in str(composition.settings.get("objective")):
         far = {**far, "objective": COUNTED_PRICE}
     try:

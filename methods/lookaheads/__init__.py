@@ -17,6 +17,7 @@ LOOKAHEADS: Registry[Lookahead] = Registry(
         "averaged": "methods.lookaheads.averaged:Averaged",
         "unrolled": "methods.lookaheads.unrolled:Unrolled",
         "amended": "methods.lookaheads.amended:Amended",
+        "reinforce": "methods.lookaheads.reinforce:Reinforce",
         "fine-tuned": "methods.lookaheads.fine_tuned:FineTuned",
     },
     interface="methods.lookaheads.lookahead:Lookahead",

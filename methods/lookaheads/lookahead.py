@@ -4,6 +4,7 @@
     Averaged     w*(alpha) = w, over sampled sub-networks            ROME
     Unrolled     w*(alpha) = w after one SGD step                    DARTS, second order
     Amended      w*(alpha) = w, but for a term of the gradient       Amended-DARTS
+    Reinforce    w*(alpha) = w, and -E[R] in place of L_val          ENAS
     FineTuned    w*(alpha) = w after M SGD steps with that alpha     ZARTS
 
 Each makes the oracle of one update of alpha. The losses are taken in train mode, with batch statistics, on one
@@ -15,13 +16,14 @@ statistics then move as they do in its code (they matter to validation in eval m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from harness.core.types import Cost, Oracle
+from methods.relaxations.policy import Sample
 from methods.training.batches import Batch, Batches
 from methods.training.weights import FlatModel, Training
 
@@ -45,6 +47,16 @@ class _OfGates(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return gradient * ctx.of_gates, None, None
+
+
+def no_sample(alpha: Tensor, name: str) -> Sample:
+    """Raises TypeError: the gates are no samples."""
+    raise TypeError("this relaxation has gates, and no samples with a probability")
+
+
+def no_more(number: int) -> Batch:
+    """Raises TypeError: there is one batch."""
+    raise TypeError("this update has one validation batch")
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,14 @@ class UpdateContext:
     cost: Cost
     objective: OfAlpha = cross_entropy_alone
     """What the method makes of the cross-entropy on alpha's images. The loss that weights descend is not its affair."""
+    sample: Callable[[Tensor, str], Sample] = no_sample
+    """The same as `gates`, of a policy: with the probability of what is drawn."""
+    valid_batches: Callable[[int], Batch] = no_more
+    """Batches like `valid` by their numbers, for updates that read several."""
+    carried: dict[str, float] = field(default_factory=dict)
+    """What the lookahead carries from one update to the next; it may change it, as it does the cost."""
+    epoch: int = 0
+    """Of the search."""
 
     def weight_gradient(self, model: FlatModel, alpha: Tensor, batch: Batch, name: str) -> Tensor:
         """The gradient of the cross-entropy of a batch, in train mode: d loss / d weights (P,), in `model.gradient`."""

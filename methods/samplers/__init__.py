@@ -14,6 +14,7 @@ SAMPLERS: Registry[Sampler] = Registry(
     "sampler",
     {
         "alpha": "methods.samplers.sampler:OfAlpha",
+        "sampled": "methods.samplers.sampled:Sampled",
         "accumulated": "methods.samplers.accumulated:Accumulated",
         "uniform": "methods.samplers.uniform:Uniform",
     },

@@ -15,6 +15,8 @@ SCHEDULES: Registry[Schedule] = Registry(
     {
         "alternating": "methods.schedules.alternating:Alternating",
         "single-level": "methods.schedules.single_level:SingleLevel",
+        "after-epochs": "methods.schedules.after_epochs:AfterEpochs",
+        "warmed": "methods.schedules.warmed:Warmed",
         "progressive": "methods.schedules.progressive:Progressive",
         "greedy": "methods.schedules.greedy:Greedy",
         "projected": "methods.schedules.projected:Projected",

@@ -13,6 +13,7 @@ from harness.core.types import Cost
 from methods.lookaheads.lookahead import UpdateContext
 from methods.objectives.objective import Point
 from methods.pricing.price import Priced
+from methods.relaxations.policy import Sample
 from methods.schedules.clock import Clock
 from methods.search.images import Images
 from methods.search.metering import take
@@ -24,12 +25,13 @@ from methods.training.batches import Batch, Batches
 
 @dataclass(frozen=True)
 class Streams:
-    """What is random in an update: the draws of gates and of noise operations, by the name of a forward, and the
-    batches of the weights' images, by their stream and size."""
+    """What is random in an update: the draws of gates and of noise operations, by the name of a forward; the batches of
+    the weights' images, by their stream and size; and those of alpha's, by their numbers."""
 
     gates: Callable[[str], Generator]
     noise: Callable[[str], Generator]
     batches: Callable[[str, int], Batches]
+    valid: Callable[[int], Batch]
 
 
 def update_context(
@@ -39,7 +41,6 @@ def update_context(
     clock: Clock,
     streams: Streams,
     train: Batch,
-    valid: Batch,
     update: int,
     cost: Cost,
     priced: Priced,
@@ -49,6 +50,9 @@ def update_context(
 
     def gates(alpha: Tensor, name: str) -> Tensor:
         return supernets.gates(alpha, clock, streams.gates(name), state.relaxed)
+
+    def sample(alpha: Tensor, name: str) -> Sample:
+        return supernets.sample(alpha, clock, streams.gates(name), state.relaxed)
 
     def objective(loss: Tensor, alpha: Tensor, gates: Tensor) -> Tensor:
         at = Point(alpha, gates[:, :widest], supernets.reduced, parts.relaxation, clock, state.relaxed)
@@ -64,12 +68,16 @@ def update_context(
         training=parts.training,
         lr=parts.lr_at(clock),
         train=train,
-        valid=valid,
+        valid=streams.valid(update),
         batches=streams.batches,
         update=update,
         draw=streams.noise,
         cost=cost,
         objective=objective,
+        sample=sample,
+        valid_batches=streams.valid,
+        carried=dict(state.lookahead),
+        epoch=state.epoch,
     )
 
 
@@ -90,12 +98,15 @@ def move_alpha(
         gates=lambda name: generator(seed, f"gates/alpha/{name}", update),
         noise=lambda name: supernets.noise(f"alpha/{name}", update),
         batches=images.of_weights,
+        valid=lambda number: images.batch_of_alpha(state.stage, number, train),
     )
-    valid = images.batch_of_alpha(state.stage, update, train)
-    context = update_context(parts, supernets, state, clock, streams, train, valid, update, state.cost, priced)
+    context = update_context(parts, supernets, state, clock, streams, train, update, state.cost, priced)
+    before = state.alpha
     diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
     if diagnostics is None:
         return False
+    state.alpha = parts.relaxation.moved(before, state.alpha, supernets.reduced)
+    state.lookahead = context.carried
     for name, value in {**diagnostics, "updates": torch.ones((), device=supernets.device)}.items():
         state.diagnostics[name] = state.diagnostics.get(name, 0.0) + value.detach().double()
     return True

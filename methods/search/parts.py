@@ -14,6 +14,7 @@ from methods.freezing import FREEZINGS
 from methods.freezing.freezing import Freezing
 from methods.lookaheads import LOOKAHEADS
 from methods.lookaheads.lookahead import Lookahead
+from methods.lookaheads.reinforce import Reinforce
 from methods.objectives import OBJECTIVES
 from methods.objectives.objective import Objective
 from methods.perturbations import PERTURBATIONS
@@ -22,6 +23,7 @@ from methods.pricing.price import Price
 from methods.rankings import RANKINGS
 from methods.rankings.ranking import Ranking
 from methods.relaxations import RELAXATIONS
+from methods.relaxations.policy import Policy
 from methods.relaxations.relaxation import Relaxation
 from methods.resolving import Resolved, resolve_settings
 from methods.rules import RULES
@@ -125,6 +127,7 @@ def compose(
     _check_schedule(resolved.schedule, resolved.training.epochs)
     _check_logits(composition, resolved)
     _check_strategy(composition, resolved)
+    _check_samples(composition, resolved)
     return resolved
 
 
@@ -134,6 +137,23 @@ def _check_strategy(composition: Composition, parts: Parts) -> None:
         raise HarnessError(
             f"the schedule {name_of(composition.schedule)} drops operations, and the strategy "
             f"{name_of(composition.strategy)} chooses among all; take another schedule."
+        )
+
+
+def _check_samples(composition: Composition, parts: Parts) -> None:
+    """Raises HarnessError where alpha would learn from samples that its relaxation does not give, or by a gradient that
+    its samples do not have."""
+    lookahead, relaxation = name_of(composition.lookahead), name_of(composition.relaxation)
+    rewarded, sampled = isinstance(parts.lookahead, Reinforce), isinstance(parts.relaxation, Policy)
+    if rewarded and not sampled:
+        raise HarnessError(
+            f"the lookahead {lookahead} rewards samples by their probability, which the relaxation {relaxation} does "
+            "not know; take another, such as categorical."
+        )
+    if sampled and not rewarded:
+        raise HarnessError(
+            f"the samples of the relaxation {relaxation} have no gradient, and the lookahead {lookahead} takes one; "
+            "take the lookahead reinforce."
         )
 
 
@@ -156,7 +176,7 @@ def _check_schedule(schedule: Schedule, epochs: int) -> None:
         stage = schedule.stage(epoch, epochs)
         stages.setdefault(stage.number, []).append((epoch, stage.clock))
     for entries in stages.values():
-        if not any(schedule.moves_alpha(clock, 0) for _, clock in entries):
+        if not any(schedule.trains_alpha(clock) for _, clock in entries):
             part = "" if len(entries) == epochs else f" {entries[0][0] + 1} to {entries[-1][0] + 1}"
             raise HarnessError(
                 f"warmup={schedule.warmup} leaves alpha no epoch{part} of epochs={epochs}; "

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from harness.core.errors import HarnessError
 from harness.core.rng import generator, seed_of
 from methods.freezing.operations import Operations, of_those_left, operations_of
+from methods.relaxations.policy import Policy, Sample
 from methods.relaxations.relaxation import NOTHING
 from methods.schedules.clock import Clock
 from methods.schedules.schedule import KeptOperations
@@ -114,6 +115,13 @@ class Supernets:
         carries."""
         gates = self.parts.relaxation.gates(alpha, self.reduced, clock, draw, carried)
         return self.parts.edge.all_gates(gates, clock.epoch, clock.epochs)
+
+    def sample(self, alpha: Tensor, clock: Clock, draw: Generator, carried: Mapping[str, Tensor] = NOTHING) -> Sample:
+        """The same, of a relaxation that is a policy, with the probability of what was drawn."""
+        policy = self.parts.relaxation
+        assert isinstance(policy, Policy)
+        drawn = policy.sample(alpha, self.reduced, clock, draw, carried)
+        return drawn._replace(gates=self.parts.edge.all_gates(drawn.gates, clock.epoch, clock.epochs))
 
     def noise(self, name: str, step: int) -> Generator:
         """For noise operations, which draw on the device."""

@@ -16,6 +16,7 @@ ALIASES = {
     "R-DARTS(L2)": "r-darts-l2",
     "SGAS(Cri.2)": "sgas-2",
     "FairDARTS-B": "fair-darts",
+    "ProxylessNAS": "proxyless",
     "ROME": "rome-v2",
     "ZARTS": "zarts-mgs",
     "MergeNAS(1st)": "mergenas-1st",

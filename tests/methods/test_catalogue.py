@@ -56,13 +56,16 @@ def test_every_part_that_a_method_names_exists_and_every_part_has_a_method():
     assert strategies - {None} == set(STRATEGIES)
 
 
-SPARSE_GATES = ("hard-concrete", "sparse-code", "sparse-code-frozen", "rome-v1", "rome-v2", "uniform")
+SPARSE_GATES = (
+    *("hard-concrete", "sparse-code", "sparse-code-frozen", "rome-v1", "rome-v2"),
+    *("uniform", "binary-gates", "controller"),
+)
 
 
 def test_hard_gates_and_the_edge_that_runs_what_has_one_go_together():
     """ReinMax' gates are hard too, but the estimator needs all operations."""
     for name, composition in COMPOSITIONS.items():
-        assert (composition.relaxation == "gumbel") == (composition.edge == "single-path"), name
+        assert (composition.relaxation in ("gumbel", "categorical")) == (composition.edge == "single-path"), name
         sparse = composition.relaxation in SPARSE_GATES or composition.sampler == "uniform"
         assert sparse == (composition.edge == "sparse"), name
 
