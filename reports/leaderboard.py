@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
-import numpy as np
 import pandas as pd
 
-from harness.core.errors import HarnessError
-from harness.tables.nasbench201 import MEAN, SPLITS, open_table
-from harness.tables.nasbench201_truth import FINAL_EPOCHS
 from reports.costs import cost, spoken
-from reports.statistics import inference
+from reports.statistics import inference, truth
 from reports.statistics.boards import TEST_ACCURACY, Board
 from reports.statistics.sheets import Sheet
 
 NOTHING = "Nothing is finished here yet."
-TABLE_SPACE = "nasbench201"
-"""What the names of the spaces begin with whose cells NAS-Bench-201's table holds."""
 
 
 def sheets(boards: Sequence[Board]) -> list[Sheet]:
@@ -73,17 +66,8 @@ def best_of_table(board: Board) -> float | None:
     """The best test accuracy (percent) of all cells of NAS-Bench-201 on the data that ranks; None where the board is
     of something else, or no table is imported."""
     of = board.benchmark
-    if board.measure.heading != TEST_ACCURACY or not of.space.startswith(TABLE_SPACE) or of.dataset not in SPLITS:
-        return None
-    return _best(of.dataset)
-
-
-@lru_cache
-def _best(dataset: str) -> float | None:
-    try:
-        return float(np.nanmax(open_table().column(dataset, "test", FINAL_EPOCHS, MEAN)))
-    except HarnessError:
-        return None
+    best = truth.best(of.space, of.dataset) if board.measure.heading == TEST_ACCURACY else None
+    return None if best is None else best["test"]
 
 
 def tidy(boards: Sequence[Board]) -> pd.DataFrame:

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 from reports.records import Records, differing
+from reports.statistics import truth
+
+LOOK_UP = "look-up"
 
 
 def labelled(runs: pd.DataFrame) -> pd.Series:
@@ -31,37 +34,47 @@ def _differing(runs: pd.DataFrame) -> list[str]:
 
 
 def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
-    """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), seconds, device.
+    """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), regret (points), whether
+    the data are those of the search (`searched`), seconds, device.
 
     A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
     trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell the
-    smallest seed's counts.
+    smallest seed's counts. Regret is above the least error that is known there: of the table, else of these runs.
     """
     finished, found = records.finished, records.evaluations
-    columns = ["method", "benchmark", "seed", "run", "error", "seconds", "device"]
+    columns = ["method", "benchmark", "seed", "run", "error", "regret", "searched", "seconds", "device"]
     if finished.empty or found.empty:
         return pd.DataFrame(columns=columns)
     runs = finished.assign(method=labelled(finished)).set_index("run")
     found = judged(found[found.run.isin(runs.index)], epoch)
     of = runs.loc[found.run]
-    searched = [
-        "" if short(a) == short(b) else f" (searched on {a})" for a, b in zip(of.dataset, found.dataset, strict=True)
-    ]
+    searched = [short(a) == short(b) for a, b in zip(of.dataset, found.dataset, strict=True)]
     benchmark = [
-        f"{space} {dataset}{on}, {how}"
-        for space, dataset, on, how in zip(of.space, found.dataset, searched, found.how, strict=True)
+        f"{space} {dataset}{'' if same else f' (searched on {on})'}, {how}"
+        for space, dataset, same, on, how in zip(of.space, found.dataset, searched, of.dataset, found.how, strict=True)
     ]
-    return pd.DataFrame(
+    scored = pd.DataFrame(
         {
             "method": of.method.to_numpy(),
             "benchmark": benchmark,
             "seed": of.seed.to_numpy(),
             "run": found.run.to_numpy(),
             "error": found.error.to_numpy(),
+            "searched": searched,
             "seconds": of.seconds.to_numpy(),
             "device": of.device.to_numpy(),
         }
-    )[columns].sort_values(["benchmark", "method", "seed"], ignore_index=True)
+    )
+    known = [_least_known(*row) for row in zip(of.space, found.dataset, found.how, strict=True)]
+    least = pd.Series(known, dtype=float).fillna(scored.groupby("benchmark").error.transform("min"))
+    scored = scored.assign(regret=scored.error - least)[columns]
+    return scored.sort_values(["benchmark", "method", "seed"], ignore_index=True)
+
+
+def _least_known(space: str, dataset: str, how: str) -> float | None:
+    """The test error (percent) of the best cell of a table."""
+    best = truth.best(space, dataset) if how == LOOK_UP else None
+    return None if best is None else 100 - best["test"]
 
 
 def cells_on_the_way(records: Records, epoch: str = "last") -> pd.DataFrame:
@@ -82,7 +95,7 @@ def judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
     looked_up = found.kind == "lookup"
     found = found.assign(
         error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
-        how=np.where(looked_up, "look-up", found["size"].astype(str)),
+        how=np.where(looked_up, LOOK_UP, found["size"].astype(str)),
     )
     for _, group in found[~looked_up].groupby(["dataset", "how"]):
         if names := differing(group.settings):

@@ -1,0 +1,51 @@
+"""What NAS-Bench-201's table says of cells, where one is imported: reports never open another, which might be code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.genotype import parse
+from harness.tables.nasbench201 import MEAN, default_path, open_table
+from harness.tables.nasbench201_truth import FINAL_EPOCHS, NasBench201
+
+SPACE = "nasbench201"
+"""What the names of the spaces begin with whose cells the table holds."""
+
+
+def best(space: str, dataset: str) -> Mapping[str, float] | None:
+    """The best valid and the best test accuracy (percent) of all cells, not of one; None where there is no table of
+    this space, or none of this data set."""
+    return _best(default_path(), dataset) if _known(space, dataset) else None
+
+
+def of_cell(notation: str, space: str, dataset: str) -> Mapping[str, float] | None:
+    """Its valid and test accuracies (percent); None as for `best`, and for what is no cell of the table."""
+    truth = _opened(default_path()) if _known(space, dataset) else None
+    try:
+        return None if truth is None else truth.accuracies(parse(notation))[dataset]
+    except HarnessError:
+        return None
+
+
+def _known(space: str, dataset: str) -> bool:
+    return space.startswith(SPACE) and dataset in NasBench201.datasets
+
+
+@lru_cache
+def _best(path: Path, dataset: str) -> Mapping[str, float] | None:
+    truth = _opened(path)
+    if truth is None:
+        return None
+    test = truth.table.column(dataset, "test", FINAL_EPOCHS, MEAN)
+    return {"valid": float(truth.validation(dataset, FINAL_EPOCHS).max()), "test": float(test.max())}
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> NasBench201 | None:
+    try:
+        return NasBench201(open_table(path))
+    except HarnessError:
+        return None
