@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 
 from reports.costs import cost
 from reports.records import Records
-from reports.statistics import inference
+from reports.statistics import aggregates, inference
 from reports.statistics.scores import means, scores
 
 
@@ -34,7 +34,7 @@ def sheets(records: Records, epoch: str = "last") -> list[Sheet]:
     if scored.empty:
         return []
     table = means(scored)
-    found = [_results(scored), *_seeds(scored)]
+    found = [_results(scored), *_seeds(scored), *_aggregated(scored[scored.searched])]
     if table.shape[1] > 1:
         found += [*_ranks(table), _wins(table), _paired(table)]
     return found
@@ -82,6 +82,36 @@ def _seeds(scored: pd.DataFrame) -> list[Sheet]:
     )
     header = ("benchmark", "better", "worse", "difference", "seeds", "seeds needed")
     return [Sheet("seeds", "Seeds that would separate neighbours", note, header, tuple(rows), left=3)] if rows else []
+
+
+def _aggregated(scored: pd.DataFrame) -> list[Sheet]:
+    """Of methods that were judged on the data of their searches: those cells on other data would count twice."""
+    found = aggregates.by_method(scored)
+    if len(found) < 2:
+        return []
+    regrets = {method: aggregates.interquartile_mean(list(of.values())) for method, of in found.items()}
+    rows = tuple(
+        (method, str(len(found[method])), str(sum(map(len, found[method].values()))), str(mean), mean.spread)
+        for method, mean in sorted(regrets.items(), key=lambda item: item[1].value)
+    )
+    note = (
+        "Of the regrets (points of test error above the least that is known: of all cells of a table, else of these "
+        "runs) on the benchmarks that all methods share, a quarter of the runs cut off on either side. "
+        f"{aggregates.RESAMPLED}"
+    )
+    header = ("method", "benchmarks", "runs", "interquartile mean", "95 % interval")
+    made = [Sheet("interquartile", "Interquartile means of regret", note, header, rows)]
+    pairs = [
+        (a, b, str(len(found[a])), str(better), better.spread)
+        for a, b in combinations(found, 2)
+        for better in [aggregates.probability_of_improvement(list(found[a].values()), list(found[b].values()))]
+    ]
+    note = (
+        "That a run of a has a lower test error than one of b on a benchmark, mean over those that all methods share; "
+        f"of equal ones either has half. {aggregates.RESAMPLED}"
+    )
+    header = ("a", "b", "benchmarks", "P(a is better)", "95 % interval")
+    return [*made, Sheet("improvement", "Probability of improvement", note, header, tuple(pairs), left=2)]
 
 
 def _needed(needed: int | None, have: int, a: Sequence[float], b: Sequence[float]) -> str:

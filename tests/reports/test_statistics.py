@@ -200,12 +200,17 @@ def test_trainings_with_other_settings_are_another_benchmark(tmp_path: Path) -> 
 
 def test_sheets_say_what_they_can_and_no_more(tmp_path: Path) -> None:
     found = {sheet.name: sheet for sheet in sheets(evaluated(tmp_path))}
-    assert list(found) == ["results", "seeds", "wins", "paired"]  # all three methods share no two benchmarks: no ranks
+    assert list(found) == [  # all three methods share no two benchmarks: no ranks
+        *("results", "seeds", "interquartile", "improvement", "wins", "paired"),
+    ]
     results = {row[:2]: row[2:] for row in found["results"].rows}
     assert results[("s1 cifar10, 20x36", "darts-1st")][:3] == ("3", "3.10", "0.08")  # sqrt(0.02 / 3)
     assert results[("s1 cifar10, 20x36", "zarts-mgs")][2:4] == ("–", "one seed")
     assert found["seeds"].rows[0][1:] == ("zarts-mgs", "darts-1st", "0.60", "1", "unknown: one seed has no spread")
     assert found["seeds"].rows[1][1:3] == ("darts-1st", "zarts-rs")
+    (best, *_), (shared, *_) = found["interquartile"].rows, found["improvement"].rows
+    assert best == ("zarts-mgs", "1", "1", "0.00", "one seed")  # s1 is all that the three share: 2.5 is the least there
+    assert shared[:4] == ("darts-1st", "zarts-mgs", "1", "0.00")
     assert found["wins"].rows == (
         ("darts-1st", "·", "0", "3"),
         ("zarts-mgs", "1", "·", "1"),
