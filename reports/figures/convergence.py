@@ -9,7 +9,7 @@ from reports.figures.frames import Frames
 from reports.figures.panels import MOST_METHODS, figure_of, legend, lines
 from reports.figures.plot import Plot
 from reports.parameters import parameters
-from reports.statistics.scores import cells_on_the_way
+from reports.statistics.scores import LOOK_UP, cells_on_the_way
 
 CHANNELS, CELLS = 36, 20
 """Of the networks whose parameters are drawn (paper, section 5)."""
@@ -29,6 +29,9 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
     kind = _first_kind(epochs)
     panels = []
     evaluated = evaluated[evaluated.run.isin(epochs.run)]
+    on_table = "table.test" in epochs and bool(epochs["table.test"].notna().any())
+    if on_table:  # which is of every cell, where look-ups are of the last
+        evaluated = evaluated[evaluated.how != LOOK_UP]
     if len(evaluated):  # of several sizes of network the one that most cells were trained in
         how = evaluated.how.mode()[0]
         trained = evaluated[evaluated.how == how].rename(columns={"accuracy": "trained"})
@@ -37,7 +40,7 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
         panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
-    if "table.test" in epochs:
+    if on_table:
         panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
