@@ -28,6 +28,7 @@ REPORTS: Registry[Report] = Registry(
         "supp-table3": "reports.assembled:SUPP_TABLE3",
         "supp-table4": "reports.assembled:SUPP_TABLE4",
         "statistics": "reports.assembled:STATISTICS",
+        "anytime": "reports.anytime:ANYTIME",
         "figures": "reports.assembled:FIGURES",
         "all": "reports.assembled:ALL",
     },

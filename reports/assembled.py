@@ -67,9 +67,16 @@ def leaderboard(records: Records, epoch: str) -> list[Board]:
 
 def statistics(records: Records, epoch: str) -> list[Sheet]:
     from reports import analyses
-    from reports.statistics import pareto, sheets
+    from reports.statistics import anytime, pareto, sheets
 
-    return [*sheets.sheets(records, epoch), *pareto.sheet(records, epoch), *analyses.sheets(records)]
+    incumbents = anytime.incumbents(records)
+    races = [race for axis in anytime.USUAL for race in anytime.races(incumbents, axis)]
+    return [
+        *sheets.sheets(records, epoch),
+        *anytime.sheets(races),
+        *pareto.sheet(records, epoch),
+        *analyses.sheets(records),
+    ]
 
 
 def figures(records: Records, epoch: str) -> list[Plot]:

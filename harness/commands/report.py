@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="Only runs with this setting; evaluation.NAME: only evaluations with it. May be given again.",
 )
+@click.option(
+    "--over",
+    type=click.Choice(["evaluations", "simulated-seconds", "seconds"]),
+    help="For anytime: over this kind of budget alone.  [default: the first two]",
+)
 def report(
     name: str | None,
     form: str,
@@ -49,16 +54,18 @@ def report(
     protocol: str | None,
     epoch: str,
     where: tuple[str, ...],
+    over: str | None,
 ) -> None:
     """What your runs came to: a leaderboard by benchmark, figures, statistics, and the paper's tables they are in.
 
-    NAME is one of `harness list reports`: a table of the paper, measured beside published, `statistics`, `figures`, or
-    `all`, which shows the published values without any runs, too.
+    NAME is one of `harness list reports`: a table of the paper, measured beside published, `statistics`, `anytime`,
+    `figures`, or `all`, which shows the published values without any runs, too.
 
     \b
     harness report
     harness report --format html --out report
     harness report table2
+    harness report anytime --over simulated-seconds --out report
     harness report all --format html --out report
     """
     from harness.core.settings import parse_assignments
@@ -68,9 +75,11 @@ def report(
     records = read(found, warn) if results or found.is_dir() else Records()
     asked = parse_assignments(where)
     if name is None:
+        if over is not None:
+            raise HarnessError("--over needs a NAME: `harness report anytime --over ...`.")
         _own_runs(records, found, form, out, protocol, epoch, asked)
         return
-    _named(name, records.select(protocol).where(asked), found, form, out, epoch)
+    _named(name, over, records.select(protocol).where(asked), found, form, out, epoch)
 
 
 def _own_runs(
@@ -96,12 +105,22 @@ def _own_runs(
         click.echo(overview.text(parts, form, epoch), nl=False)
 
 
-def _named(name: str, records: Records, found: Path, form: str, out: Path | None, epoch: str) -> None:
+def _named(name: str, over: str | None, records: Records, found: Path, form: str, out: Path | None, epoch: str) -> None:
     from reports import REPORTS
+    from reports.report import Over, Printed
 
     chosen = REPORTS[name]
+    if over is not None:
+        if not isinstance(chosen, Over):
+            raise HarnessError(
+                f"report {name!r} is not over a budget; leave --over out, or see `harness report anytime`."
+            )
+        chosen = chosen.over(over)
     if records.runs.empty:
         warn(f"no runs are found in {found}; only published values are shown.")
+    if out is None and form != "html" and isinstance(chosen, Printed):
+        click.echo(chosen.text(records, form, epoch), nl=False)
+        return
     files = chosen.files(records, form, epoch)
     if wrong := [file for file, content in files.items() if not isinstance(content, bytes)]:
         raise HarnessError(f"report {name!r} of {REPORTS.origin(name)} must give bytes for the file {wrong[0]}.")

@@ -9,6 +9,7 @@ import seaborn as sns
 
 from reports.figures import (
     ablation,
+    anytime,
     convergence,
     cost,
     critical_difference,
@@ -16,13 +17,16 @@ from reports.figures import (
     landscapes,
     nasbench201,
     pareto,
+    profile,
     weighing,
 )
 from reports.figures.frames import Frames
 from reports.figures.plot import STYLE, Plot
 from reports.records import Records
 
-FIGURES: Sequence[Callable[[Frames], list[Plot]]] = (
+Figure = Callable[[Frames], list[Plot]]
+FIGURES: Sequence[Figure] = (
+    anytime.draw,
     convergence.draw,
     ess.draw,
     nasbench201.draw,
@@ -30,16 +34,17 @@ FIGURES: Sequence[Callable[[Frames], list[Plot]]] = (
     cost.draw,
     pareto.draw,
     critical_difference.draw,
+    profile.draw,
     landscapes.draw,
     weighing.draw,
 )
 """Each gives the plots that the records have something for."""
 
 
-def draw(records: Records, epoch: str = "last") -> list[Plot]:
-    """Every figure that these records have something for."""
+def draw(records: Records, epoch: str = "last", of: Sequence[Figure] = FIGURES) -> list[Plot]:
+    """Every one of these figures that the records have something for."""
     if records.epochs.empty:
         return []
     frames = Frames(records, epoch)
     with matplotlib.rc_context(STYLE), sns.axes_style("whitegrid", rc=STYLE):
-        return [plot for figure in FIGURES for plot in figure(frames)]
+        return [plot for figure in of for plot in figure(frames)]

@@ -6,7 +6,7 @@ import seaborn as sns
 
 from reports.costs import unit
 from reports.figures.frames import Frames
-from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend, wrapped
+from reports.figures.panels import MARKERS, MOST_METHODS, NARROW, colours, figure_of, legend, wrapped
 from reports.figures.plot import Plot
 
 
@@ -36,7 +36,7 @@ def draw(frames: Frames) -> list[Plot]:
             ax=ax,
         )
         ax.set(
-            title=wrapped(str(benchmark)),
+            title=wrapped(str(benchmark), NARROW),
             xlabel=wrapped(f"search cost ({name}, {device})", 32),
             ylabel="test error (%)",
         )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
+from numpy.typing import ArrayLike
 
 WIDTH = 6.75
 """Inches: the text of a page in two columns. Figures are drawn as they are printed, so their points are points."""
 HANDLE, LETTER, LINE = 0.6, 0.062, 0.17
 """Inches: what an entry of a legend takes besides its label, a letter of it, and a line."""
+NARROW = 28
+"""Letters above a panel of three in a row, whatever they are."""
 MOST_METHODS = 12
 FEW = 16
 """Points of a line up to which each is marked."""
@@ -42,19 +46,11 @@ def figure_of(panels: int, height: float = 1.85, most: int = 3) -> tuple[Figure,
 def lines(ax: Axes, frame: pd.DataFrame, y: str, title: str, unit: str, order: Sequence[str]) -> None:
     """The mean over runs, and a band from the least to the most."""
     band = frame.groupby(["label", "epoch"])[y].agg(["mean", "min", "max"]).dropna()
-    for (label, colour), dashes in zip(colours(order).items(), _dashes(order), strict=True):
+    for label, style in styles(order).items():
         if label in band.index:
             line = band.loc[label].astype(float)
-            ax.plot(
-                line.index,
-                line["mean"],
-                color=colour,
-                linestyle=dashes,
-                linewidth=1.2,
-                marker="o" if len(line) <= FEW else "",
-                markersize=3,
-            )
-            ax.fill_between(line.index, line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
+            ax.plot(line.index, line["mean"], **style, marker="o" if len(line) <= FEW else "", markersize=3)
+            ax.fill_between(line.index, line["min"], line["max"], color=style["color"], alpha=0.15, linewidth=0)
     ax.set(title=wrapped(title), xlabel="epoch", ylabel=unit)
     epochs_along(ax, frame.epoch)
 
@@ -76,16 +72,36 @@ def colours(order: Sequence[str]) -> dict[str, Any]:
     return dict(zip(order, palette, strict=False))
 
 
-def _dashes(order: Sequence[str]) -> list[Any]:
-    return [DASHES[i % len(DASHES)] for i in range(len(order))]
+def styles(order: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of lines."""
+    return {
+        label: {"color": colour, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.2}
+        for i, (label, colour) in enumerate(colours(order).items())
+    }
 
 
-def legend(figure: Figure, order: Sequence[str], lines: bool = True) -> None:
-    """Below the panels, which keep their height: lines, or markers."""
+def steps(ax: Axes, x: ArrayLike, mean: Any, low: Any, high: Any, style: Mapping[str, Any]) -> None:
+    """A step function and the band around it: every value stands until the next."""
+    ax.plot(x, mean, drawstyle="steps-post", **style)
+    ax.fill_between(x, low, high, step="post", color=style["color"], alpha=0.15, linewidth=0)
+
+
+def logarithmic(axis: XAxis | YAxis, low: float, high: float) -> None:
+    """From the one to the other, with plain numbers: the exponents of powers would be too small to print."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter("{x:,.6g}")
+    axis.set_minor_formatter("")
+
+
+def legend(figure: Figure, order: Sequence[str], lines: bool = True, shown: Collection[str] | None = None) -> None:
+    """Below the panels, which keep their height: lines, or markers, of all of the order or of those that are shown."""
     handles = []
-    for (label, colour), dashes, marker in zip(colours(order).items(), _dashes(order), MARKERS, strict=False):
-        style = {"linestyle": dashes} if lines else {"linestyle": "", "marker": marker, "markersize": 5}
-        handles.append(Line2D([], [], color=colour, label=label, **style))
-    columns = max(1, min(len(handles), int(WIDTH / (HANDLE + LETTER * max(map(len, order))))))
+    for (label, style), marker in zip(styles(order).items(), MARKERS, strict=False):
+        if shown is None or label in shown:
+            of = {} if lines else {"linestyle": "", "marker": marker, "markersize": 5}
+            handles.append(Line2D([], [], label=label, **style | of))
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(len(handles), int(WIDTH / (HANDLE + LETTER * longest))))
     figure.set_figheight(figure.get_figheight() + LINE * math.ceil(len(handles) / columns))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, borderpad=0)

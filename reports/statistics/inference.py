@@ -43,6 +43,14 @@ def interval_of_mean(values: Sequence[float]) -> Interval | None:
     return Interval(mean - half, mean + half)
 
 
+def half_widths_of_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of Student's intervals of the means of the columns, (n, k) to (k,); nan for fewer than 2 rows."""
+    n = len(values)
+    if n < 2:
+        return np.full(values.shape[1], math.nan)
+    return _t(n - 1) * values.std(axis=0, ddof=1) / math.sqrt(n)
+
+
 def population_std(values: Sequence[float]) -> float | None:
     """With n in the denominator, as the paper has it; None for fewer than 2 values."""
     return float(np.std(values)) if len(values) > 1 else None

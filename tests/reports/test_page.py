@@ -61,7 +61,7 @@ def unpack(text: str) -> dict[str, object]:
 def test_the_page_has_every_table_every_figure_and_every_run(page: Path) -> None:
     text = page.read_text()
     assert len(re.findall(r'<section class="sortable" id="(?:supp_)?table', text)) == 11
-    assert text.count("<figure") == 5  # two convergences, ESS, cost, ranks
+    assert text.count("<figure") == 6  # two convergences, ESS, cost, ranks, profile
     runs = [unpack(found) for found in re.findall(r'id="run-\d+">([^<]+)<', text)]
     assert len(runs) == 61
     first = next(run for run in runs if str(run["title"]).startswith("zarts-mgs-s1-cifar10-s0"))
