@@ -11,7 +11,7 @@ import pandas as pd
 
 from harness.core.errors import HarnessError, quoted, unknown
 from reports import render
-from reports.statistics import inference
+from reports.statistics import aggregates, inference
 from reports.statistics.boards import Board
 from reports.statistics.sheets import Sheet
 
@@ -74,9 +74,16 @@ class Comparison:
             return inference.pairs_to_decide(pairs)
         return inference.seeds_to_separate(list(self.a.values.values()), list(self.b.values.values()))
 
+    @property
+    def improvement(self) -> aggregates.Estimate:
+        """The probability that a run of a is better than one of b."""
+        sign = 1 if self.lower_is_better else -1
+        a, b = ([sign * value for value in side.values.values()] for side in (self.a, self.b))
+        return aggregates.probability_of_improvement([a], [b])
+
     def row(self) -> dict[str, Any]:
         """Everything, unrounded."""
-        found = self.difference
+        found, improvement = self.difference, self.improvement
         half, better = found.half, self.better
         return {
             "benchmark": self.benchmark,
@@ -93,6 +100,9 @@ class Comparison:
             "test": "none" if half is None else "paired t" if found.pairs else "Welch",
             "pairs": len(found.pairs),
             "p": None if math.isnan(found.p) else found.p,
+            "improvement": improvement.value,
+            "improvement_low": improvement.interval and improvement.interval.low,
+            "improvement_high": improvement.interval and improvement.interval.high,
             "better": better and better.name,
             "verdict": self.verdict,
         }
@@ -165,18 +175,24 @@ def sheet(comparisons: Sequence[Comparison]) -> Sheet:
     note = (
         "Means by the measure that is named. Difference: A - B, in points, with its 95 % interval: paired by seed "
         "(Student's t) where the one with fewer seeds shares all of its seeds with the other, else Welch's; not "
-        "corrected for the number of benchmarks."
+        "corrected for the number of benchmarks. P(A better): that a run of A is better than one of B. "
+        f"{aggregates.RESAMPLED}"
     )
-    header = ("benchmark", "measure", "A", "B", "n A", "n B", "mean A", "mean B", "A - B", "95 % interval", "test")
-    return Sheet("comparison", _title(comparisons), note, header, tuple(_row(one.row()) for one in comparisons), left=4)
+    header = (
+        *("benchmark", "measure", "A", "B", "n A", "n B", "mean A", "mean B", "A - B", "95 % interval", "test"),
+        *("P(A better)", "its interval"),
+    )
+    return Sheet("comparison", _title(comparisons), note, header, tuple(map(_row, comparisons)), left=4)
 
 
-def _row(of: dict[str, Any]) -> tuple[str, ...]:
+def _row(one: Comparison) -> tuple[str, ...]:
+    of, improvement = one.row(), one.improvement
     means = (f"{of[name]:.2f}" for name in ("mean_a", "mean_b"))
     interval = "–" if of["low"] is None else f"{_signed(of['low'])} to {_signed(of['high'])}"
     counts = (str(of["n_a"]), str(of["n_b"]))
     names = (of["benchmark"], of["measure"], of["a"], of["b"])
-    return (*names, *counts, *means, _signed(of["difference"]), interval, of["test"])
+    difference = (_signed(of["difference"]), interval, of["test"])
+    return (*names, *counts, *means, *difference, str(improvement), improvement.spread)
 
 
 def _signed(points: float) -> str:

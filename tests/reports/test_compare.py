@@ -43,7 +43,9 @@ def test_common_seeds_are_paired(tmp_path: Path) -> None:
         "zarts-mgs",
     )
     assert [found[key] for key in ("difference", "low", "high")] == pytest.approx([-0.4, -0.6484, -0.1516], abs=1e-4)
+    assert found["improvement"] == pytest.approx(1 - 1 / 12)  # 3.0 is above 2.8 alone, of 3 times 4
     (turned,) = compared("darts-1st", "zarts-mgs", "--results", tmp_path)
+    assert turned["improvement"] == pytest.approx(1 / 12)
     assert (turned["verdict"], turned["difference"]) == (found["verdict"], pytest.approx(0.4))
 
 
