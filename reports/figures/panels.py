@@ -64,7 +64,7 @@ def epochs_along(ax: Axes, epochs: pd.Series) -> None:
 
 def wrapped(words: str, letters: int = 38) -> str:
     """As wide as the narrowest panel with its labels."""
-    return textwrap.fill(words, letters)
+    return textwrap.fill(words, letters, break_on_hyphens=False)
 
 
 def colours(order: Sequence[str]) -> dict[str, Any]:
