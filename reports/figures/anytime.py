@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports.costs import unit
 from reports.figures.frames import Frames
@@ -97,23 +98,25 @@ def _gaps(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str) ->
 
 def _attained(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str) -> Plot:
     figure, axes = figure_of(len(TARGETS))
-    length, name = _unit(*found)
+    length, unit_of_axis = _unit(*found)
     first = min(float(trace.spent[0]) for race in found for of in race.courses.values() for trace in of.traces)
+    drawn = {method: style for method, style in styles(order).items() if method in found[0].courses}
     for ax, target in zip(axes, TARGETS, strict=True):
-        for method, style in ((name, style) for name, style in styles(order).items() if name in found[0].courses):
+        for method, style in drawn.items():
             at = grid(axis, first, max(race.courses[method].ends for race in found))
             attained = np.concatenate([race.courses[method].regrets(at) <= target for race in found])
             fractions = attained.mean(axis=0)
             steps(ax, at / length, fractions, *aggregates.interval_of_fractions(fractions, len(attained)), style)
-        _scaled(ax, first / length, max(of.ends for race in found for of in race.courses.values()) / length)
+        _scaled(ax, axis, first / length, max(of.ends for race in found for of in race.courses.values()) / length)
         ax.set(ylim=(-0.03, 1.03), title=f"within {target:g} {'point' if target == 1 else 'points'}")
-        ax.set(xlabel=f"{axis.label}{name}")
-    axes[0].set_ylabel("runs")
-    legend(figure, order, shown={method for race in found for method in race.courses})
+        ax.set(xlabel=f"{axis.label}{unit_of_axis}")
+    axes[0].set_ylabel("fraction of runs")
+    legend(figure, order, shown=drawn)
+    counts = {method: sum(race.courses[method].n for race in found) for method in drawn}
     caption = (
         f"Fraction of all runs, on {', '.join(race.benchmark for race in found)} together (the benchmarks that all "
         "methods share), that would have returned a cell whose regret is at most so much: empirical attainment. Band: "
-        f"95 % interval, Clopper and Pearson. {said}"
+        f"95 % interval, Clopper and Pearson. Runs: {', '.join(f'{name} {n}' for name, n in counts.items())}. {said}"
     )
     return Plot(f"attainment-{axis.name}", f"Targets attained over {axis.label}", caption, figure)
 
@@ -129,15 +132,17 @@ def _courses(race: Race, order: Sequence[str], what: str) -> Iterator[tuple[np.n
 def _along(ax: Axes, race: Race) -> None:
     length, name = _unit(race)
     courses: list[Course] = list(race.courses.values())
-    _scaled(ax, min(of.begins for of in courses) / length, max(of.ends for of in courses) / length)
+    _scaled(ax, race.axis, min(of.begins for of in courses) / length, max(of.ends for of in courses) / length)
     ax.axvline(race.budget / length, color=GREY, linestyle=":", linewidth=0.8)
     ax.set_xlabel(f"{race.axis.label}{name}")
 
 
-def _scaled(ax: Axes, low: float, high: float) -> None:
+def _scaled(ax: Axes, axis: Axis, low: float, high: float) -> None:
     if is_wide(low, high):
         logarithmic(ax.xaxis, low, high)
-    elif low < high:
+        return
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=not axis.timed, min_n_ticks=1))
+    if low < high:
         ax.set_xlim(low, high)
 
 

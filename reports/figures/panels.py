@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -15,7 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 WIDTH = 6.75
 """Inches: the text of a page in two columns. Figures are drawn as they are printed, so their points are points."""
@@ -80,10 +83,13 @@ def styles(order: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def steps(ax: Axes, x: ArrayLike, mean: Any, low: Any, high: Any, style: Mapping[str, Any]) -> None:
-    """A step function and the band around it: every value stands until the next."""
-    ax.plot(x, mean, drawstyle="steps-post", **style)
-    ax.fill_between(x, low, high, step="post", color=style["color"], alpha=0.15, linewidth=0)
+def steps(ax: Axes, x: Array, mean: Array, low: Array, high: Array, style: Mapping[str, Any]) -> None:
+    """A step function and the band around it: a value stands until the next, so of equal ones the first is enough."""
+    changes = np.diff(np.nan_to_num([mean, low, high])).any(axis=0)
+    kept = np.flatnonzero(np.concatenate([[True], changes]) | (np.arange(len(x)) == len(x) - 1))
+    marker = "o" if len(kept) == 1 else ""
+    ax.plot(x[kept], mean[kept], drawstyle="steps-post", **style, marker=marker, markersize=3)
+    ax.fill_between(x[kept], low[kept], high[kept], step="post", color=style["color"], alpha=0.15, linewidth=0)
 
 
 def logarithmic(axis: XAxis | YAxis, low: float, high: float) -> None:

@@ -33,7 +33,11 @@ def draw(frames: Frames) -> list[Plot]:
         fractions = aggregates.within(regrets[method], at)
         steps(ax, at, fractions, *aggregates.interval_of_fractions(fractions, len(regrets[method])), style)
     logarithmic(ax.xaxis, low, high)
-    ax.set(xlabel="regret (points of test error above the least that is known)", ylabel="runs", ylim=(-0.03, 1.03))
+    ax.set(
+        xlabel="regret (points of test error above the least that is known)",
+        ylabel="fraction of runs",
+        ylim=(-0.03, 1.03),
+    )
     legend(figure, order)
     benchmarks = len(next(iter(found.values())))
     caption = (

@@ -182,7 +182,7 @@ def test_figures_show_the_means_and_keep_colours_and_print(raced: Path) -> None:
         plots["anytime-simulated-seconds"].figure.axes[0].lines[0].get_color() == rea.get_color() != darts.get_color()
     )
     attained = plots["attainment-evaluations"].figure.axes[0].lines[1]
-    assert list(attained.get_ydata()) == [0.5, 0.5, 1, 1]
+    assert (list(attained.get_xdata()), list(attained.get_ydata())) == ([1, 3, 4], [0.5, 1, 1])
     plot = plots["anytime-evaluations"]
     plot.bytes("svg")
     renderer, edge = plot.figure.canvas.get_renderer(), plot.figure.bbox
