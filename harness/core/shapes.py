@@ -49,6 +49,7 @@ RESULT: Shape = {
     "table?": {"*": {"*": FINITE}},
 }
 """result.json, for what it says of the search."""
+SPENT = ("evaluations", "loss_evaluations", "gradient_evaluations", "simulated_seconds", "seconds")
 RECORD: Shape = {
     "epoch": WHOLE,
     "genotype?": TEXT,
@@ -58,7 +59,8 @@ RECORD: Shape = {
         for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "alpha_entropy", "alpha_norm")
     },
     "rule?": {"*": MEASURED},
-    "cost?": {"*": PLAIN},
+    "table?": {"*": REAL},
+    "cost?": {**{f"{name}?": FINITE for name in SPENT}, "*": PLAIN},
 }
 """A line of records.jsonl."""
 EVALUATION: Shape = {

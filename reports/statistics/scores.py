@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,17 +22,18 @@ def labelled(runs: pd.DataFrame) -> pd.Series:
             differing = _differing(group)
             labels[group.index] = [
                 f"{method} ({', '.join(f'{name}={value}' for name, value in settings)})"
-                for settings in (
-                    [(n, {**run.settings, "epochs": run.epochs}.get(n)) for n in differing]
-                    for run in group.itertuples()
-                )
+                for settings in ([(n, _decided(run).get(n)) for n in differing] for run in group.itertuples())
             ]
     return labels
 
 
 def _differing(runs: pd.DataFrame) -> list[str]:
-    of_runs = runs.drop_duplicates("configuration")
-    return differing({**s, "epochs": e} for s, e in zip(of_runs.settings, of_runs.epochs, strict=True))
+    return differing(map(_decided, runs.drop_duplicates("configuration").itertuples()))
+
+
+def _decided(run: Any) -> dict[str, Any]:
+    """Settings and budget."""
+    return {**run.settings, **run.spec["budget"]}
 
 
 def scores(records: Records, epoch: str = "last") -> pd.DataFrame:

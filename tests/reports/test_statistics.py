@@ -225,3 +225,10 @@ def test_configurations_of_a_method_are_told_apart(tmp_path: Path) -> None:
     write_run(tmp_path, method="darts-1st")
     runs = read(tmp_path).runs
     assert sorted(labelled(runs)) == ["darts-1st", "zarts-mgs (samples=2)", "zarts-mgs (samples=4)"]
+
+
+def test_methods_are_told_apart_by_the_budget_too(tmp_path: Path) -> None:
+    for seed, evaluations in enumerate((10, 20)):
+        spec = write_run(tmp_path, "rea", seed=seed) / "spec.json"
+        spec.write_text(spec.read_text().replace('"seconds": null', f'"evaluations": {evaluations}'))
+    assert sorted(labelled(read(tmp_path).runs)) == ["rea (evaluations=10)", "rea (evaluations=20)"]
