@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.text import Text
 from run_folders import notation, write_run, write_training
 
@@ -21,8 +20,9 @@ from reports.records import Records, read
 from reports.statistics import inference
 
 
-def drawn(results: Path) -> dict[str, figures.Plot]:
-    return {plot.name: plot for plot in figures.draw(read(results).select())}
+def drawn(results: Path, *of: figures.Figure) -> dict[str, figures.Plot]:
+    """These figures, or all."""
+    return {plot.name: plot for plot in figures.draw(read(results).select(), of=of or figures.FIGURES)}
 
 
 def lines(plot: figures.Plot, panel: int) -> list[tuple[list[float], list[float]]]:
@@ -37,7 +37,7 @@ def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Pa
     other = write_run(tmp_path, seed=1, epochs=4)
     text = (other / "records.jsonl").read_text()
     (other / "records.jsonl").write_text(text.replace('"valid_accuracy": 0.1,', '"valid_accuracy": 0.3,'))
-    plot = drawn(tmp_path)["convergence-s1-cifar10"]
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
     titles = [ax.get_title() for ax in plot.figure.axes]
     assert titles[:2] == ["Supernet, validation", "Network, 20 cells, 36 channels"]
     ((epochs, accuracy),) = lines(plot, 0)
@@ -62,13 +62,11 @@ def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Pat
         else:
             write_training(folder, 2.0, cell=notation(3))
             write_training(folder, 1.0, cell=notation(3), seed=1)  # the smallest seed's counts
-    (shown,) = (i for i, ax in enumerate(axes(tmp_path)) if "Trained" in ax.get_title())
-    assert axes(tmp_path)[shown].get_title() == "Trained cell (20x36), test"
-    assert lines(drawn(tmp_path)["convergence-s1-cifar10"], shown) == [([2, 4], [96.5, 98])]
-
-
-def axes(results: Path) -> list[Axes]:
-    return drawn(results)["convergence-s1-cifar10"].figure.axes
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    titles = [ax.get_title() for ax in plot.figure.axes]
+    (shown,) = (i for i, title in enumerate(titles) if "Trained" in title)
+    assert titles[shown] == "Trained cell (20x36), test"
+    assert lines(plot, shown) == [([2, 4], [96.5, 98])]
 
 
 def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
@@ -96,7 +94,7 @@ def test_the_ablation_shows_the_means(tmp_path: Path) -> None:
     for samples, errors in ((2, (3.0, 3.2)), (4, (2.8, 2.8))):
         for seed, error in enumerate(errors):
             write_training(write_run(tmp_path, "zarts-rs", seed=seed, settings={"samples": samples}), error)
-    found = [y for _, y in lines(drawn(tmp_path)["ablation"], 0)]
+    found = [y for _, y in lines(drawn(tmp_path, figures.ablation.draw)["ablation"], 0)]
     assert found[0] == pytest.approx([3.1, 2.8])
 
 
@@ -136,7 +134,7 @@ def analysed(folder: Path) -> None:
 
 def test_the_middle_of_a_landscape_is_at_0(tmp_path: Path) -> None:
     analysed(write_run(tmp_path))
-    (plot,) = (plot for name, plot in drawn(tmp_path).items() if name.startswith("landscape"))
+    (plot,) = drawn(tmp_path, figures.landscapes.draw).values()
     assert "minimum 1.000 at (0, 0)" in plot.figure.axes[0].get_xlabel()
     (sheet,) = analyses.sheets(read(tmp_path))
     assert sheet.rows[0][2:5] == ("1", "0", "0")
@@ -144,7 +142,7 @@ def test_the_middle_of_a_landscape_is_at_0(tmp_path: Path) -> None:
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     write_run(tmp_path)
-    first, second = (drawn(tmp_path)["ess"] for _ in range(2))
+    first, second = (drawn(tmp_path, figures.ess.draw)["ess"] for _ in range(2))
     for form, start in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
         content = first.bytes(form)
         assert content == second.bytes(form)
@@ -173,7 +171,7 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
             return np.array([50.0, 94.0])
 
     monkeypatch.setattr(figures.nasbench201, "open_table", Table)
-    plot = drawn(tmp_path)["nasbench201"]
+    plot = drawn(tmp_path, figures.nasbench201.draw)["nasbench201"]
     assert lines(plot, 0) == [([1, 2], [90, 90]), ([0, 1], [94, 94])]
     assert lines(plot, 2)[0][1] == [40, 40]
 
@@ -181,13 +179,13 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
         raise HarnessError("no table")
 
     monkeypatch.setattr(figures.nasbench201, "open_table", missing)
-    assert "nasbench201" not in drawn(tmp_path)
+    assert not drawn(tmp_path, figures.nasbench201.draw)
 
 
 def test_a_search_on_a_table_is_drawn_with_what_the_table_says(tmp_path):
     counts = {"tiny": {"skip": 1, "parameterless": 1, "none": 0}}
     write_run(tmp_path, space="tiny-table", operations=counts, table={"valid": 70.0, "test": 69.0})
-    (plot,) = [p for p in figures.draw(read(tmp_path)) if p.name.startswith("convergence")]
+    (plot,) = drawn(tmp_path, figures.convergence.draw).values()
     titles = [ax.get_title() for ax in plot.figure.axes]
     assert "Derived cell, by the table, test" in titles
     assert {"Parameterless operations, cell", "Skip connections, cell"} <= set(titles)

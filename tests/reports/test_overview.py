@@ -13,6 +13,7 @@ from run_folders import write_lookup, write_run, write_training
 
 from harness.cli import main
 from reports.costs import spoken
+from reports.figures.plot import Plot
 from reports.statistics import truth
 
 
@@ -58,7 +59,13 @@ def test_trained_cells_are_ranked_by_their_test_error(tmp_path: Path) -> None:
     assert "Not ranked: 1 unfinished, 1 failed, 1 finished but not evaluated in this way." in text
 
 
-def test_protocols_and_budgets_are_other_benchmarks(tmp_path: Path) -> None:
+def unprinted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn, and not printed, which takes most of the time of a report."""
+    monkeypatch.setattr(Plot, "bytes", lambda plot, form: b"<svg/>")
+
+
+def test_protocols_and_budgets_are_other_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unprinted(monkeypatch)
     trained(tmp_path, "darts-1st", [3.0])
     trained(tmp_path, "darts-1st", [3.1], epochs=4)
     write_run(tmp_path, "darts-1st", protocol="smoke")
@@ -148,7 +155,8 @@ def test_the_paper_s_tables_stand_last_and_those_without_runs_are_a_line(tmp_pat
     assert "Variants of ZARTS" not in text
 
 
-def test_the_page_has_the_same_order_and_opens_what_is_folded(tmp_path: Path) -> None:
+def test_the_page_has_the_same_order_and_opens_what_is_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unprinted(monkeypatch)
     trained(tmp_path, "zarts-mgs", [2.6, 2.7])
     assert report(tmp_path, "--format", "html", "--out", tmp_path / "out") == f"{tmp_path / 'out' / 'index.html'}\n"
     text = (tmp_path / "out" / "index.html").read_text()
