@@ -100,12 +100,12 @@ SUPP_TABLE3 = _table("supp-table3", "searches on ImageNet itself")
 SUPP_TABLE4 = _table("supp-table4", "NAS-Bench-201")
 STATISTICS = Assembled(
     "statistics",
-    "test errors with intervals, seeds needed, ranks, wins, paired tests, errors against costs, of any runs",
+    "test errors with intervals, ranks, interquartile means, paired tests, incumbents, errors against costs, of any runs",
     statistics=True,
 )
 FIGURES = Assembled(
     "figures",
-    "convergence, effective sample size, ablations, cost, Pareto fronts, ranks, landscapes: SVG, PDF and PNG",
+    "regret over the budget, convergence, ESS, ablations, cost, fronts, ranks, profile, landscapes: SVG, PDF and PNG",
     figures=True,
 )
 ALL = Assembled(
