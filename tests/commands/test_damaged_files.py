@@ -91,7 +91,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, to damage."""
+    """A copy of it, to damage. Figures are printed once, not in every form."""
+    monkeypatch.setattr("reports.writing.FORMS", ("svg",))
     shutil.copytree(made, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
