@@ -22,7 +22,7 @@ class TwoBranches(nn.Module):
     def __init__(self, c_in, c_out):
         super().__init__()
         self.a = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
-        self.b = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.b = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
         self.bn = bn(c_out)
 
     def forward(self, x):
@@ -58,7 +58,7 @@ def operation(name, c, stride, benchmark):
         return NoneOp(stride)
     if name == "noise":
         return NoiseOp(stride)
-    if name in ("skip_connect", "auxiliary"):  # the latter is DARTS-'s, on every edge
+    if name in ("skip_connect", "auxiliary", "permanent"):  # DARTS-'s on every edge, and DARTS-Bench-Suite's
         return nn.Identity() if stride == 1 else TwoBranches(c, c)
     if name == "avg_pool_3x3":
         pool = nn.AvgPool2d(3, stride, 1, count_include_pad=False)
@@ -93,7 +93,8 @@ class MixedEdge(nn.Module):
 
 class PartialEdge(nn.Module):
     """PC-DARTS's: the first of `shares` parts of the channels through the operations, the others past them, shuffled.
-    Row r of the gates is softmax(alpha) times the edge's own weight."""
+    Row r of the gates is softmax(alpha) times the edge's own weight. Channels that are missing to a multiple of
+    `shares` are made up, and taken out again."""
 
     shares = 4
 
@@ -110,11 +111,27 @@ class PartialEdge(nn.Module):
         outside = nn.functional.max_pool2d(outside, 2, 2) if self.stride == 2 else outside
         whole = torch.cat([mixed, outside], 1)
         batch, channels, height, width = whole.shape
-        grouped = whole.view(batch, self.shares, channels // self.shares, height, width)
-        return weight * grouped.transpose(1, 2).reshape(batch, channels, height, width)
+        missing = -channels % self.shares
+        nowhere = whole.new_full((batch, missing, height, width), torch.nan)
+        grouped = torch.cat([whole, nowhere], 1).view(batch, self.shares, -1, height, width)
+        shuffled = grouped.transpose(1, 2).reshape(batch, channels + missing, height, width)
+        return weight * shuffled[:, ~shuffled[0, :, 0, 0].isnan()]
+
+
+class EdgeAndSkip(nn.Module):
+    """An edge of DARTS-Bench-Suite's all-skip benchmarks: the mixed one, and a skip that is always there."""
+
+    def __init__(self, edge, c, stride):
+        super().__init__()
+        self.edge, self.ops = edge, nn.ModuleDict({**edge.ops, "permanent": operation("permanent", c, stride, False)})
+
+    def forward(self, x, gates):
+        return self.edge(x, gates) + self.ops["permanent"](x)
 
 
 class PlainDartsCell(nn.Module):
+    """The last four of its nodes are its output."""
+
     def __init__(self, space, kind, c_pp, c_p, c, previous_reduced, mixed):
         super().__init__()
         self.pre0 = (
@@ -126,17 +143,20 @@ class PlainDartsCell(nn.Module):
         self.edges = nn.ModuleDict()
         for edge in space.cells[kind]:
             stride = 2 if kind == "reduce" and edge.source < 2 else 1
-            self.edges[f"{edge.source}>{edge.target}"] = mixed(edge.operations, c, stride, False)
+            own = mixed(edge.operations, c, stride, False)
+            own = EdgeAndSkip(own, c, stride) if "all-skip" in space.name else own
+            self.edges[f"{edge.source}>{edge.target}"] = own
+        self.last = max(edge.target for edge in space.cells[kind])
 
     def forward(self, s0, s1, gates):
         states, row = [self.pre0(s0), self.pre1(s1)], 0
-        for node in range(2, 6):
+        for node in range(2, self.last + 1):
             total = 0
             for j in range(node):
                 total = total + self.edges[f"{j}>{node}"](states[j], gates[row])
                 row += 1
             states.append(total)
-        return torch.cat(states[2:], 1)
+        return torch.cat(states[-4:], 1)
 
 
 class PlainDarts(nn.Module):
@@ -156,7 +176,7 @@ class PlainDarts(nn.Module):
         self.head = nn.Linear(c_p, classes)
 
     def forward(self, x, gates):
-        rows = {"normal": gates[:14], "reduce": gates[14:]}
+        rows = {"normal": gates[:14], "reduce": gates[14:] if "normal" in self.kinds else gates}
         s0 = s1 = self.stem(x)
         for kind, cell in zip(self.kinds, self.cells, strict=True):
             s0, s1 = s1, cell(s0, s1, rows[kind])

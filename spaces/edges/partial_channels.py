@@ -7,6 +7,9 @@ K groups of C/K channels are shuffled, so that the next edges see others,
 
 PC-DARTS model_search.py:25-53. What bypasses the operations weighs as much as all of them together: 1 under a softmax,
 and the edge's own weight where edges are normalised. The operations, and what they save, are K times smaller.
+
+Where K does not divide C, C/K is rounded down for the operations, and the shuffle is that of the next multiple of K
+channels without those that are not there (confopt utils/channel_shuffle.py).
 """
 
 from __future__ import annotations
@@ -26,14 +29,12 @@ from spaces.edges.sum import SumOfOperations
 from spaces.space import Space
 from spaces.supernet import Build, Outgoing
 
-FEWEST = 2
-"""Channels that are left to an operation: a skip of stride 2 makes one half of them from either kind of pixels."""
-
 
 class PartialSum(nn.Module):
     """What leaves one state of a cell, of whose channels one in `shares` goes through the operations."""
 
     repeats = True
+    order: Tensor | None
 
     def __init__(
         self, edges: Sequence[tuple[int, Edge]], channels: int, stride: int, build: Build, shares: int
@@ -42,6 +43,7 @@ class PartialSum(nn.Module):
         self.rows = {edge.target: row for row, edge in edges}
         self.sizes, self.stride = [channels // shares, channels - channels // shares], stride
         self.operations = SumOfOperations(edges, channels // shares, stride, build)
+        self.register_buffer("order", _shuffled(channels, shares) if channels % shares else None, persistent=False)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
         through, past = x.split(self.sizes, dim=1)
@@ -49,16 +51,27 @@ class PartialSum(nn.Module):
         for target, y in self.operations(through.contiguous(memory_format=torch.channels_last), gates, draw):
             sums[target] = sums[target] + y if target in sums else y
         past = F.max_pool2d(past, 2) if self.stride == 2 else past
+        weights = gates.sum(dim=1)
+        if self.order is not None:
+            for target, y in sums.items():
+                yield target, torch.cat([y, past * weights[self.rows[target]]], dim=1).index_select(1, self.order)
+            return
         width = self.sizes[0]
         # Channel i of group k becomes channel K i + k: the groups side by side in a last dimension.
         groups = past.permute(0, 2, 3, 1).unflatten(3, (-1, width)).transpose(3, 4)
-        weights = gates.sum(dim=1)
         for target, y in sums.items():
             shuffled = torch.cat([y.permute(0, 2, 3, 1)[..., None], groups * weights[self.rows[target]]], dim=4)
             yield target, shuffled.flatten(3).permute(0, 3, 1, 2)
 
     def pieces(self) -> Iterator[tuple[str, Tensor]]:
         return self.operations.pieces()
+
+
+def _shuffled(channels: int, shares: int) -> Tensor:
+    """The channels in the order in which a shuffle of `shares` groups leaves them."""
+    longest = -(-channels // shares)
+    order = torch.arange(shares * longest).view(shares, longest).t().flatten()
+    return order[order < channels]
 
 
 @dataclass(frozen=True)
@@ -88,11 +101,8 @@ class PartialChannelsEdge(EdgePart):
                 )
 
     def check_width(self, channels: int) -> None:
-        if channels % self.shares or channels // self.shares < FEWEST:
-            raise HarnessError(
-                f"channels={channels} cannot be shared out {self.shares} ways with {FEWEST} or more in each; set "
-                f"channels to a multiple of {self.shares} from {FEWEST * self.shares} on."
-            )
+        if channels < self.shares:  # where a skip halves the map, there are twice as many, and it takes two
+            raise HarnessError(f"channels={channels} cannot be shared out {self.shares} ways; set channels higher.")
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def test_a_search_resumes_to_the_bit_on_both_sides_of_the_half(tmp_path):
 
 
 def test_both_shares_must_fit_the_channels():
-    WidenedEdge(4, 2).check_width(8)
-    for shares in ((4, 3), (3, 4)):
-        with pytest.raises(HarnessError, match="channels=8 cannot be shared out 3 ways"):
-            WidenedEdge(*shares).check_width(8)
+    WidenedEdge(4, 2).check_width(4)
+    for shares in ((5, 2), (2, 5)):
+        with pytest.raises(HarnessError, match="channels=4 cannot be shared out 5 ways"):
+            WidenedEdge(*shares).check_width(4)
