@@ -27,6 +27,7 @@ REPORTS: Registry[Report] = Registry(
         "supp-table2": "reports.assembled:SUPP_TABLE2",
         "supp-table3": "reports.assembled:SUPP_TABLE3",
         "supp-table4": "reports.assembled:SUPP_TABLE4",
+        "bench-suite": "reports.bench_suite:BENCH_SUITE",
         "statistics": "reports.assembled:STATISTICS",
         "anytime": "reports.anytime:ANYTIME",
         "figures": "reports.assembled:FIGURES",

@@ -2,6 +2,7 @@
 
 from harness.core import notebook
 from harness.core.registry import Registry
+from spaces.darts.bench import BENCH_SUITE
 from spaces.darts.members import DARTS, DARTS_NONE, S1, S2, S3, S4
 from spaces.mobile.members import MOBILE, MOBILE_FBNET
 from spaces.nasbench201.space import NASBENCH201, NASBENCH201_TABLE
@@ -12,7 +13,10 @@ SPACES: Registry[Space] = Registry(
     "space",
     {
         space.name: space
-        for space in (DARTS, DARTS_NONE, S1, S2, S3, S4, NASBENCH201, NASBENCH201_TABLE, MOBILE, MOBILE_FBNET)
+        for space in (
+            *(DARTS, DARTS_NONE, S1, S2, S3, S4, *BENCH_SUITE),
+            *(NASBENCH201, NASBENCH201_TABLE, MOBILE, MOBILE_FBNET),
+        )
     },
     interface="spaces.space:Space",
 )

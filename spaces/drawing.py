@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError, quoted
-from harness.core.genotype import Cell, Genotype
+from harness.core.genotype import AND_SKIP, Cell, Genotype
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -431,8 +431,9 @@ def _port(siblings: list[_Item], item: _Item) -> float:
 
 
 def _readable(operation: str) -> str:
-    """sep_conv_3x3 as "sep conv 3×3", skip_connect as "skip", mbconv6_5x5 as "MB6 5×5"."""
-    text = operation.replace("skip_connect", "skip").replace("nor_conv", "conv").replace("_", " ")
+    """sep_conv_3x3 as "sep conv 3×3", mbconv6_5x5 as "MB6 5×5", skip_connect as "skip", one besides as "+ skip"."""
+    text = operation.replace(AND_SKIP, " + skip")
+    text = text.replace("skip_connect", "skip").replace("nor_conv", "conv").replace("_", " ")
     text = re.sub(r"^mbconv(?=\d)", "MB", text)
     return re.sub(r"(\d)x(\d)", r"\1×\2", text)
 

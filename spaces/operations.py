@@ -8,12 +8,14 @@ ZARTS code (model_search.py:26-27: a pool is followed by a batch norm in search 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from harness.core.genotype import AND_SKIP
 from harness.core.registry import Registry
 from spaces.batch_norm import BatchNorm2d
 from spaces.inverted_residual import SHAPES, InvertedResidual, Shape
@@ -154,19 +156,40 @@ class Build(Protocol):
     def __call__(self, channels: int, stride: int, affine: bool) -> nn.Module: ...
 
 
+class AndSkip(nn.Module):
+    """An operation and, added to it, a skip: an edge of a final network of DARTS-Bench-Suite's all-skip benchmarks."""
+
+    def __init__(self, operation: nn.Module, skip: nn.Module) -> None:
+        super().__init__()
+        self.operation, self.skip = operation, skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.operation(x) + self.skip(x)
+
+
+def and_skip(build: Build) -> Build:
+    return lambda c, stride, affine: AndSkip(build(c, stride, affine), skip(c, stride, affine))
+
+
+OF_DARTS: Mapping[str, Build] = {
+    "max_pool_3x3": lambda c, stride, affine: pool("max_pool_3x3", stride),
+    "avg_pool_3x3": lambda c, stride, affine: pool("avg_pool_3x3", stride),
+    "skip_connect": skip,
+    "sep_conv_3x3": lambda c, stride, affine: sep_conv(c, stride, affine, 3),
+    "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
+    "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
+    "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
+}
+"""What an edge of DARTS' cells can be given."""
+
 OPERATIONS: Registry[Build] = Registry(
     "operations",
     "operation",
     {
         "none": lambda c, stride, affine: Zero(stride),
         "noise": lambda c, stride, affine: Noise(stride),
-        "max_pool_3x3": lambda c, stride, affine: pool("max_pool_3x3", stride),
-        "avg_pool_3x3": lambda c, stride, affine: pool("avg_pool_3x3", stride),
-        "skip_connect": skip,
-        "sep_conv_3x3": lambda c, stride, affine: sep_conv(c, stride, affine, 3),
-        "sep_conv_5x5": lambda c, stride, affine: sep_conv(c, stride, affine, 5),
-        "dil_conv_3x3": lambda c, stride, affine: dil_conv(c, stride, affine, 3),
-        "dil_conv_5x5": lambda c, stride, affine: dil_conv(c, stride, affine, 5),
+        **OF_DARTS,
+        **{f"{name}{AND_SKIP}": and_skip(build) for name, build in OF_DARTS.items()},
         "nor_conv_1x1": lambda c, stride, affine: nor_conv(c, stride, affine, 1),
         "nor_conv_3x3": lambda c, stride, affine: nor_conv(c, stride, affine, 3),
         **{name: mbconv(shape) for name, shape in SHAPES.items()},

@@ -113,6 +113,11 @@ class Space(ABC):
             start += len(edges)
         return Genotype(tuple(cells))
 
+    def completed(self, genotype: Genotype) -> Genotype:
+        """The genotype of the final network that is made of derived cells: with all that every network of this space
+        has besides. What `decode` makes has it."""
+        return genotype
+
     @property
     @abstractmethod
     def choices(self) -> tuple[tuple[int, ...], ...]:

@@ -104,11 +104,13 @@ def write_training(
     seed: int = 0,
     cell: str | None = None,
     settings: dict[str, Any] | None = None,
+    recipe: str = "cifar",
 ) -> None:
     """The evaluation of a cell by training, by default of the one that the run found; the best epoch's error is 0.1
     below the last's."""
     found = {
         "kind": "training",
+        "recipe": recipe,
         "notation": notation() if cell is None else cell,
         "protocol": {"name": protocol, "version": version},
         "dataset": dataset,

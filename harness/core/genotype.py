@@ -29,10 +29,13 @@ NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg
 """In the benchmark's order (AutoDL-Projects xautodl/models/cell_operations.py:95)."""
 INPUTS = {"normal": 2, "reduce": 2, "cell": 1}
 """How many states a cell of each kind is given."""
-KINDS = (("normal", "reduce"), ("cell",))
+FAMILIES = {("normal", "reduce"): "darts", ("reduce",): "darts", ("cell",): "nasbench201"}
+"""By the kinds of cell. A network of the DARTS family that is one cell has a reduction cell alone."""
 MOST_STATES = 100
 """More than any cell has; an absurd `range` is refused before it fills the memory."""
 PARAMETERLESS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect")
+AND_SKIP = "_and_skip"
+"""How the name of an operation ends that has a skip besides, added to it: "sep_conv_3x3_and_skip"."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +98,21 @@ class Cell:
         return tuple(edge for node in self.nodes for edge in node)
 
     def count(self, *operations: str) -> int:
-        """How many of the chosen edges carry one of these operations."""
-        return sum(operation in operations for operation, _ in self.edges)
+        """How many of the chosen edges carry one of these operations, with a skip besides or without."""
+        return sum(operation.removesuffix(AND_SKIP) in operations for operation, _ in self.edges)
 
 
 @dataclass(frozen=True)
 class Genotype:
-    """The cells of a network by kind: ("normal", "reduce") in the DARTS family, ("cell",) in NAS-Bench-201; a cell of
-    another kind is a family by itself, of a space from outside."""
+    """The cells of a network by kind: ("normal", "reduce") in the DARTS family, where a network of one cell has
+    ("reduce",), and ("cell",) in NAS-Bench-201; a cell of another kind is a family by itself, of a space from outside.
+    """
 
     cells: tuple[tuple[str, Cell], ...]
 
     def __post_init__(self) -> None:
         own_family = len(self.kinds) == 1 and self.kinds[0] not in INPUTS
-        if self.kinds not in KINDS and not own_family:
+        if self.kinds not in FAMILIES and not own_family:
             raise HarnessError(
                 f"genotype: cells {quoted(list(self.kinds))} are of no known family; expected normal and reduce, or "
                 "cell."
@@ -131,7 +135,7 @@ class Genotype:
     @property
     def family(self) -> str:
         """ "darts", "nasbench201" for its single-input cell, else the kind of the cell."""
-        return {("normal", "reduce"): "darts", ("cell",): "nasbench201"}.get(self.kinds, self.kinds[0])
+        return FAMILIES.get(self.kinds, self.kinds[0])
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -147,8 +151,7 @@ class Genotype:
         """The notation in which papers print a cell of this family; JSON for a cell that it cannot write."""
         if self.family == "nasbench201":
             return to_nb201(self)
-        paired = all(len(node) == 2 for _, cell in self.cells for node in cell.nodes)
-        return to_darts(self) if paired and self.family == "darts" else json.dumps(self.to_json())
+        return to_darts(self) if in_darts_literal(self) else json.dumps(self.to_json())
 
 
 def parse(text: str) -> Genotype:
@@ -221,8 +224,19 @@ def _states(kind: str, value: Any) -> tuple[int, ...]:
     return tuple(_whole(f"{kind}'s concat", state) for state in _list(f"{kind}'s concat", value))
 
 
+def in_darts_literal(genotype: Genotype) -> bool:
+    """Whether the DARTS literal can say it: a normal and a reduction cell, whose nodes have two edges each."""
+    paired = all(len(node) == 2 for _, cell in genotype.cells for node in cell.nodes)
+    return paired and genotype.kinds == ("normal", "reduce")
+
+
 def to_darts(genotype: Genotype) -> str:
     """`Genotype(normal=[...], normal_concat=[2, 3, 4, 5], reduce=[...], reduce_concat=[2, 3, 4, 5])`."""
+    if genotype.kinds != ("normal", "reduce"):
+        raise HarnessError(
+            f"a genotype whose only cell is {quoted(genotype.kinds[0])} has no normal and reduction cell; the DARTS "
+            "literal cannot say it."
+        )
     parts = []
     for kind, cell in genotype.cells:
         if any(len(node) != 2 for node in cell.nodes):

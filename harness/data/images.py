@@ -176,19 +176,22 @@ class ImageDataset:
         statistics = self.statistics(normalisation, selected)
         return self.part(weights, statistics), self.part(alpha, statistics)
 
-    def whole(self, normalisation: str, cutout: int, validation: float = 0.0) -> tuple[ImagePart, ImagePart]:
+    def whole(
+        self, normalisation: str, cutout: int, validation: float = 0.0, unseen: float = 0.0
+    ) -> tuple[ImagePart, ImagePart]:
         """All training images, with a cutout of this side in pixels, and all test images. Where `validation` is above
-        0, that share of the training images, the last in file order, stands for the test images and trains nothing.
-        Both in one normalisation, published or measured on all training images.
+        0, that share of the training images, the last in file order, stands for the test images and trains nothing. The
+        share `unseen`, the first in file order, trains nothing either. Both in one normalisation, published or measured
+        on all training images.
 
-        Raises HarnessError where there is no test part, or `validation` leaves nothing to train on."""
-        statistics = self.statistics(normalisation, self.train)
-        if not validation:
-            return self.part(self.train, statistics, cutout), self.part(self.test, statistics)
-        count = len(self.train) - math.ceil(validation * len(self.train))
-        if not count:
-            raise HarnessError(f"validation={validation:g} of {len(self.train)} images leaves none to train on.")
-        return self.part(self.train[:count], statistics, cutout), self.part(self.train[count:], statistics)
+        Raises HarnessError where there is no test part, or `validation` and `unseen` leave nothing to train on."""
+        statistics, images = self.statistics(normalisation, self.train), len(self.train)
+        first, end = int(unseen * images), images - math.ceil(validation * images)
+        if first >= end:
+            shares = f"validation={validation:g}" + (f" and unseen={unseen:g}" if unseen else "")
+            raise HarnessError(f"{shares} of {images} images leaves none to train on.")
+        training = self.part(self.train[first:end], statistics, cutout)
+        return training, self.part(self.train[end:] if validation else self.test, statistics)
 
 
 def first(images: Images, count: int) -> Images:

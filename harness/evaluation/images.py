@@ -150,7 +150,7 @@ def open_source(
     if isinstance(settings, Streamed):
         return FolderSource(name, settings, workers, device)
     dataset = data.load(name, root, download, settings.images, settings.test_images, settings.resize).to(device)
-    training, testing = dataset.whole(settings.normalisation, settings.cutout, settings.validation)
+    training, testing = dataset.whole(settings.normalisation, settings.cutout, settings.validation, settings.unseen)
     prints = f"{dataset.fingerprint} {testing.images.fingerprint()}"
     return MemorySource(
         dataset.class_names,

@@ -155,6 +155,7 @@ def _call(model: Model) -> str:
     """What builds the network."""
     arguments = [kind.upper() for kind in model.genotype.kinds]
     if model.genotype.family == "darts":
+        arguments = arguments if "normal" in model.genotype.kinds else ["None", *arguments]
         imagenet = model.stem == "imagenet"
         width = model.channels * (1 if imagenet else STEM_MULTIPLIER)
         stem = "ImageNetStem" if imagenet else "CifarStem"

@@ -125,6 +125,30 @@ def dil_conv_5x5(channels: int, stride: int) -> nn.Module:
     return Rectified(*separable(channels, 5, stride, dilation=2))
 
 
+class AndSkip(nn.Module):
+    """An operation and, added to it, a skip."""
+
+    def __init__(self, operation: nn.Module, skip: nn.Module) -> None:
+        super().__init__()
+        self.operation, self.skip = operation, skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.operation(x) + self.skip(x)
+
+
+def and_skip(operation: Operation) -> Operation:
+    return lambda channels, stride: AndSkip(operation(channels, stride), skip_connect(channels, stride))
+
+
+max_pool_3x3_and_skip = and_skip(max_pool_3x3)
+avg_pool_3x3_and_skip = and_skip(avg_pool_3x3)
+skip_connect_and_skip = and_skip(skip_connect)
+sep_conv_3x3_and_skip = and_skip(sep_conv_3x3)
+sep_conv_5x5_and_skip = and_skip(sep_conv_5x5)
+dil_conv_3x3_and_skip = and_skip(dil_conv_3x3)
+dil_conv_5x5_and_skip = and_skip(dil_conv_5x5)
+
+
 def nor_conv_1x1(channels: int, stride: int) -> nn.Module:
     kind = nn.Conv2d if stride == 1 else StridedPointwise
     return Rectified(kind(channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
@@ -267,11 +291,12 @@ class DartsNetwork(nn.Module):
     """Normalised images (B, 3, H, W) to logits (B, classes): a stem, cells, global average pooling, a linear layer.
 
     `channels` is the width of the first cells. The cells at 1/3 and 2/3 of the depth halve the map and double the
-    width. Each cell reads the two states before it. `stem_halves`: whether those of the stem differ in size."""
+    width; a single cell does so, too, and then there is no `normal` one. Each cell reads the two states before it.
+    `stem_halves`: whether those of the stem differ in size."""
 
     def __init__(
         self,
-        normal: Graph,
+        normal: Graph | None,
         reduction: Graph,
         stem: nn.Module,
         stem_width: int,
@@ -287,7 +312,7 @@ class DartsNetwork(nn.Module):
         for index in range(cells):
             reduces = index in (cells // 3, 2 * cells // 3)
             channels *= 2 if reduces else 1
-            graph = reduction if reduces else normal
+            graph = reduction if reduces or normal is None else normal
             adapt = FactorizedReduce if halved else relu_conv_bn
             preprocess: list[nn.Module] = [adapt(older, channels), relu_conv_bn(newer, channels)]
             self.cells.append(Cell(graph, channels, preprocess, reduces))

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.core.errors import HarnessError, quoted
+from harness.core.errors import quoted
 from harness.core.genotype import INPUTS, Genotype, from_json, to_darts
 from harness.notations import literals
 from harness.notations.notation import Notation
@@ -91,12 +91,6 @@ def _unweighted(kind: str, edge: Any) -> Any:
     return edge[:2] if weighted else edge
 
 
-def _write(genotype: Genotype) -> str:
-    if genotype.family != "darts":
-        raise HarnessError("a NAS-Bench-201 cell has no normal and reduction cell; the DARTS literal cannot say it.")
-    return to_darts(genotype)
-
-
 DARTS = Notation(
     "darts",
     "a DARTS Genotype(...) literal",
@@ -104,5 +98,5 @@ DARTS = Notation(
     re.compile(r"(?:\w+\.)*Genotype\s*\(|\{.*?['\"]normal_concat['\"]", re.DOTALL),
     ("Genotype", "normal", "reduce"),
     _read,
-    _write,
+    to_darts,
 )

@@ -33,7 +33,7 @@ class Staged(Alternating):
 
     def check(self, space: Space) -> None:
         if "cells" not in declared(space.macro()):
-            raise HarnessError(f"P-DARTS adds cells from stage to stage, and a supernet of {space.name} has one chain.")
+            raise HarnessError(f"P-DARTS adds cells from stage to stage, and a supernet of {space.name} has one.")
 
     def stage(self, epoch: int, epochs: int) -> Stage:
         number = STAGES * epoch // epochs

@@ -170,7 +170,7 @@ class Search:
             return best
         if early := self._early(state.records, state.stopped_by):
             return parse(_of_epoch(state.records, early.epoch))
-        return self._derivation.derive(self._standing(state))
+        return self.space.completed(self._derivation.derive(self._standing(state)))
 
     def choices(self, state: State) -> list[dict[str, float]]:
         """Per edge the strengths of its operations; where one or none is left, of those among which that was chosen."""
@@ -278,7 +278,8 @@ class Search:
         elif state.stopped_by and not self._early(state.records, state.stopped_by):
             began = time.perf_counter()
             with self.parts.arithmetic.factors():
-                state.found = str(self._derivation.conclude(self._standing(state, clock)))
+                found = self._derivation.conclude(self._standing(state, clock))
+                state.found = str(self.space.completed(found))
             state.cost.validation_seconds += time.perf_counter() - began
 
     def _select(self, state: State, began: float) -> State:

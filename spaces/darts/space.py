@@ -1,20 +1,21 @@
 """A space with DARTS' topology.
 
 A cell has two inputs (states 0 and 1, the outputs of the two previous cells) and four nodes (states 2 to 5); node n
-receives an edge from every earlier state, 14 in all; the cell's output is the concatenation of the nodes.
+receives an edge from every earlier state, 14 in all; the cell's output is the concatenation of the nodes. A cell with
+more nodes has that of the last four.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.core.errors import HarnessError
-from harness.core.genotype import Cell, Genotype
+from harness.core.genotype import AND_SKIP, Cell, Genotype
 from spaces.cells import Edge
-from spaces.darts.topology import INPUTS, KEPT, NODES, DartsMacro
+from spaces.darts.topology import INPUTS, KEPT, NODES, OUTPUTS, DartsMacro, reductions
 from spaces.space import Final, Pick, Space, argmax
 
 if TYPE_CHECKING:
@@ -32,8 +33,20 @@ class DartsSpace(Space):
     """A space with DARTS' topology and its own candidates per edge."""
 
     imagenet: Final | None = IMAGENET
+    nodes: int = NODES
+    """Of a cell."""
+    published: Any = field(default_factory=DartsMacro)
+    """The supernet's size."""
+    skips: bool = False
+    """Whether every edge has a skip besides its candidates, which stays with it in the final network."""
+
     chooses_none: bool = False
     """Whether `none` is among the choices, where it leaves its edge out. It is never derived from alpha."""
+
+    @property
+    def states(self) -> range:
+        """The nodes of a cell."""
+        return range(INPUTS, INPUTS + self.nodes)
 
     def derivable(self, operation: str) -> bool:
         return operation != "none"
@@ -45,7 +58,7 @@ class DartsSpace(Space):
         return tuple(
             (len(_pairs(target)), *(len(self._options(edges[0])),) * KEPT)
             for edges in self.cells.values()
-            for target in range(INPUTS, INPUTS + NODES)
+            for target in self.states
         )
 
     def decode(self, code: Sequence[int]) -> Genotype:
@@ -54,19 +67,29 @@ class DartsSpace(Space):
             tuple((edge.operations[column], edge.source) for edge, column in node if edge.operations[column] != "none")
             for node in self._chosen(code)
         ]
-        output = tuple(range(INPUTS, INPUTS + NODES))
-        return Genotype(
+        output, count = tuple(self.states[-OUTPUTS:]), self.nodes
+        found = Genotype(
             tuple(
-                (kind, Cell(INPUTS, tuple(nodes[number * NODES : (number + 1) * NODES]), output))
+                (kind, Cell(INPUTS, tuple(nodes[number * count : (number + 1) * count]), output))
                 for number, kind in enumerate(self.cells)
             )
         )
+        return self.completed(found)
+
+    def completed(self, genotype: Genotype) -> Genotype:
+        if not self.skips:
+            return genotype
+        cells = []
+        for kind, cell in genotype.cells:
+            nodes = tuple(tuple((f"{name}{AND_SKIP}", source) for name, source in node) for node in cell.nodes)
+            cells.append((kind, replace(cell, nodes=nodes)))
+        return Genotype(tuple(cells))
 
     def picked(self, code: Sequence[int]) -> Sequence[Sequence[Pick]]:
         edges = [(kind, edge.source, edge.target) for kind, edges in self.cells.items() for edge in edges]
         rows, kinds = {place: row for row, place in enumerate(edges)}, list(self.cells)
         return [
-            [Pick(rows[kinds[number // NODES], edge.source, edge.target], column) for edge, column in node]
+            [Pick(rows[kinds[number // self.nodes], edge.source, edge.target], column) for edge, column in node]
             for number, node in enumerate(self._chosen(code))
         ]
 
@@ -78,7 +101,7 @@ class DartsSpace(Space):
         options, nodes = iter(code), []
         for edges in self.cells.values():
             at = {(edge.source, edge.target): edge for edge in edges}
-            for target in range(INPUTS, INPUTS + NODES):
+            for target in self.states:
                 entering = [at[source, target] for source in _pairs(target)[next(options)]]
                 nodes.append([(edge, self._options(edge)[next(options)]) for edge in entering])
         return nodes
@@ -91,7 +114,7 @@ class DartsSpace(Space):
         """Per node the two edges whose best operation is strongest, each with that operation; `none` never counts,
         and its probability is not redistributed. A tie goes to the smaller predecessor and the smaller operation."""
         nodes = []
-        for target in range(INPUTS, INPUTS + NODES):
+        for target in self.states:
             best = []
             for edge, row in zip(edges, probabilities, strict=True):
                 if edge.target == target:
@@ -100,18 +123,19 @@ class DartsSpace(Space):
                     best.append((row[chosen], edge.operations[chosen], edge.source))
             strongest = sorted(best, key=lambda item: -item[0])[:KEPT]
             nodes.append(tuple((operation, source) for _, operation, source in strongest))
-        return Cell(INPUTS, tuple(nodes), tuple(range(INPUTS, INPUTS + NODES)))
+        return Cell(INPUTS, tuple(nodes), tuple(self.states[-OUTPUTS:]))
 
-    def macro(self) -> DartsMacro:
-        return DartsMacro()
+    def macro(self) -> Any:
+        return self.published
 
-    def divisor(self, macro: DartsMacro) -> int:
-        return 4 if macro.stem == "cifar" else 32
+    def divisor(self, macro: Any) -> int:
+        return (1 if macro.stem == "cifar" else 8) * 2 ** len({*reductions(macro.cells)})
 
-    def supernet(self, macro: DartsMacro, classes: int, outgoing: Outgoing) -> Supernet:
+    def supernet(self, macro: Any, classes: int, outgoing: Outgoing) -> Supernet:
+        from spaces.darts.permanent_skip import WithSkips
         from spaces.darts.supernet import DartsSupernet
 
-        return DartsSupernet(self.cells, macro, classes, outgoing)
+        return DartsSupernet(self.cells, macro, classes, WithSkips(outgoing) if self.skips else outgoing, self.nodes)
 
     def network(
         self, genotype: Genotype, channels: int, cells: int, classes: int, stem: str = "cifar", auxiliary: bool = False
@@ -120,6 +144,11 @@ class DartsSpace(Space):
 
         if genotype.family != "darts":
             raise HarnessError(f"the genotype {genotype} is not of the DARTS family.")
+        if genotype.kinds == ("reduce",) and cells != 1:
+            raise HarnessError(
+                f"a genotype with a reduction cell alone makes a network of 1 cell, and {cells} are asked for; set a "
+                "size of 1 cell, such as size=1x26."
+            )
         return DartsNetwork(genotype, channels, cells, classes, stem, auxiliary)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from spaces.cells import Edge
-from spaces.darts.topology import INPUTS, NODES, DartsMacro, reductions
+from spaces.darts.topology import INPUTS, NODES, OUTPUTS, reductions
 from spaces.operations import OPERATIONS, FactorizedReduce, norm, relu_conv_bn
 from spaces.stems import STEM_MULTIPLIER, STEMS
 from spaces.supernet import POOLS, Gates, MixedGraph, Outgoing, Supernet
@@ -31,18 +31,19 @@ class DartsCell(nn.Module):
         after_reduction: bool,
         reduction: bool,
         outgoing: Outgoing,
+        nodes: int,
     ) -> None:
         super().__init__()
         self.preprocess0 = (
             FactorizedReduce(c_before, channels, False) if after_reduction else relu_conv_bn(c_before, channels, False)
         )
         self.preprocess1 = relu_conv_bn(c_previous, channels, False)
-        strides = [2 if reduction and source < INPUTS else 1 for source in range(INPUTS + NODES - 1)]
+        strides = [2 if reduction and source < INPUTS else 1 for source in range(INPUTS + nodes - 1)]
         self.graph = MixedGraph(edges, INPUTS, channels, strides, darts_candidate, outgoing)
 
     def forward(self, s0: Tensor, s1: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
         states = self.graph([self.preprocess0(s0), self.preprocess1(s1)], gates, draw)
-        return cast(Tensor, _Joined.apply(*states[INPUTS:]))
+        return cast(Tensor, _Joined.apply(*states[-OUTPUTS:]))
 
 
 class _Joined(torch.autograd.Function):
@@ -63,11 +64,17 @@ class DartsSupernet(Supernet):
     """Stem, `cells` cells of which those at cells//3 and 2*cells//3 halve the map and double the channels, head."""
 
     def __init__(
-        self, mixed: Mapping[str, Sequence[Edge]], macro: DartsMacro, classes: int, outgoing: Outgoing
+        self,
+        mixed: Mapping[str, Sequence[Edge]],
+        macro: Any,
+        classes: int,
+        outgoing: Outgoing,
+        nodes: int = NODES,
     ) -> None:
-        """`mixed` holds the mixed edges of the normal and of the reduction cells."""
+        """`mixed` holds the mixed edges of the normal and of the reduction cells; a supernet of one cell, which is a
+        reduction cell, needs no others."""
         super().__init__()
-        self.normal_rows, self.prepare = len(mixed["normal"]), outgoing.prepare
+        self.normal_rows, self.prepare = len(mixed.get("normal", ())), outgoing.prepare
         channels, stem = macro.channels, STEM_MULTIPLIER * macro.channels
         self.stem = STEMS[macro.stem](stem)
         c_before, c_previous, after_reduction = stem, stem, macro.stem == "imagenet"
@@ -77,8 +84,10 @@ class DartsSupernet(Supernet):
             reduction = index in self.reductions
             channels *= 2 if reduction else 1
             edges = mixed["reduce" if reduction else "normal"]
-            self.cells.append(DartsCell(edges, c_before, c_previous, channels, after_reduction, reduction, outgoing))
-            c_before, c_previous, after_reduction = c_previous, NODES * channels, reduction
+            self.cells.append(
+                DartsCell(edges, c_before, c_previous, channels, after_reduction, reduction, outgoing, nodes)
+            )
+            c_before, c_previous, after_reduction = c_previous, OUTPUTS * channels, reduction
         self.classifier = nn.Linear(c_previous, classes)
 
     def forward(self, x: Tensor, gates: Tensor, draw: Generator | None = None) -> Tensor:

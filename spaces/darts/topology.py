@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from harness.core.settings import setting
 
 INPUTS, NODES, KEPT = 2, 4, 2
-PAIRS = tuple((source, target) for target in range(INPUTS, INPUTS + NODES) for source in range(target))
-"""The 14 edges (source, target), node by node: alpha's row order."""
+OUTPUTS = 4
+"""How many nodes, the last ones, form the output of a cell: all of them, where it has no more."""
+
+
+def pairs(nodes: int) -> tuple[tuple[int, int], ...]:
+    """The edges (source, target) of a cell with so many nodes, node by node: alpha's row order."""
+    return tuple((source, target) for target in range(INPUTS, INPUTS + nodes) for source in range(target))
+
+
+PAIRS = pairs(NODES)
+"""14 edges."""
 
 
 @dataclass(frozen=True)
@@ -21,5 +30,6 @@ class DartsMacro:
 
 
 def reductions(cells: int) -> tuple[int, int]:
-    """Which of a network's cells halve the map and double the channels: those at 1/3 and 2/3 of the depth."""
+    """Which of a network's cells halve the map and double the channels: those at 1/3 and 2/3 of the depth. They are one
+    where there is one cell."""
     return cells // 3, 2 * cells // 3
