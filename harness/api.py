@@ -309,7 +309,10 @@ class Run:
         return load_model(self.folder).network()
 
     def __repr__(self) -> str:
-        state = f"{self.result['parameters']:,} parameters" if self.is_done else "not done"
+        state = "not done"
+        if self.is_done:
+            count = self.result.get("parameters")
+            state = "done" if count is None else f"{count:,} parameters"
         return f"Run({self._title}, {state}, folder={str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
@@ -322,7 +325,7 @@ class Run:
                 for name in ("valid_accuracy", "trial_accuracy")
                 if name in result
             ),
-            ("parameters", f"{result['parameters']:,}"),
+            *([("parameters", f"{result['parameters']:,}")] if "parameters" in result else []),
             ("cost", f"{result['cost']['seconds']:,.1f} s, {ending(result['stopped_by'])}"),
             ("folder", self.folder),
         ]

@@ -100,7 +100,7 @@ SUPP_TABLE3 = _table("supp-table3", "searches on ImageNet itself")
 SUPP_TABLE4 = _table("supp-table4", "NAS-Bench-201")
 STATISTICS = Assembled(
     "statistics",
-    "test errors with intervals, ranks, interquartile means, paired tests, incumbents, errors against costs, of any runs",
+    "test errors with intervals, ranks, interquartile means, paired tests, incumbents and fronts, of any runs",
     statistics=True,
 )
 FIGURES = Assembled(

@@ -12,6 +12,7 @@ Only JSON is read. A file that is damaged is named and skipped.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -268,7 +269,8 @@ def _run(folder: Path) -> dict[str, Any]:
     check(result, RESULT)
     cost = result["cost"]
     return run | {
-        **{key: result[key] for key in ("stopped_by", "parameters", "macs", "notation", "genotype")},
+        **{key: result[key] for key in ("stopped_by", "notation", "genotype")},
+        **{key: result.get(key, math.nan) for key in ("parameters", "macs")},  # a table may know of no network
         "costs": result.get("costs"),  # what the objective had a price on
         "valid_accuracy": result.get("valid_accuracy"),  # a search on a table has no supernet
         "trial_accuracy": result.get("trial_accuracy"),

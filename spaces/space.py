@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from harness.core import notebook
 from harness.core.genotype import Genotype
@@ -55,6 +55,9 @@ class Space(ABC):
     """The name of the table that it is searched on, in `harness.tables.TABLES`; empty: it is searched on images."""
     imagenet: Final | None = None
     """The size at which its networks for ImageNet are quoted; None where it has none."""
+
+    has_networks: ClassVar[bool] = True
+    """Whether its architectures are networks here; others are known by a table alone."""
 
     def __repr__(self) -> str:
         return f"<space {self.name}: {self.summary}, d = {self.dimension}>"

@@ -35,7 +35,8 @@ CSV_TRIALS = {
     "c100_valtest": "cifar100/valid+test",
     "in16_valtest": "imagenet16-120/valid+test",
 }
-EPOCHS = {"less": 12, "12": 12, "full": 200, "200": 200}
+EPOCHS = {"less": 12, "12": 12, "full": 200, "200": 200, "01": 1, "90": 90}
+"""The last two are the size space's."""
 
 
 class ArchResults:

@@ -9,6 +9,9 @@ import click
 
 from harness.commands import options
 
+OWN = "table"
+"""In place of a table's name: one of the user's own."""
+
 
 @click.group()
 def data() -> None:
@@ -54,12 +57,17 @@ def check(dataset: str, root: Path | None, resize: int) -> None:
 @data.command(name="import")
 @click.argument("table")
 @click.argument("file", type=click.Path(path_type=Path))
-def import_(table: str, file: Path) -> None:
+@click.option("--name", help="What the table of `import table` is called.  [default: the file's name]")
+def import_(table: str, file: Path, name: str | None) -> None:
     """Make the TABLE that later commands look cells up in; see `harness list tables`.
 
     For nasbench201, FILE is one of NAS-Bench-201's (.pth), NATS-Bench's topology file (.pickle.pbz2) or folder, or a
-    CSV file. For hw-nas-bench it is HW-NAS-Bench-v1_0.pickle, or a Parquet file; its costs are then names in an
-    objective. None of them is trusted: what would run code is refused.
+    CSV file; for nats-sss, NATS-Bench's size file or folder. For hw-nas-bench it is HW-NAS-Bench-v1_0.pickle, or a
+    Parquet file; its costs are then names in an objective. None of them is trusted: what would run code is refused.
+
+    `harness data import table FILE --name NAME` makes a table of any finite space, searched as NAME-table, of a CSV or
+    Parquet file with a row for every architecture: columns choice/NAME, valid/DATASET/EPOCHS, test/DATASET/EPOCHS,
+    seconds/DATASET/EPOCHS and cost/NAME.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -68,8 +76,15 @@ def import_(table: str, file: Path) -> None:
     from harness.tables import COST_TABLES, TABLES
     from harness.tables.ground_truth import Importable
 
+    if table == OWN:
+        from harness.tables.tabulating import import_file
+
+        click.echo(import_file(file, name or file.name.partition(".")[0]).check())
+        return
+    if name is not None:
+        raise HarnessError(f"--name {name}: the table {table} has a name; leave it out.")
     if table not in TABLES and table not in COST_TABLES:
-        raise unknown("table", table, [*TABLES, *COST_TABLES])
+        raise unknown("table", table, [*TABLES, *COST_TABLES, OWN])
     benchmark = TABLES[table] if table in TABLES else COST_TABLES[table]
     if not isinstance(benchmark, Importable):
         raise HarnessError(f"the table {table} is made from no file: it comes with {TABLES.origin(table)}.")

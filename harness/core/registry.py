@@ -62,6 +62,8 @@ class Member:
 
     origin: str
     load: Callable[[], Any]
+    version: object = None
+    """Of what is loaded, where that may change while the program runs."""
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -77,12 +79,15 @@ class Registry(Mapping[str, T], Generic[T]):
         built_in: Mapping[str, Any],
         interface: str,
         make: Callable[[Any], T] | None = None,
+        found: Callable[[], Mapping[str, Member]] = dict,
     ) -> None:
-        """`make` turns what is held into a member, where that is another thing than an instance of a class."""
+        """`make` turns what is held into a member, where that is another thing than an instance of a class. `found`
+        looks for further members whenever the registry is asked, such as what the user has imported."""
         self.kind, self.noun, self.interface = kind, noun, interface
         self._make_of = make or _instance
+        self._found = found
         self._built_in = {name: Member(BUILT_IN, _loader(value)) for name, value in built_in.items()}
-        self._made: dict[tuple[str, str], T] = {}
+        self._made: dict[tuple[str, str, object], T] = {}
 
     def __getitem__(self, name: str) -> T:
         """Raises HarnessError for a name that is unknown or taken twice, and for a member from outside that cannot be
@@ -94,7 +99,7 @@ class Registry(Mapping[str, T], Generic[T]):
             places = " and by ".join(HARNESS if m.origin == BUILT_IN else m.origin for m in found[name])
             raise HarnessError(f"the {self.noun} {name!r} is defined twice, by {places}; rename or remove one.")
         member = found[name][0]
-        key = name, member.origin
+        key = name, member.origin, member.version
         if key not in self._made:
             self._made[key] = self._make(name, member)
         return self._made[key]
@@ -129,7 +134,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _members(self) -> dict[str, list[Member]]:
         found = {name: [member] for name, member in self._built_in.items()}
-        for name, member in [*_installed(self.kind), *_of_plugins(self.kind)]:
+        for name, member in [*self._found().items(), *_installed(self.kind), *_of_plugins(self.kind)]:
             found.setdefault(name, []).append(member)
         return found
 

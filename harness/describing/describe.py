@@ -308,6 +308,8 @@ def _recipes(bundle: protocols.Bundle) -> list[str]:
 
 def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Description:
     space = space_of(genotype)
+    if not space.has_networks:
+        return _by_table_alone(name, kind, genotype, space)
     final, imagenet = space.final, space.imagenet
     small = count(space.network(genotype, final.channels, final.cells, classes), CIFAR_SIZE)
     networks = {f"CIFAR: {space.in_words(final.channels, final.cells)}, {classes:,} classes": small}
@@ -330,6 +332,22 @@ def _genotype(name: str, kind: str, genotype: Genotype, classes: int) -> Descrip
     }
     if genotype.family == "nasbench201":
         sections["trained from scratch (NAS-Bench-201's table), accuracy in %"], facts["table"] = _looked_up(genotype)
+    return Description(name, kind, sections, facts, genotype)
+
+
+def _by_table_alone(name: str, kind: str, genotype: Genotype, space: Space) -> Description:
+    """An architecture whose space has no networks, with all that its table says of it."""
+    try:
+        row = TABLES[space.table].open().row(genotype)  # type: ignore[attr-defined]
+        lines = columns([(column, f"{value:g}") for column, value in row.items()])
+    except HarnessError as error:
+        row, lines = None, [str(error)]
+    sections = {
+        "cell": columns(cell_rows(genotype)),
+        "notation": [str(genotype)],
+        f"by the table {space.table}": lines,
+    }
+    facts = {"notation": str(genotype), "genotype": genotype.to_json(), "table": row}
     return Description(name, kind, sections, facts, genotype)
 
 

@@ -40,10 +40,10 @@ from harness.runs.progress import EpochClock
 from harness.runs.protocol import Protocol
 from harness.runs.request import WorkRequest
 from harness.tables import TABLES
-from harness.tables.ground_truth import opened
+from harness.tables.ground_truth import GroundTruth, opened
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
-from spaces import SPACES
+from spaces import SPACES, Space
 from spaces.counting import count
 from spaces.published import PUBLISHED
 from spaces.relations import space_of, table_of
@@ -294,22 +294,15 @@ def finished(file: Path) -> Outcome | None:
 def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
     subject = plan.subject
     truth, genotype, space = opened(TABLES[subject.table]), subject.genotype, SPACES[subject.space]
-    accuracies, final = truth.accuracies(genotype), space.final
-    first, classes = next(iter(truth.datasets.items()))
-    counted = count(space.network(genotype, final.channels, final.cells, classes), image_size=32)
+    accuracies = truth.accuracies(genotype)
+    size, how_counted = _size_by_table(space, genotype, truth) if space.has_networks else ({}, {})
     evaluation = {
         **{key: plan.spec[key] for key in ("kind", "protocol", "genotype")},
         "notation": str(genotype),
-        "parameters": counted.parameters,
-        "macs": counted.macs,
-        "size": f"{final.cells}x{final.channels}",
+        **size,
         "accuracies": accuracies,
         "table": dict(truth.provenance),
-        "how": {
-            "accuracies": truth.how,
-            "parameters": f"the benchmark's network for {first}",
-            "macs": "convolutions and linear layers of that network on one image of side 32",
-        },
+        "how": {"accuracies": truth.how, **how_counted},
     }
     with locked(plan.folder, wait=False):
         RunFolder(plan.folder, warn).open_spec(plan.spec, environment("cpu", str(truth.provenance)), plan.code)
@@ -318,6 +311,17 @@ def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
             tracking.tell([{"accuracies": accuracies}])
             tracking.finish(genotype)
     return Outcome(plan.file, evaluation, None, was_done=False)
+
+
+def _size_by_table(space: Space, genotype: Genotype, truth: GroundTruth) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the benchmark's network for its first data set has, and how that was counted."""
+    final, (first, classes) = space.final, next(iter(truth.datasets.items()))
+    counted = count(space.network(genotype, final.channels, final.cells, classes), image_size=32)
+    size = {"parameters": counted.parameters, "macs": counted.macs, "size": f"{final.cells}x{final.channels}"}
+    return size, {
+        "parameters": f"the benchmark's network for {first}",
+        "macs": "convolutions and linear layers of that network on one image of side 32",
+    }
 
 
 def _tracking(plan: Plan, warn: Callable[[str], None]) -> Tracking:

@@ -21,8 +21,9 @@ def summary(outcome: Outcome) -> str:
         *cell_rows(parse(json.dumps(found["genotype"]))),
         ("genotype", found["notation"]),
         ("protocol", f"{found['protocol']['name']}, version {found['protocol']['version']}"),
-        ("parameters", f"{found['parameters']:,}, {found['macs']:,} MACs ({found['how']['parameters']})"),
     ]
+    if "parameters" in found:
+        rows.append(("parameters", f"{found['parameters']:,}, {found['macs']:,} MACs ({found['how']['parameters']})"))
     if found["kind"] == "lookup":
         for dataset, splits in found["accuracies"].items():
             rows.append((dataset, ", ".join(f"{split} {value:.3f} %" for split, value in splits.items())))

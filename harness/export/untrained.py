@@ -28,7 +28,9 @@ def untrained(genotype: Genotype, recipe: str | None, assignments: Iterable[str]
         )
     if others := ", ".join(sorted(set(given) - {"size"})):
         raise HarnessError(f"--set {others}: of an untrained network only the size can be set.")
-    chosen = RECIPES[recipe_for(genotype, recipe or trainings_of(genotype)[0], table="")].of(genotype.family)
+    chosen = RECIPES[recipe_for(genotype, recipe or next(iter(trainings_of(genotype)), "cifar"), table="")].of(
+        genotype.family
+    )
     parts = chosen.parts(user={**given, "auxiliary": 0})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(0, "weights"))

@@ -26,31 +26,38 @@ def describe_result(
     search: AnySearch, found: SearchResult, space: Space, spec: Mapping[str, Any], classes: int
 ) -> dict[str, Any]:
     """The result of a finished search on data of so many classes."""
-    final, counted = space.final, _count(space, found.genotype, classes)
     figures, how = _figures(search, found)
+    size, how_counted = _size(space, found.genotype, classes) if space.has_networks else ({}, {})
     priced = search.priced
     return {
         **{key: spec[key] for key in ("method", "space", "dataset", "seed", "protocol")},
         "classes": classes,
         "genotype": found.genotype.to_json(),
         "notation": str(found.genotype),
-        "parameters": counted.parameters,
-        "macs": counted.macs,
+        **size,
         **figures,
         "operations": operation_counts(found.genotype),
         **({} if priced.is_free else {"costs": priced.of(found.genotype)}),
         "cost": found.cost.to_json(),
         "stopped_by": found.stopped_by,
         "how": {
-            "parameters": f"final network, {space.in_words(final.channels, final.cells)}, {classes} classes, CIFAR "
-            "stem, without auxiliary head",
-            "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
+            **how_counted,
             "cost": "seconds: wall time of search steps, without validation, checkpoints and loading; a pass is one "
             f"batch, or one loss on a table; peak_memory: {found.cost.memory_kind}, bytes; saved_activations: bytes "
             "that a step keeps for its backward passes, weights not counted, the most of the epochs' first steps",
             **({} if priced.is_free else {"costs": f"of the network of the cell with {priced.network}; {UNITS}"}),
             **how,
         },
+    }
+
+
+def _size(space: Space, genotype: Genotype, classes: int) -> tuple[dict[str, int], dict[str, str]]:
+    """What the final network has, and how that was counted."""
+    final, counted = space.final, _count(space, genotype, classes)
+    return {"parameters": counted.parameters, "macs": counted.macs}, {
+        "parameters": f"final network, {space.in_words(final.channels, final.cells)}, {classes} classes, CIFAR "
+        "stem, without auxiliary head",
+        "macs": f"convolutions and linear layers of that network on one image of side {FINAL_IMAGE_SIZE}",
     }
 
 

@@ -33,13 +33,20 @@ def summary(outcome: Outcome, drawing: Path) -> str:
         ("search", state),
         *cell_rows(outcome.genotype),
         ("genotype", result["notation"]),
-        ("parameters", f"{result['parameters']:,} ({result['how']['parameters']})"),
+        *_size(result),
         *_accuracies(result),
         *_costs(result["cost"]),
         ("drawing", str(drawing)),
         ("run folder", str(outcome.folder)),
     ]
     return "\n".join(columns(rows))
+
+
+def _size(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Nothing where there is no network to count."""
+    if "parameters" not in result:
+        return []
+    return [("parameters", f"{result['parameters']:,} ({result['how']['parameters']})")]
 
 
 def _accuracies(result: Mapping[str, Any]) -> list[tuple[str, str]]:

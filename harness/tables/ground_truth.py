@@ -103,7 +103,16 @@ class GroundTruth(Benchmark, Protocol):
 
 
 @runtime_checkable
-class Importable(Protocol):
+class Checked(Protocol):
+    """A table that is kept in a file."""
+
+    def check(self) -> str:
+        """Reads the table's file and says what it holds, in lines. Raises HarnessError."""
+        ...
+
+
+@runtime_checkable
+class Importable(Checked, Protocol):
     """A table whose file the user makes from one of the benchmark's own."""
 
     def size(self, source: Path) -> int:
@@ -113,10 +122,6 @@ class Importable(Protocol):
     def import_from(self, source: Path, advance: Advance) -> None:
         """Makes the table's file, whole or not at all; `advance` sees the source's bytes go by twice. Raises
         HarnessError."""
-        ...
-
-    def check(self) -> str:
-        """Reads the table's file and says what it holds, in lines. Raises HarnessError."""
         ...
 
 
@@ -130,7 +135,7 @@ def opened(benchmark: Benchmark) -> GroundTruth:
 
 def check(benchmark: Benchmark) -> str:
     """What a table holds, in lines, once it has been read. Raises HarnessError."""
-    if isinstance(benchmark, Importable):
+    if isinstance(benchmark, Checked):
         return benchmark.check()
     truth = opened(benchmark)
     rows = [

@@ -78,7 +78,7 @@ def import_table(source: Path, target: Path | None = None, advance: Advance = la
     Raises HarnessError, writing nothing, where the source is damaged, incomplete, something else, or names code to run.
     """
     target = target or default_path()
-    with described(source):
+    with reported(source):
         form, cells, columns = _read(source, advance)
         columns = _checked_columns(cells, columns)
         origin = {"source": source.name, "form": form, "sha256": digest_of(source, advance), "harness": __version__}
@@ -91,11 +91,11 @@ def size(source: Path) -> int:
     """Bytes of a file or of a folder's files. Raises HarnessError where there is none."""
     if not source.exists():
         raise HarnessError(f"{source} does not exist; give {KNOWN}.")
-    return sum(file.stat().st_size for file in _files(source))
+    return sum(file.stat().st_size for file in files_of(source))
 
 
 @contextmanager
-def described(source: Path) -> Iterator[None]:
+def reported(source: Path) -> Iterator[None]:
     """What reads a file of any content may fail in any way."""
     try:
         yield
@@ -110,15 +110,15 @@ def described(source: Path) -> Iterator[None]:
 def _read(source: Path, advance: Advance) -> tuple[str, tuple[str, ...], Mapping[str, Column]]:
     """What kind of file it is, by its first bytes; the cells in index order; the columns."""
     if source.is_dir():
-        cells = checked_cells(_from_nats(source / "meta.pickle.pbz2", advance)["meta_archs"])
+        cells = checked_cells(from_nats(source / "meta.pickle.pbz2", advance)["meta_archs"])
         files = (source / f"{number:06d}.pickle.pbz2" for number in range(CELLS))
-        return "NATS-Bench's folder", cells, _columns(cells, (_from_nats(file, advance) for file in files))
+        return "NATS-Bench's folder", cells, _columns(cells, (from_nats(file, advance) for file in files))
     with open(source, "rb") as start:
         head = start.read(4096)
     if head.startswith(GZIP) or b"arch_str" in head.partition(b"\n")[0]:
         return "CSV", *_from_csv(source, advance)
     if head.startswith(BZIP2):
-        form, content = "NATS-Bench's file", _from_nats(source, advance)
+        form, content = "NATS-Bench's file", from_nats(source, advance)
     elif head.startswith((ZIP, TORCH_LEGACY)):
         form, content = "NAS-Bench-201's file", _from_torch(source, advance)
     else:
@@ -130,7 +130,7 @@ def _read(source: Path, advance: Advance) -> tuple[str, tuple[str, ...], Mapping
     return form, cells, _columns(cells, (infos[number] for number in range(CELLS)))
 
 
-def _from_nats(path: Path, advance: Advance) -> Any:
+def from_nats(path: Path, advance: Advance) -> Any:
     with opened(path, advance) as file, bz2.open(file) as content:
         return _to_the_end(content)
 
@@ -164,12 +164,12 @@ def _columns(cells: Sequence[str], infos: Iterable[Mapping[str, Any]]) -> Mappin
         for name, state in sorted(info.items(), key=lambda item: EPOCHS[item[0]]):  # the size is that of 200 epochs
             if state["arch_str"] != cell:
                 raise ValueError(f"the results of cell {index}, {cell}, are those of {state['arch_str']}")
-            for column, value in _row(state["all_results"], EPOCHS[name]):
+            for column, value in row_of(state["all_results"], EPOCHS[name]):
                 columns[column][index] = value
     return columns
 
 
-def _row(trials: Mapping[tuple[str, int], Mapping[str, Any]], epochs: int) -> Iterator[tuple[str, float]]:
+def row_of(trials: Mapping[tuple[str, int], Mapping[str, Any]], epochs: int) -> Iterator[tuple[str, float]]:
     """The columns' values for one cell: of its (data set, seed) -> state of a ResultsCount."""
     datasets: dict[str, dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for (dataset, seed), trial in trials.items():
@@ -293,16 +293,16 @@ def summary(table: Table, path: Path) -> str:
     )
 
 
-def _files(source: Path) -> list[Path]:
+def files_of(source: Path) -> list[Path]:
     return sorted(file for file in source.iterdir() if file.is_file()) if source.is_dir() else [source]
 
 
 def digest_of(source: Path, advance: Advance) -> str:
     """SHA-256 of a file; of a folder, over the names and digests of its files."""
-    digests = {file.name: _file_digest(file, advance) for file in _files(source)}
+    digests = {file.name: _file_digest(file, advance) for file in files_of(source)}
     if not source.is_dir():
         return digests[source.name]
-    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{name} {own}\n" for name, own in digests.items()).encode()).hexdigest()
 
 
 def _file_digest(path: Path, advance: Advance) -> str:

@@ -19,7 +19,7 @@ from harness.core.unpickling import Array, unpickle_arrays
 from harness.core.version import __version__
 from harness.tables.ground_truth import Advance
 from harness.tables.hardware import COSTS, DATASETS, hardware_path
-from harness.tables.importing import checked_cells, described, digest_of, opened
+from harness.tables.importing import checked_cells, digest_of, opened, reported
 from harness.tables.nasbench201 import CELLS, Column, Table
 
 KNOWN = "HW-NAS-Bench-v1_0.pickle, or a Parquet file with a column arch_str"
@@ -41,7 +41,7 @@ def import_hardware(source: Path, target: Path | None = None, advance: Advance =
     HarnessError, writing nothing, where the source is damaged, incomplete, something else, or names code to run."""
     target = target or hardware_path()
     size(source)
-    with described(source):
+    with reported(source):
         form, cells, columns = _read(source, advance)
         if not columns:
             raise ValueError("it has none of HW-NAS-Bench's costs")

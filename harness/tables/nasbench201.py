@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError, quoted, unknown
 from harness.core.files import write_atomic
 from harness.core.genotype import NB201_OPERATIONS, Genotype, from_nb201, parse, to_nb201
+from harness.core.imported import cache_folder
 from harness.core.untrusted import loads
 
 Column = NDArray[np.float64]
@@ -62,9 +62,8 @@ def all_cells() -> list[str]:
 
 
 def default_path() -> Path:
-    """Where the table is kept unless told otherwise: in $HARNESS_CACHE, else harness/ in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("HARNESS_CACHE") or cache / "harness") / "nasbench201.parquet"
+    """Where the table is kept unless told otherwise."""
+    return cache_folder() / "nasbench201.parquet"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from harness.core.errors import HarnessError
 from harness.core.types import Budget, SearchResult
 from harness.runs import protocol
 from harness.tables import TABLES
+from harness.tables.ground_truth import Importable
 from harness.tables.nasbench201_truth import NasBench201
 from harness.testing.states import run_to_end, saved
 from harness.testing.toy_data import ToyDataset
-from harness.testing.toy_table import toy_table
+from harness.testing.toy_table import Made, toy_table
 from methods.composition import BlackBox, Composition
 from methods.families import AnySearch, make_search
 from methods.method import Method
@@ -81,9 +82,14 @@ def _toy_benchmark() -> NasBench201:
 
 
 def _on_table(space: Space) -> TableData:
-    """The first data set of the space's table; of the benchmark's, which a machine may lack, of a made one."""
-    name = next(iter(TABLES[space.table].datasets))
-    return TableData(name, _toy_benchmark()) if space.table == "nasbench201" else open_data(name, space.table)
+    """The first data set of the space's table; of a benchmark's, which a machine may lack, of a made one."""
+    benchmark = TABLES[space.table]
+    name = next(iter(benchmark.datasets))
+    if space.table == "nasbench201":
+        return TableData(name, _toy_benchmark())
+    return (
+        TableData(name, Made(space, benchmark)) if isinstance(benchmark, Importable) else open_data(name, space.table)
+    )
 
 
 @dataclass(frozen=True)

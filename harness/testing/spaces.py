@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from harness.core.errors import HarnessError
 from harness.core.genotype import from_darts, from_json, from_nb201, in_darts_literal, parse, to_darts, to_nb201
 from harness.core.settings import declared
 from harness.testing.requirement import Broken, require
@@ -21,7 +22,10 @@ from spaces.edges.sum import SumOfOperations
 
 
 def supernet_learns(space: Space) -> None:
-    """At small sizes, with few classes and many, in both modes: logits and gradients of alpha and of all weights."""
+    """At small sizes, with few classes and many, in both modes: logits and gradients of alpha and of all weights. A
+    space without networks says so."""
+    if not space.has_networks:
+        return says_that_it_has_no_networks(space)
     for classes in (2, 10):
         macro = replace(space.macro(), **_small(space))
         torch.manual_seed(0)
@@ -78,7 +82,9 @@ def options_are_cells(space: Space) -> None:
 
 
 def cells_make_networks(space: Space) -> None:
-    """A derived cell makes a final network, whose logits are finite."""
+    """A derived cell makes a final network, whose logits are finite. A space without networks says so."""
+    if not space.has_networks:
+        return says_that_it_has_no_networks(space)
     for seed in range(3):
         torch.manual_seed(seed)
         genotype = space.completed(space.derive(random_probabilities(space, seed)))
@@ -88,6 +94,17 @@ def cells_make_networks(space: Space) -> None:
             logits = network.train(training)(torch.randn(2, 3, 16, 16, generator=draw), draw=draw)
             require(logits.shape == (2, 5), f"2 images of 5 classes give logits {list(logits.shape)}")
             require(bool(logits.isfinite().all()), "the logits of a final network are not finite")
+
+
+def says_that_it_has_no_networks(space: Space) -> None:
+    """Whatever of a network it is asked for."""
+    genotype = space.derive(random_probabilities(space, 0))
+    for ask in (space.macro, lambda: space.network(genotype, 4, 1, 5)):
+        try:
+            ask()
+        except HarnessError:
+            continue
+        raise Broken("a space whose `has_networks` is false makes a network, or the size of one")
 
 
 def random_probabilities(space: Space, seed: int) -> list[list[float]]:

@@ -42,7 +42,7 @@ def rows_of_runs(records: Records, epoch: str) -> list[dict[str, Any]]:
                 **{key: run[key] for key in ("run", "space", "dataset", "seed")},
                 "method": label,
                 "finished": "yes" if finished else "no",
-                "parameters": f"{run['parameters'] / 1e6:.2f}" if finished else "",
+                "parameters": f"{run['parameters'] / 1e6:.2f}" if run["parameters"] > 0 else "",
                 "error": "" if pd.isna(error) else f"{error:.2f}",
                 "seconds": f"{run['seconds']:.6g}" if finished else "",
                 "cost": spoken(run["seconds"]) if finished else "",
@@ -76,7 +76,11 @@ def _run_detail(
         memory = f"peak memory {run['peak_memory'] / 1e9:.2f} GB ({run['memory_kind']})"
         facts |= {
             "cell": run["notation"],
-            "parameters, MACs": f"{int(run['parameters']):,}, {int(run['macs']):,}",
+            **(
+                {"parameters, MACs": f"{int(run['parameters']):,}, {int(run['macs']):,}"}
+                if run["parameters"] > 0
+                else {}
+            ),
             "cost": f"{spoken(run['seconds'])} of search; {memory}",
         }
     commands = [run_command(folder, run["spec"])]
