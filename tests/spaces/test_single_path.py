@@ -12,6 +12,7 @@ from plain_supernets import plain_supernet
 
 from spaces import SPACES
 from spaces.edges.single_path import SinglePath, SinglePathAllGates
+from spaces.edges.sparse import SparseOperations
 
 NAMES = ("darts-none", "s1", "nasbench201")
 BATCH, SIZE, CLASSES = 4, 8, 5
@@ -122,3 +123,13 @@ def test_a_sum_that_adds_the_gates_is_the_published_forward():
     (y.sin().sum()).backward()
     (z.sin().sum()).backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("outgoing", [SinglePath, SinglePathAllGates])
+def test_an_edge_whose_gates_are_all_0_gives_zeros(outgoing):
+    """As under the sparse edge, with and without gradients of the gates."""
+    _, net, x, _, gates = sampled("s1", outgoing)
+    twin = sampled("s1", SparseOperations)[1]
+    gates[[1, 6, 20]] = 0.0
+    assert torch.equal(net(x, gates), twin(x, gates))
+    torch.testing.assert_close(net(x, gates.requires_grad_()), twin(x, gates))
