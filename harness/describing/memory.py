@@ -75,12 +75,12 @@ def measure(method: str, space: Space, device: str = "auto") -> list[dict[str, A
 
 
 def _epochs(search: Search) -> list[int]:
-    """The first epoch of each stage in which the schedule moves alpha."""
+    """The first epoch of each stage in which the schedule moves alpha, if it does in any."""
     schedule = search.parts.schedule
     first: dict[int, int] = {}
     for epoch in range(search.epochs):
         stage = schedule.stage(epoch, search.epochs)
-        if schedule.trains_alpha(stage.clock):
+        if schedule.trains_alpha(stage.clock) or not schedule.has_alpha:
             first.setdefault(stage.number, epoch)
     return list(first.values())
 

@@ -93,6 +93,13 @@ def test_a_stage_with_fewer_operations_keeps_less(monkeypatch):
     assert " ".join(lines[2].split()[:4]) in " ".join(shown.split())
 
 
+def test_a_method_without_an_alpha_keeps_one_path(monkeypatch):
+    small = {"channels": 2, "cells": 1, "batch": 8, "valid_batch": 8}
+    monkeypatch.setattr(footprint, "SHORT", footprint.SHORT | small)
+    (path,), (mixture,) = (footprint.measure(name, SPACES["nasbench201"], "cpu") for name in ("spos", "setn"))
+    assert 0 < path["saved_activations"] < mixture["saved_activations"] / 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
