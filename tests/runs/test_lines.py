@@ -43,6 +43,20 @@ def test_a_line_of_a_search_on_a_supernet():
     )
 
 
+def test_a_line_at_the_end_says_what_was_ranked(caplog):
+    record = {"epoch": 2, "train_loss": 2.3, "cost": Cost(weight_steps=12).to_json()}
+    state = SimpleNamespace(records=[record], stopped_by="")
+    lines = Lines("run", 3, SimpleNamespace(add=lambda *_: None, left=lambda _: None), 0)
+    with caplog.at_level(logging.INFO, LOGGER.name):
+        lines.update(state, 1.0)
+        lines.update(state, 1.0)  # a candidate
+        assert len(caplog.messages) == 1
+        state.stopped_by, state.records = "epochs", [{**record, "selection": {"ranked": 1000, "best_score": 43.75}}]
+        lines.update(state, 1.0)
+    assert len(caplog.messages) == 2
+    assert "best of 1,000 candidates 43.75" in caplog.messages[1]
+
+
 def test_a_line_of_a_black_box_search_on_a_table():
     record = {
         "epoch": 0,

@@ -108,6 +108,27 @@ def test_a_terminal_shows_where_the_search_is(monkeypatch):
     assert "3 min 40 s" in shown  # three steps are left, one of which moves alpha
 
 
+def test_a_terminal_shows_the_candidates_of_a_search_after_training(monkeypatch):
+    monkeypatch.setattr("harness.runs.progress.REFRESH", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    few = {"ranked": 4, "ranking_batch": 8, "recalibration_batches": 1, "recalibration_batch": 8}
+    settings = small_settings("spos", "nasbench201", **few)
+    parts = METHODS["spos"].parts(SPACES["nasbench201"], Budget(epochs=1), user=settings)
+    search, terminal = Search(parts, SPACES["nasbench201"], ToyDataset(), seed=0), Terminal()
+    with live_display(Console(file=terminal, width=200)) as live:
+        display = Display(search, live)
+        state = search.start()
+        while not state.stopped_by:
+            state = search.advance(state)
+            display.update(state, 60.0 if state.scored else 1.0)
+    shown = terminal.getvalue()
+    assert "0 of 4" in shown
+    assert "known after the first candidate" in shown
+    assert "1 of 4" in shown
+    assert "3 min 00 s" in shown
+    assert "batch norm recalibrated" in shown
+
+
 def test_a_run_that_is_no_terminal_prints_no_display(tmp_path, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     ended = forked(harness(run_arguments(tmp_path, *TINY)))
