@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from harness import notations
@@ -40,6 +41,8 @@ from spaces.relations import space_of
 
 IMAGENET_SIZE, IMAGENET_CLASSES, CIFAR_SIZE = 224, 1000, 32
 INDENT, WIDEST = 2, 120
+NAMES = 30
+"""The width of a column of names of spaces; the longest name has 26."""
 MOST_CLASSES = 100_000
 
 
@@ -179,7 +182,7 @@ def _method(name: str) -> Description:
         "summary": [composition.summary],
         "source": composition.source.split("; "),
         "parts": columns(list(composition.parts.items())),
-        "spaces": [", ".join(space.name for space in _spaces(composition))],
+        "spaces": _wrapped([(", ".join(space.name for space in _spaces(composition)),)]),
         "hyper-parameters": ["on the space darts, before any protocol; `--set NAME=VALUE` changes one"],
         **{f"{INDENT * ' '}{key}": _settings(items) for key, items in settings.items() if items},
         **{f"in place of all but the {shared} on {table.name}": _settings(v) for v in instead.values()},
@@ -217,7 +220,11 @@ def _on_spaces(composition: Composition | BlackBox, names: set[str]) -> list[str
         changed = {k: v for k, v in values.items() if k in names and composition.settings.get(k) != v}
         if changed:
             spaces.setdefault(", ".join(f"{k} = {_show(v)}" for k, v in changed.items()), []).append(space.name)
-    return _wrapped([(", ".join(names), changes) for changes, names in spaces.items()]) if spaces else ["nothing"]
+    rows = []
+    for changes, names in spaces.items():
+        first, *others = wrap(", ".join(names), NAMES, break_on_hyphens=False)
+        rows += [(first, changes), *((other, "") for other in others)]
+    return _wrapped(rows) if rows else ["nothing"]
 
 
 def _space(space: Space, classes: int) -> Description:

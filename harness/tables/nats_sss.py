@@ -43,7 +43,7 @@ class NatsSizeBenchmark:
 
     title = TITLE
     datasets: Mapping[str, int] = CLASSES
-    summary = "32,768 networks of 5 layers with 8 to 64 channels on CIFAR-10, CIFAR-100 and ImageNet16-120"
+    summary = "32,768 networks of 5 layers on CIFAR-10, CIFAR-100 and ImageNet16-120"
 
     @property
     def epochs(self) -> Sequence[int]:

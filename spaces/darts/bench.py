@@ -61,7 +61,7 @@ class Size:
         channels, cells = self.macro.channels, self.macro.cells
         return DartsSpace(
             f"bench-{self.name}{suffix}",
-            f"DARTS-Bench-Suite, {self.name}: {summary}; {cells} cell{'s' * (cells > 1)} of {self.nodes} nodes",
+            f"DARTS-Bench-Suite: {summary}; {cells} cell{'s' * (cells > 1)} of {self.nodes} nodes",
             "Jha et al., confopt (AutoML 2025); its benchsuite.py",
             dict.fromkeys(self.kinds, edges),
             Final(channels, cells),
@@ -76,7 +76,7 @@ class Size:
         return (
             self.space(EIGHT, "", "the original 8 operations"),
             self.space(WITHOUT_SKIP, "-no-skip", "the 7 operations that are no skip"),
-            self.space(EIGHT, "-all-skip", "8 operations, and a skip besides on every edge", skips=True),
+            self.space(EIGHT, "-all-skip", "8 operations and a skip besides on every edge", skips=True),
         )
 
 

@@ -13,7 +13,7 @@ from spaces.tabular.space import TabularSpace, tabular
 NATS_SSS_TABLE = tabular(
     "nats-sss",
     {f"layer{number}": tuple(str(width) for width in range(8, 65, 8)) for number in range(1, 6)},
-    "8, 16, ... or 64 channels in each of 5 layers; the loss is NATS-Bench's table, exactly",
+    "8, 16, ... or 64 channels in each of 5 layers; the loss is the table, exactly",
     "NATS-Bench (Dong et al., TPAMI 2021), section 3.2",
     f"nats-sss{ON_TABLE}",
 )
