@@ -221,8 +221,8 @@ def _on_spaces(composition: Composition | BlackBox, names: set[str]) -> list[str
         if changed:
             spaces.setdefault(", ".join(f"{k} = {_show(v)}" for k, v in changed.items()), []).append(space.name)
     rows = []
-    for changes, names in spaces.items():
-        first, *others = wrap(", ".join(names), NAMES, break_on_hyphens=False)
+    for changes, changed_on in spaces.items():
+        first, *others = wrap(", ".join(changed_on), NAMES, break_on_hyphens=False)
         rows += [(first, changes), *((other, "") for other in others)]
     return _wrapped(rows) if rows else ["nothing"]
 

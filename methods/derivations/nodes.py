@@ -34,8 +34,9 @@ def assembled(
     at: Ranking, choose: Callable[[Offers], Sequence[Offer]], offers: Callable[[str], bool] | None = None
 ) -> Genotype:
     """The genotype whose nodes have the chosen of their offers. `offers` says which operations are offered: those that
-    can be derived, unless it is given; any other that is chosen leaves its edge out. A cell whose inputs nothing chosen
-    reads has the strongest offer into its first node besides (choice): there is no network without it."""
+    can be derived, unless it is given; any other that is chosen leaves its edge out. A cell whose output nothing chosen
+    reaches has the strongest offer from its inputs into the first node of its output instead (choice): there is no
+    network without it."""
     offers = offers or at.space.derivable
     cells, strengths, own = [], iter(at.strengths), at.space.derive(at.strengths)
     for kind, edges in at.space.cells.items():
@@ -50,11 +51,21 @@ def assembled(
         plain = own[kind]
         states = range(plain.inputs, plain.inputs + len(plain.nodes))
         nodes = [_derivable(at.space, choose(entering[state])) for state in states]
-        if not any(offer.edge[1] < plain.inputs for node in nodes for offer in node):
-            into_first = [offer for offered in entering[plain.inputs] for offer in offered]
-            nodes[0] = strongest(_derivable(at.space, into_first), 1)
+        if not _reaches(nodes, plain):
+            first = plain.concat[0]
+            into_first = [offer for offered in entering[first] for offer in offered if offer.edge[1] < plain.inputs]
+            nodes[first - plain.inputs] = strongest(_derivable(at.space, into_first), 1)
         cells.append((kind, Cell(plain.inputs, tuple(tuple(o.edge for o in node) for node in nodes), plain.concat)))
     return Genotype(tuple(cells))
+
+
+def _reaches(nodes: Sequence[Sequence[Offer]], plain: Cell) -> bool:
+    """Whether what was chosen makes a way from an input of the cell to a node of its output."""
+    valued = set(range(plain.inputs))
+    for state, node in enumerate(nodes, start=plain.inputs):
+        if any(offer.edge[1] in valued for offer in node):
+            valued.add(state)
+    return not valued.isdisjoint(plain.concat)
 
 
 def _derivable(space: Space, offers: Sequence[Offer]) -> list[Offer]:

@@ -76,7 +76,7 @@ class Size:
         return (
             self.space(EIGHT, "", "the original 8 operations"),
             self.space(WITHOUT_SKIP, "-no-skip", "the 7 operations that are no skip"),
-            self.space(EIGHT, "-all-skip", "8 operations and a skip besides on every edge", skips=True),
+            self.space(EIGHT, "-all-skip", "8 operations, each edge with a skip", skips=True),
         )
 
 

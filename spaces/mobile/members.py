@@ -18,7 +18,7 @@ EIGHT = (
 
 MOBILE = MobileSpace(
     "mobile",
-    "21 inverted residual blocks in a chain, 6 candidates each, and a skip where it can be",
+    "21 inverted residual blocks in a chain, 6 candidates each, a skip where it can be",
     "ProxylessNAS, section 4.2; search/imagenet_arch_search.py",
     {"mobile": PROXYLESS.edges(SIX)},
     Final(channels=1728, cells=1),
@@ -29,7 +29,7 @@ MOBILE = MobileSpace(
 """Parameters are quoted at the width of ProxylessNAS-GPU, 1.35 times that of the search."""
 MOBILE_FBNET = MobileSpace(
     "mobile-fbnet",
-    "22 inverted residual blocks in a chain, 8 candidates each, and a skip where it can be",
+    "22 inverted residual blocks in a chain, 8 candidates each, a skip where it can be",
     "FBNet, Tables 1 and 2",
     {"fbnet": FBNET.edges(EIGHT)},
     Final(channels=FBNET.features, cells=1),

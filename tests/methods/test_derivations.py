@@ -8,7 +8,7 @@ from toy import standing_of
 from harness.core.genotype import parse
 from methods.derivations.best_pairs import BestPairs
 from methods.derivations.by_perturbation import ByPerturbation
-from methods.derivations.derivation import OfSpace
+from methods.derivations.derivation import OfSpace, Ranking
 from methods.derivations.every_edge import EveryEdge
 from methods.derivations.threshold import Threshold
 from spaces import SPACES
@@ -98,3 +98,13 @@ def test_by_perturbation_the_operations_stay_that_are_missed_most(space, hurts_b
     ]
     assert len(calls) >= sum(space.widths) - len(space.edges)
     assert ByPerturbation().derive(at) == OfSpace().derive(at)
+
+
+def test_an_output_that_nothing_reaches_is_given_an_input():
+    """Of 8 nodes the last 4 are the output: edges into the first node, and none further, make no way to it."""
+    space = SPACES["bench-single-cell"]
+    rows = [[0.0] + [0.5 if edge.target == 2 else 0.1] * 7 for edge in space.edges]
+    cell = Threshold(threshold=0.3).derive(Ranking(space, rows))["reduce"]
+    assert cell.nodes[0] == (("max_pool_3x3", 0), ("max_pool_3x3", 1))
+    assert cell.nodes[4] == (("max_pool_3x3", 0),)
+    assert cell.output == (6,)
