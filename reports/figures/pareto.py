@@ -42,4 +42,4 @@ def _panel(ax: Axes, plane: Plane, order: Iterable[str]) -> None:
             costs = [*front.cost, plane.reference[0]]
             ax.step(costs, [*front.error, front.error.iloc[-1]], where="post", color=colour, linewidth=1.1)
     ax.plot(*plane.reference, marker="+", markersize=6, color=GREY, linestyle="")
-    ax.set(title=wrapped(plane.benchmark), xlabel=wrapped(plane.cost, 34), ylabel="test error (%)")
+    ax.set(title=wrapped(plane.benchmark, 30), xlabel=wrapped(plane.cost, 30), ylabel="test error (%)")
