@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, cast
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
 from harness.core.settings import applicable, override
-from spaces.counting import Counter, counting
-from spaces.edges.sparse import SparseOperations
-from spaces.operations import apply
+from spaces.prices import counted
 from spaces.space import Space
 
 IMAGE_SIZE = 32
@@ -84,34 +81,12 @@ _COUNTED: dict[Hashable, PathMacs] = {}
 
 
 def _count(space: Space, classes: int) -> PathMacs:
-    """On a supernet of the final networks' size, in one pass."""
+    """Of networks of the final size."""
     size = {"channels": space.final.channels, "cells": space.final.cells}
     macro = override({"macro": space.macro()}, applicable({"macro": space.macro()}, size))["macro"]
-    supernet = space.supernet(macro, classes, _CountedOperations)
-    supernet.eval()
+    prices = counted(space, macro, classes, IMAGE_SIZE)["flops"]
     of_operations = torch.zeros(len(space.widths), max(space.widths), dtype=torch.int64)
-    with counting() as counter:
-        for module in supernet.modules():
-            if isinstance(module, _CountedOperations):
-                module.counter, module.of_operations = counter, of_operations
-        supernet(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(of_operations.shape), Generator())
-    return PathMacs(counter.macs - int(of_operations.sum()), of_operations)
-
-
-class _CountedOperations(SparseOperations):
-    """All operations run, and what each costs is entered where it belongs. Its gates are the rows' own numbers."""
-
-    counter: Counter
-    of_operations: Tensor
-
-    @staticmethod
-    def prepare(gates: Tensor) -> Any:
-        return range(len(gates))
-
-    def forward(self, x: Tensor, gates: Any, draw: Generator | None) -> Iterator[tuple[int, Tensor]]:
-        for (row, edge), own in zip(self.edges, self.own, strict=True):
-            for column, operation in enumerate(cast(nn.ModuleDict, own).values()):
-                before = self.counter.macs
-                y = apply(operation, x, draw)
-                self.of_operations[gates[row], column] += self.counter.macs - before
-            yield edge.target, y
+    for row, (edge, own) in enumerate(zip(space.edges, prices.edges, strict=True)):
+        for column, name in enumerate(edge.operations):
+            of_operations[row, column] = int(own[name])
+    return PathMacs(int(prices.around), of_operations)

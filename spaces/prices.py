@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.genotype import Genotype
+from harness.core.genotype import AND_SKIP, Genotype
 from spaces.counting import count, count_placed
 from spaces.places import places
 from spaces.space import Space
@@ -36,10 +36,10 @@ class Prices:
         for kind, cell in genotype.cells:
             for target, edges in cell.reached:
                 for name, source in edges:
-                    row = at.get((kind, source, target))
-                    if row is None or name not in self.edges[row]:
+                    row, bare = at.get((kind, source, target)), name.removesuffix(AND_SKIP)
+                    if row is None or bare not in self.edges[row]:
                         raise HarnessError(f"{genotype} is not a cell of {space.name}: it has {name} where none is.")
-                    total += self.edges[row][name]
+                    total += self.edges[row][bare]
         return total
 
 

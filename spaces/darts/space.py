@@ -85,6 +85,11 @@ class DartsSpace(Space):
             cells.append((kind, replace(cell, nodes=nodes)))
         return Genotype(tuple(cells))
 
+    def operation(self, name: str, c_in: int, channels: int, stride: int) -> nn.Module:
+        return super().operation(
+            f"{name}{AND_SKIP}" if self.skips and self.derivable(name) else name, c_in, channels, stride
+        )
+
     def picked(self, code: Sequence[int]) -> Sequence[Sequence[Pick]]:
         edges = [(kind, edge.source, edge.target) for kind, edges in self.cells.items() for edge in edges]
         rows, kinds = {place: row for row, place in enumerate(edges)}, list(self.cells)

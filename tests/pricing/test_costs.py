@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
+from harness.core.genotype import AND_SKIP
 from harness.tables.costs import EdgeCosts
 from methods.pricing.costs import Sum, from_table, of_cells
 from spaces import SPACES
@@ -20,6 +21,7 @@ SIZES = {
     "nasbench201": ({"channels": 4, "cells": 2}, 16),
     "darts-none": ({"channels": 4, "cells": 4}, 32),
     "s4": ({"channels": 6, "cells": 3}, 16),
+    "bench-wide-all-skip": ({"channels": 6, "cells": 3}, 16),
     "mobile": ({"channels": 80}, 32),
     "mobile-fbnet": ({"channels": 124, "stem": "imagenet"}, 64),
 }
@@ -35,7 +37,7 @@ def one_hot(space, genotype):
     gates, row = torch.zeros(len(space.edges), max(space.widths), dtype=torch.float64), 0
     for kind, edges in space.cells.items():
         chosen = {
-            (source, target): name
+            (source, target): name.removesuffix(AND_SKIP)
             for target, node in enumerate(genotype[kind].nodes, start=genotype[kind].inputs)
             for name, source in node
         }
