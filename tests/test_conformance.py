@@ -16,6 +16,8 @@ from spaces import SPACES
 
 EVERY_SPACE_WITH = "zarts-mgs"
 EVERY_METHOD_ON = ("s1", "nasbench201", "nasbench201-table")
+OTHER_RULES_ON = ("nasbench201", "nasbench201-table")
+"""Of methods that differ in their rule alone, all but the first run on these: a rule knows nothing of spaces."""
 CROSS_ON = ("nasbench201", "darts")
 """A generated cross runs on the first of these that it applies to, the cheaper one."""
 CROSSED = ("darts-1st", "zarts-mgs")
@@ -25,6 +27,11 @@ every cross, and every method on every space."""
 
 CROSSES, EVERYTHING = crosses(), os.environ.get("HARNESS_CONFORMANCE") == "all"
 SPACES_HERE = list(SPACES) if EVERYTHING else UNLIKE
+FIRST = {
+    str({part: name for part, name in CATALOGUE[method].parts.items() if part != "rule"}): method
+    for method in reversed([method for method in CATALOGUE if method not in CROSSES])
+}.values()
+"""The first method of each composition that differs from the others in more than its rule."""
 
 
 def spaces_of(method: str) -> list[str]:
@@ -32,7 +39,7 @@ def spaces_of(method: str) -> list[str]:
     if EVERYTHING:
         return applying
     if method not in CROSSES:
-        return [space for space in EVERY_METHOD_ON if space in applying]
+        return [space for space in (EVERY_METHOD_ON if method in FIRST else OTHER_RULES_ON) if space in applying]
     return [next(space for space in CROSS_ON if space in applying)] if method in crosses(CROSSED) else []
 
 

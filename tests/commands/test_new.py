@@ -38,7 +38,7 @@ def harness(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
-def test_what_is_written_passes_its_test_and_runs(kind: str, tmp_path: Path) -> None:
+def test_what_is_written_passes_its_checks_and_runs(kind: str, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     written = harness("new", kind, "my-own", "--to", folder)
     assert written.exit_code == 0
@@ -46,17 +46,8 @@ def test_what_is_written_passes_its_test_and_runs(kind: str, tmp_path: Path) -> 
     assert sorted(path.name for path in folder.iterdir()) == ["my_own.py", "test_my_own.py"]
     assert not [path for path in folder.iterdir() if "example" in path.read_text()]
 
-    pytest_too = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_my_own.py"]
-    tested = subprocess.run(
-        pytest_too,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert " passed" in tested.stdout
+    checked = harness("check", folder / "my_own.py")
+    assert checked.exit_code == 0, checked.output
 
     add_plugins([str(folder / "my_own.py")])
     method, space, dataset = SEARCHES.get(kind, ("my-own", "s1", "digits"))
@@ -64,6 +55,15 @@ def test_what_is_written_passes_its_test_and_runs(kind: str, tmp_path: Path) -> 
     ran = harness("run", "--method", method, "--space", space, "--dataset", dataset, *options)
     assert ran.exit_code == 0, ran.output
     assert "done, epochs used up" in ran.stdout
+
+
+def test_the_test_that_is_written_passes(tmp_path: Path) -> None:
+    assert harness("new", "dataset", "my-own", "--to", tmp_path).exit_code == 0
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_my_own.py"]
+    path = os.environ | {"PYTHONPATH": str(ROOT)}
+    tested = subprocess.run(command, cwd=tmp_path, env=path, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert " passed" in tested.stdout
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
