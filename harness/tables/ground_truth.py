@@ -112,6 +112,16 @@ class Checked(Protocol):
 
 
 @runtime_checkable
+class Repeated(Protocol):
+    """A table that tells the trainings of an architecture apart, each with a seed of its own."""
+
+    def trials(self, dataset: str, epochs: int) -> Grid:
+        """(seeds, ...): what each training gave of `validation`; NaN where there is none with that seed, of which an
+        architecture has one at least. Raises HarnessError where the table tells none apart."""
+        ...
+
+
+@runtime_checkable
 class Importable(Checked, Protocol):
     """A table whose file the user makes from one of the benchmark's own."""
 

@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from harness.tables.ground_truth import Advance, Grid, Seconds
 from harness.tables.nasbench201 import EPOCHS, MEAN, Column, Table, default_path, open_table
@@ -76,6 +79,18 @@ class NasBench201(NasBench201Benchmark):
     def validation(self, dataset: str, epochs: int) -> Grid:
         """(5, 5, 5, 5, 5, 5)"""
         return self.table.grid(self.table.column(GUIDES[dataset], "valid", epochs, MEAN))
+
+    def trials(self, dataset: str, epochs: int) -> Grid:
+        """(seeds, 5, 5, 5, 5, 5, 5)"""
+        guide, table = GUIDES[dataset], self.table
+        seeds = table.seeds(guide, "valid", epochs)
+        if not seeds:
+            raise HarnessError(
+                f"the imported file holds, of the trainings for {epochs} epochs that guide a search on {dataset}, only "
+                "the mean over their seeds; choose other table_epochs or another oracle, or import the benchmark's own "
+                "file."
+            )
+        return np.stack([table.grid(trained) for trained in table.trials(guide, "valid", epochs)])
 
     def seconds(self, dataset: str, epochs: int) -> Seconds:
         """What this training and one pass over the validation images took the benchmark's authors; without the pass

@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.core.errors import HarnessError, unknown
 from harness.core.genotype import Genotype
 from harness.tables import TABLES
-from harness.tables.ground_truth import Benchmark, Grid, GroundTruth, Seconds, opened
+from harness.tables.ground_truth import Benchmark, Grid, GroundTruth, Repeated, Seconds, opened
 
 IMAGE_SIZE = 32
 """Where a table says nothing of its images, in `image_sizes` by data set."""
@@ -46,6 +46,13 @@ class TableData:
     def validation(self, epochs: int) -> Grid:
         """The validation accuracies after this training, an axis for each choice of the space."""
         return self.truth.validation(self.name, epochs)
+
+    def trials(self, epochs: int) -> Grid:
+        """(seeds, ...): the same of single trainings, NaN where there is none with a seed. Raises HarnessError for a
+        table that does not tell them apart."""
+        if not isinstance(self.truth, Repeated):
+            raise HarnessError(f"{self.truth.title} does not tell trainings of one architecture apart.")
+        return self.truth.trials(self.name, epochs)
 
     def seconds(self, epochs: int) -> Seconds:
         """What looking at one of them is charged, in the same order."""
