@@ -188,19 +188,32 @@ def _resolve_on_table(
         parts = TableTrials(**resolve_settings({**trials, "price": Price()}, method, space, layers, user))
         parts.price.check(space)
     else:
-        exact = {
-            "rule": RULES.find(method.rule),
-            "table": TableLoss(table_epochs=str(max(known))),
-            "relaxation": RELAXATIONS.find(method.relaxation),
-            "objective": OBJECTIVES.find(method.objective),
-            "price": Price(),
-        }
-        parts = TableParts(**resolve_settings(exact, method, space, layers, user))
+        parts = _with_loss(TableLoss(table_epochs=str(max(known))), method, space, layers, user)
+        if parts.table.charged:  # as a black-box method's trials are
+            charged = TableLoss(table_epochs=str(min(known)), simulated_seconds=TableLookup.simulated_seconds)
+            parts = _with_loss(charged, method, space, layers, user)
         parts.objective.check(parts.relaxation)
         parts.price.check(space, gradients_alone(parts.rule))
     if parts.table_epochs not in map(str, known):
         raise HarnessError(f"table_epochs={parts.table_epochs!r} is not one of {', '.join(map(str, known))}.")
     return parts
+
+
+def _with_loss(
+    loss: TableLoss,
+    method: Composition,
+    space: Space,
+    layers: Sequence[Mapping[str, Any]],
+    user: Mapping[str, Any] | None,
+) -> TableParts:
+    parts = {
+        "rule": RULES.find(method.rule),
+        "table": loss,
+        "relaxation": RELAXATIONS.find(method.relaxation),
+        "objective": OBJECTIVES.find(method.objective),
+        "price": Price(),
+    }
+    return TableParts(**resolve_settings(parts, method, space, layers, user))
 
 
 def make_search(
@@ -215,7 +228,7 @@ def make_search(
         assert isinstance(parts, TableParts | TableTrials)
         epochs, sizes = int(parts.table_epochs), flat(space.choices)
         dataset.check("accuracies", dataset.validation(epochs), sizes)
-        if isinstance(parts, TableTrials):
+        if isinstance(parts, TableTrials) or parts.table.charged:
             dataset.check("seconds", dataset.seconds(epochs).values, sizes)
     if isinstance(parts, TableTrials | TrainedTrials):
         return BlackBoxSearch(parts, space, dataset, seed, device, budget)

@@ -94,6 +94,10 @@ class Budget:
         return {"epochs": epochs, "seconds": self.seconds, **limited}
 
 
+CHARGED = ("sampled", "noisy")
+"""The oracles of a table that charge methods of all families alike: for every cell that is looked at."""
+
+
 @dataclass
 class Cost:
     """What a search has spent so far. A pass is one batch through a network; on a table, L(alpha) or its

@@ -13,7 +13,8 @@ from methods.families import AnySearch
 from methods.search.records import operation_counts
 from methods.search.search import Search
 from methods.tabular.data import TableData
-from methods.tabular.search import TableSearch
+from methods.tabular.looks import Asked
+from methods.tabular.search import TableParts, TableSearch
 from spaces import SPACES, Space
 from spaces.counting import Count, count
 
@@ -109,15 +110,18 @@ def _(search: TableSearch, found: SearchResult) -> tuple[dict[str, Any], dict[st
     }
     return figures, {
         "genotype": "derived from the alpha of the last epoch; no selection over epochs",
-        "valid_loss": f"validation error (a fraction) by the table, after {search.parts.table_epochs} epochs, "
-        "expected at the gates that the last alpha makes",
+        "valid_loss": f"validation error (a fraction) by {_teller(search.parts.table)}, after "
+        f"{search.parts.table_epochs} epochs, expected at the gates that the last alpha makes",
         "table": search.data.truth.how,
+        **(_charged(search.data, search.parts) if search.parts.table.charged else {}),
     }
 
 
 @_figures.register
 def _(search: BlackBoxSearch, found: SearchResult) -> tuple[dict[str, Any], dict[str, str]]:
-    trained = "by the table" if isinstance(search.parts, TableTrials) else "trained on the weights' part of the images"
+    parts, trained = search.parts, "trained on the weights' part of the images"
+    if isinstance(parts, TableTrials):
+        trained = f"by {_teller(parts.evaluator)}"
     measure = search.evaluator.measure
     figures: dict[str, Any] = {f"trial_{measure}": found.records[-1][f"best_{measure}"]}
     accuracy = f"validation accuracy of that trial, percent, {trained}"
@@ -127,8 +131,20 @@ def _(search: BlackBoxSearch, found: SearchResult) -> tuple[dict[str, Any], dict
         f"trial_{measure}": accuracy if measure == "accuracy" else score,
     }
     if isinstance(search.dataset, TableData):
-        assert isinstance(search.parts, TableTrials)
-        charged = search.dataset.seconds(int(search.parts.table_epochs)).of
-        how |= {"simulated_seconds": f"by the table's times, {charged}", "table": search.dataset.truth.how}
+        assert isinstance(parts, TableTrials)
+        how |= {**_charged(search.dataset, parts), "table": search.dataset.truth.how}
         return figures | {"table": search.dataset.accuracies(found.genotype)}, how
     return figures, how
+
+
+def _teller(asked: Asked) -> str:
+    """What told a search how accurate cells are."""
+    tellers = {
+        "noisy": "the table, one training at a time",
+        "proxy": f"a proxy with a Kendall tau of {asked.proxy_tau:g} with the table",
+    }
+    return tellers.get(asked.oracle, "the table")
+
+
+def _charged(data: TableData, parts: TableParts | TableTrials) -> dict[str, str]:
+    return {"simulated_seconds": f"by the table's times, {data.seconds(int(parts.table_epochs)).of}"}

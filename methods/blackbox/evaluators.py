@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from harness.core.types import Cost, Dataset
 from methods.blackbox.proxies import PROXIES, score
 from methods.strategies.strategy import Code
 from methods.tabular.data import TableData
+from methods.tabular.looks import Asked, looks
 from methods.training.batches import Batches
 from methods.training.data import Data
 from methods.training.weights import FlatModel, Training
@@ -59,7 +61,7 @@ class Evaluator(Protocol):
 
 
 @dataclass(frozen=True)
-class TableLookup:
+class TableLookup(Asked):
     """The table's validation accuracy, charged with what it took by the table. There are no learning curves in one: a
     rung of Hyperband reads and pays this training whatever its epochs, as in NAS-Bench-201's own BOHB.py."""
 
@@ -72,17 +74,23 @@ class TableLookup:
 
 
 class TableEvaluator:
+    """With the oracle `proxy` no look is charged: shared weights are trained once for all."""
+
     measure = "accuracy"
 
-    def __init__(self, lookup: TableLookup, data: TableData) -> None:
+    def __init__(self, lookup: TableLookup, data: TableData, space: Space, seed: int) -> None:
         epochs = int(lookup.table_epochs)
-        self.accuracies, self.seconds = data.validation(epochs), data.seconds(epochs).values
+        self.looks, self.seed = looks(lookup, epochs, data, space, seed), seed
+        seconds = data.seconds(epochs).values
+        self.seconds = np.zeros_like(seconds) if lookup.oracle == "proxy" else seconds
 
     def begin(self, trial: Trial) -> Progress:
         return {}
 
     def step(self, trial: Trial, progress: Progress, cost: Cost) -> Evaluation:
-        return Evaluation(float(self.accuracies[trial.code]), float(self.seconds[trial.code]))
+        luck = torch.rand(1, generator=generator(self.seed, "looks", trial.number), dtype=torch.float64)
+        told = self.looks.at(self.looks.places(torch.tensor([trial.code])), luck)
+        return Evaluation(float(told), float(self.seconds[trial.code]))
 
 
 @dataclass(frozen=True)

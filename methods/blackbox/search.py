@@ -119,7 +119,10 @@ class BlackBoxSearch:
         self.evaluator: Evaluator
         if isinstance(parts, TableTrials):
             assert isinstance(dataset, TableData)
-            self.evaluator, self.simulated = TableEvaluator(parts.evaluator, dataset), parts.evaluator.simulated_seconds
+            self.evaluator, self.simulated = (
+                TableEvaluator(parts.evaluator, dataset, space, seed),
+                parts.evaluator.simulated_seconds,
+            )
         else:
             assert not isinstance(dataset, TableData)
             trained = ShortTrainingEvaluator if parts.evaluator.proxy == "off" else ProxyEvaluator

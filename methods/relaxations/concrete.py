@@ -41,3 +41,6 @@ class Concrete(Gumbel):
         self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING
     ) -> Tensor:
         return self.soft(alpha, space, clock, draw)
+
+    def chances(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+        return self.soft(alpha, space, clock, draw)

@@ -37,6 +37,11 @@ class Gumbel(Relaxation):
         soft = self.soft(alpha, space, clock, draw)
         return one_hot(soft) + (soft - soft.detach())  # in this order the values are exactly 0 and 1
 
+    def chances(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+        """softmax(alpha), from which the one-hot gates are sampled: their own gradient would need the losses of the
+        operations that are not."""
+        return self.strengths(alpha, space)
+
     def soft(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
         """softmax((alpha + G) / temperature) per edge, the relaxation whose gradient the gates have."""
         return rows_of(perturbed(alpha, draw) / self.temperature_at(clock), space.widths).softmax(dim=1)

@@ -77,6 +77,11 @@ class Relaxation:
         need not be computed: see the sparse edge."""
         raise NotImplementedError
 
+    def chances(self, alpha: Tensor, space: Space, clock: Clock, draw: Generator) -> Tensor:
+        """How likely each operation of every edge is (rows, widest) where single cells are looked at in place of mixed
+        ones, with its gradient: the gates, where these are a distribution that has one."""
+        return self.gates(alpha, space, clock, draw)
+
 
 def rows_of(alpha: Tensor, widths: tuple[int, ...], padding: float = -torch.inf) -> Tensor:
     """alpha (..., d) as (..., rows, max(widths)), padded where an edge has fewer operations."""

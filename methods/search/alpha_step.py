@@ -16,7 +16,7 @@ from methods.pricing.price import Priced
 from methods.relaxations.policy import Sample
 from methods.schedules.clock import Clock
 from methods.search.images import Images
-from methods.search.metering import take
+from methods.search.metering import UsedUp, take
 from methods.search.parts import Parts
 from methods.search.state import State
 from methods.search.supernets import Supernets
@@ -102,8 +102,9 @@ def move_alpha(
     )
     context = update_context(parts, supernets, state, clock, streams, train, update, state.cost, priced)
     before = state.alpha
-    diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
-    if diagnostics is None:
+    try:
+        diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
+    except UsedUp:
         return False
     state.alpha = parts.relaxation.moved(before, state.alpha, supernets.reduced)
     state.lookahead = context.carried

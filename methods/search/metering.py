@@ -17,7 +17,12 @@ from methods.search.state import AlphaState
 
 
 class UsedUp(Exception):
-    """The budget's evaluations do not pay for the next update of alpha."""
+    """What is left of a budget does not pay for the next update of alpha: of which, by the name that a search is
+    stopped by, and in words."""
+
+    def __init__(self, stopped_by: str, budget: str) -> None:
+        super().__init__(budget)
+        self.stopped_by = stopped_by
 
 
 @dataclass(frozen=True)
@@ -41,24 +46,23 @@ class Metered:
 
     def _check(self, more: int) -> None:
         if self.evaluations is not None and self.cost.asked + more > self.evaluations:
-            raise UsedUp
+            raise UsedUp("evaluations", f"a budget of {self.evaluations} evaluations")
 
 
 def take(
     rule: Rule, oracle: Oracle, state: AlphaState, clock: Clock, seed: int, evaluations: int | None
-) -> Mapping[str, Tensor] | None:
-    """The rule's next update, in place on the state, and what it found worth recording; None, and alpha stays, where it
-    would make more than so many evaluations in all. Raises HarnessError where that is the first update."""
+) -> Mapping[str, Tensor]:
+    """The rule's next update, in place on the state, and what it found worth recording. Raises UsedUp, and alpha stays,
+    where it would make more than so many evaluations in all, or the oracle does; HarnessError where that is the first
+    update."""
     cost = state.cost
     draw = generator(seed, "rule", cost.alpha_steps)
     try:
         move = rule.step(state.alpha, Metered(oracle, cost, evaluations), state.memory, clock, draw)
-    except UsedUp:
+    except UsedUp as budget:
         if not cost.alpha_steps:
-            raise HarnessError(
-                f"a budget of {evaluations} evaluations does not pay for one update of alpha; give more."
-            ) from None
-        return None
+            raise HarnessError(f"{budget} does not pay for one update of alpha; give more.") from None
+        raise
     state.alpha, state.memory = move.alpha, move.memory
     cost.alpha_steps += 1
     return move.diagnostics

@@ -1,4 +1,4 @@
-"""Searches of an alpha on a table: the rule meets the exact objective, and nothing else.
+"""Searches of an alpha on a table: the rule meets the exact objective, or what looks at single cells tell of it.
 
     L(alpha) = sum over all cells c of p(c) error(c),  p(c) = product over edges e of g_e[c_e]
 
@@ -8,6 +8,9 @@ error as a fraction (0.1 is 10 %), about as large as the differences of a cross-
 were made for. Where the search has a price, alpha's loss is its expression at this L and at the costs that are expected
 under the same gates; the objective's term comes on top. There are no weights, so every lookahead gives the same L and
 the same gradient: darts-1st and darts-2nd coincide here, and fine-tuning and the schedule of the weights do not exist.
+
+So it is with the oracle `exact`, and with `proxy`, whose error is another. With `sampled` and `noisy` a rule sees but a
+few cells, drawn from the gates, and pays for them as a black-box method does for its trials: see `looks`.
 """
 
 from __future__ import annotations
@@ -33,22 +36,43 @@ from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
 from methods.schedules.clock import Clock
-from methods.search.metering import take
+from methods.search.metering import UsedUp, take
 from methods.search.records import finite, operation_counts
 from methods.search.state import AlphaState
 from methods.tabular.data import TableData
+from methods.tabular.looks import Asked, Purse, looks
+from methods.tabular.sampled import SampledOracle
 from spaces import Space
 
 
 @dataclass(frozen=True)
-class TableLoss:
+class TableLoss(Asked):
     """The objective, and how long it is searched."""
 
     epochs: int = setting(50, "as on a supernet (ZARTS supplement 2.2); each ends with a record", minimum=1)
     updates: int = setting(100, "of alpha in an epoch (choice; ZARTS makes 40 on CIFAR-10, DARTS 391)", minimum=1)
     table_epochs: str = setting(
         "200",
-        "the training whose validation error is minimised, one that the table has (choice: the longest, which judges)",
+        "the training whose validation error is minimised, one that the table has (choice: the longest, which judges; "
+        "where cells are charged the shortest, which black-box methods see)",
+    )
+    draws: int = setting(
+        2,
+        "cells that are drawn for a loss, or a gradient, where they are charged (choice)",
+        minimum=1,
+        omit_default=True,
+    )
+    common_draws: bool = setting(
+        True,
+        "where cells are charged: whether all that is asked in an update has the same random numbers (choice)",
+        omit_default=True,
+    )
+    simulated_seconds: float = setting(
+        0.0,
+        "by the table's times; 0: no limit. 12,000 where cells are charged (NAS-Bench-201, section 4); an update "
+        "beyond it is not made",
+        minimum=0,
+        omit_default=True,
     )
 
 
@@ -115,7 +139,10 @@ class TableSearch:
     ) -> None:
         self.parts, self.space, self.data, self.seed = parts, space, data, seed
         self.budget, self.epochs = budget or Budget(), parts.table.epochs
-        self.errors = data.error_grid(int(parts.table.table_epochs))
+        epochs = int(parts.table.table_epochs)
+        self.looks = looks(parts.table, epochs, data, space, seed)
+        self.errors = self.looks.errors()
+        self.seconds = torch.from_numpy(data.seconds(epochs).values.ravel()) if parts.table.charged else None
         self.priced = parts.price.priced(Network(space, space.macro(), data.name, data.classes, data.image_size))
 
     def start(self) -> TableState:
@@ -130,13 +157,9 @@ class TableSearch:
     def advance(self, state: TableState) -> TableState:
         """One update of alpha, and at the end of an epoch the record. Raises HarnessError when alpha is not finite."""
         began, table = time.perf_counter(), self.parts.table
-        oracle, clock = self._oracle(state, "alpha", state.cost.alpha_steps, state.cost), self._clock(state)
-        diagnostics = take(self.parts.rule, oracle, state, clock, self.seed, self.budget.evaluations)
-        for name, value in (diagnostics or {}).items():
-            state.diagnostics[name] = state.diagnostics.get(name, 0.0) + float(value)
-        state.step += diagnostics is not None
+        used_up = self._update(state)
         state.cost.seconds += time.perf_counter() - began
-        used_up = "evaluations" if diagnostics is None else state.out_of_time(self.budget)
+        used_up = used_up or state.out_of_time(self.budget)
         if state.step == table.updates or (used_up and state.step):
             self._close_epoch(state, used_up)
         elif used_up:  # right after the record of an epoch
@@ -164,6 +187,20 @@ class TableSearch:
             stopped_by=state.stopped_by,
         )
 
+    def _update(self, state: TableState) -> str:
+        """One update of alpha, or the name of the budget that does not pay for it."""
+        charged, limit = self.parts.table.charged, self.budget.evaluations
+        oracle = self._sampled(state) if charged else self._oracle(state, "alpha", state.cost.alpha_steps, state.cost)
+        try:
+            # Where cells are charged, they are the evaluations.
+            found = take(self.parts.rule, oracle, state, self._clock(state), self.seed, None if charged else limit)
+        except UsedUp as budget:
+            return budget.stopped_by
+        for name, value in found.items():
+            state.diagnostics[name] = state.diagnostics.get(name, 0.0) + float(value)
+        state.step += 1
+        return ""
+
     def _clock(self, state: TableState) -> Clock:
         return Clock(min(state.epoch, self.epochs - 1), self.epochs, 0)
 
@@ -174,11 +211,38 @@ class TableSearch:
         def gates(alpha: Tensor) -> Tensor:
             return relaxation.gates(alpha, self.space, clock, generator(self.seed, f"gates/{name}", step))
 
+        return TableOracle(self.errors, cost, gates, self._objective(clock))
+
+    def _sampled(self, state: TableState) -> SampledOracle:
+        """Of the next update."""
+        relaxation, clock, step, table = (
+            self.parts.relaxation,
+            self._clock(state),
+            state.cost.alpha_steps,
+            self.parts.table,
+        )
+
+        def chances(alpha: Tensor) -> Tensor:
+            return relaxation.chances(alpha, self.space, clock, generator(self.seed, "gates/alpha", step))
+
+        assert self.seconds is not None
+        return SampledOracle(
+            looks=self.looks,
+            seconds=self.seconds,
+            purse=Purse(state.cost, table.simulated_seconds, self.budget.evaluations),
+            chances=chances,
+            draws=table.draws,
+            common=table.common_draws,
+            draw=generator(self.seed, "cells", step),
+            objective=self._objective(clock),
+        )
+
+    def _objective(self, clock: Clock) -> OfAlpha:
         def objective(loss: Tensor, alpha: Tensor, gates: Tensor) -> Tensor:
-            at = Point(alpha, gates, self.space, relaxation, clock)
+            at = Point(alpha, gates, self.space, self.parts.relaxation, clock)
             return self.parts.objective.added_to(self.priced.of_alpha(loss, at), at)
 
-        return TableOracle(self.errors, cost, gates, objective)
+        return objective
 
     def _strengths(self, state: TableState) -> Tensor:
         return self.parts.relaxation.strengths(state.alpha, self.space)
