@@ -24,6 +24,7 @@ import pandas as pd
 from harness.core import untrusted
 from harness.core.errors import HarnessError, quoted
 from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SELECTION, SPEC, TRAINING
+from harness.core.types import CHARGED
 from harness.core.untrusted import check, loads, reason
 
 RUN_COLUMNS = (
@@ -39,6 +40,9 @@ RUN_COLUMNS = (
     "settings",
     "epochs",
     "budget_seconds",
+    "budget_evaluations",
+    "budget_simulated",
+    "oracle",
     "device",
     "finished",
     "failed",
@@ -248,6 +252,8 @@ def _run(folder: Path) -> dict[str, Any]:
     saved = _load(folder / "spec.json")
     check(saved, SPEC)
     spec, environments = saved["spec"], saved["environments"]
+    settings = _by_name(spec["settings"])
+    oracle = settings.get("oracle")
     run = {
         "run": folder.name,
         "folder": str(folder),
@@ -255,9 +261,12 @@ def _run(folder: Path) -> dict[str, Any]:
         "version": spec["protocol"]["version"],
         **{key: spec[key] for key in ("method", "space", "dataset", "seed")},
         "configuration": _configuration(spec),
-        "settings": _by_name(spec["settings"]),
+        "settings": settings,
         "epochs": spec["budget"]["epochs"],
         "budget_seconds": spec["budget"].get("seconds"),
+        "budget_evaluations": spec["budget"].get("evaluations"),
+        "budget_simulated": settings.get("simulated_seconds") if oracle in CHARGED else None,
+        "oracle": oracle,
         "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
         "finished": (folder / "result.json").exists(),
         "failed": folder.with_name(f"{folder.name}.failed.json").exists(),

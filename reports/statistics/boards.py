@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,8 @@ from reports.costs import spoken
 from reports.records import Records
 from reports.statistics.scores import judged, labelled, short
 
-KEY = ["space", "dataset", "protocol", "version", "epochs", "budget_seconds"]
+BUDGET = ["epochs", "budget_seconds", "budget_evaluations", "budget_simulated"]
+KEY = ["space", "dataset", "protocol", "version", "oracle", *BUDGET]
 """Of runs that are compared: they searched the same, in the same way and for as long."""
 
 
@@ -23,22 +25,35 @@ class Benchmark:
     dataset: str
     protocol: str
     version: int
-    epochs: int
+    oracle: str | None = None
+    """What a table was asked by, where it is not the one that there was first."""
+    epochs: int | None = None
+    """None where the budget is in units that all families have."""
     budget_seconds: float | None = None
+    budget_evaluations: int | None = None
+    budget_simulated: float | None = None
 
     @property
     def budget(self) -> str:
-        words = f"{self.epochs:,} {'epoch' if self.epochs == 1 else 'epochs'}"
-        return words if self.budget_seconds is None else f"{words}, at most {spoken(self.budget_seconds)}"
+        epochs, limits = self.epochs, []
+        if self.budget_simulated is not None:
+            limits.append(f"{spoken(self.budget_simulated)} by the table's times")
+        if self.budget_evaluations is not None:
+            limits.append(f"{self.budget_evaluations:,} evaluations")
+        if self.budget_seconds is not None:
+            limits.append(spoken(self.budget_seconds))
+        words = [] if epochs is None else [f"{epochs:,} {'epoch' if epochs == 1 else 'epochs'}"]
+        words += [f"at most {' and '.join(limits)}"] if limits else []
+        return ", ".join(words if self.oracle is None else [f"oracle {self.oracle}", *words])
 
     @property
     def under(self) -> str:
         return f"protocol {self.protocol}, version {self.version}"
 
     @property
-    def place(self) -> tuple[str, str, str, int]:
+    def place(self) -> tuple[str, str, str, int, str | None]:
         """Without the budget."""
-        return self.space, self.dataset, self.protocol, self.version
+        return self.space, self.dataset, self.protocol, self.version, self.oracle
 
 
 @dataclass(frozen=True)
@@ -86,9 +101,10 @@ def boards(records: Records, epoch: str = "last") -> list[Board]:
     no cell is judged, one for what the searches themselves measured. A benchmark on which nothing is finished has one
     without rows. `records` may be of several protocols."""
     found = []
-    for key, runs in records.runs.groupby(KEY, dropna=False):
-        space, dataset, protocol, version, epochs, seconds = key
-        benchmark = Benchmark(space, dataset, protocol, version, epochs, None if pd.isna(seconds) else seconds)
+    for key, runs in _by_budget(records.runs).groupby(KEY, dropna=False):
+        known: dict[str, Any] = {name: value for name, value in zip(KEY, key, strict=True) if not pd.isna(value)}
+        known |= {name: int(known[name]) for name in ("epochs", "budget_evaluations") if name in known}
+        benchmark, dataset = Benchmark(**known), known["dataset"]
         finished = runs[runs.finished.astype(bool)]
         finished = finished.assign(method=labelled(finished))
         evaluations = records.evaluations[records.evaluations.run.isin(finished.run)]
@@ -96,6 +112,13 @@ def boards(records: Records, epoch: str = "last") -> list[Board]:
         for measure, scores, also in ranked or [(SUPERNET, _scores(finished, finished.valid_accuracy), ())]:
             found.append(Board(benchmark, measure, scores, also, _left_out(runs, scores)))
     return found
+
+
+def _by_budget(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs without their epochs where an oracle of a table has a budget: an epoch is another thing in each family,
+    what the budget counts is not."""
+    limited = runs.budget_simulated.notna() | runs.budget_evaluations.notna()
+    return runs.assign(epochs=runs.epochs.mask(runs.oracle.notna() & limited))
 
 
 def _judged(

@@ -81,6 +81,33 @@ def test_protocols_and_budgets_are_other_benchmarks(tmp_path: Path, monkeypatch:
     assert "figures/smoke-convergence-s1-cifar10.pdf" in drawn
 
 
+def test_methods_of_all_families_that_a_table_charges_stand_on_one_board(tmp_path: Path) -> None:
+    """An epoch of either is another thing; what they were told, and could pay, is not."""
+    asked = {"oracle": "sampled", "simulated_seconds": 12_000.0}
+    for method, epochs, settings, accuracy in (
+        ("zarts-mgs", 50, asked, 91.0),
+        ("rea", 1000, asked, 93.0),
+        ("rea", 1000, asked | {"simulated_seconds": 600.0}, 90.0),
+        ("rea", 1000, asked | {"oracle": "noisy"}, 92.0),
+        ("rea", 1000, {"simulated_seconds": 12_000.0}, 93.0),
+        ("zarts-mgs", 50, {}, 94.0),
+    ):
+        run = write_run(tmp_path, method, "nasbench201-table", settings=settings, epochs=epochs)
+        write_lookup(run, {"cifar10": {"valid": 90.0, "test": accuracy}})
+    sheets = report(tmp_path).split("\n## ")
+    (shared,) = (sheet for sheet in sheets if "; oracle sampled, at most 3.3 h by the table's times." in sheet)
+    assert [row[0].split()[0] for row in rows(shared)] == ["method", "rea", "zarts-mgs"]
+    budgets = (
+        "oracle sampled, at most 10 min",
+        "oracle noisy, at most",
+        "version 1; 50 epochs.",
+        "version 1; 1,000 epochs.",
+    )
+    for words in budgets:
+        (sheet,) = (sheet for sheet in sheets if words in sheet)
+        assert len(rows(sheet)) == 2
+
+
 def test_without_evaluations_the_supernets_rank_and_the_heading_says_so(tmp_path: Path) -> None:
     write_run(tmp_path, "darts-1st")
     text = report(tmp_path)
