@@ -92,7 +92,7 @@ class OfCells:
             some, row = left.get(edge, ((ABSENT,), gates.new_ones(gates.shape[1])))
             grid = grid.index_select(axis, torch.tensor([names.index(name) for name in some], device=grid.device))
             own.append(row)
-        return expected(grid, torch.stack(own)[None])[0]
+        return expected(grid, torch.stack(own)[None, None])[0, 0]
 
     def of(self, genotype: Genotype) -> float:
         (kind,) = self.space.cells

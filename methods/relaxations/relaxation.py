@@ -24,6 +24,9 @@ class Relaxation:
 
     begins: ClassVar[tuple[float, float]] = (0.0, ALPHA_SCALE)
     """The mean and the standard deviation of the normal distribution that alpha's entries are first drawn from."""
+    is_strengths: ClassVar[bool] = False
+    """Whether the gates are the strengths, whatever is drawn and carried: then those of several alphas (..., d) may be
+    asked for at once."""
     per_operation: ClassVar[bool] = True
     """Whether alpha begins with a logit for every operation, so that one can be dropped with its operation."""
 
@@ -67,7 +70,7 @@ class Relaxation:
 
     def strengths(self, alpha: Tensor, space: Space, memory: Mapping[str, Tensor] = NOTHING) -> Tensor:
         """How strong every operation is (rows, widest), by which cells are derived: softmax(alpha) edge by edge."""
-        return rows_of(alpha, space.widths).softmax(dim=1)
+        return rows_of(alpha, space.widths).softmax(dim=-1)
 
     def gates(
         self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING

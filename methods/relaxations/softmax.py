@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -15,6 +16,8 @@ from spaces.space import Space
 @dataclass(frozen=True)
 class Softmax(Relaxation):
     """One softmax over each edge's operations (DARTS, Eq. 2)."""
+
+    is_strengths: ClassVar[bool] = True
 
     def gates(
         self, alpha: Tensor, space: Space, clock: Clock, draw: Generator, memory: Mapping[str, Tensor] = NOTHING

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
 from methods.rules.estimating import of_losses
-from methods.rules.rule import Memory, Move, normal
+from methods.rules.rule import Draw, Memory, Move, each, normal
 from methods.schedules.clock import Clock
 
 
@@ -22,6 +23,7 @@ class Annealing:
 
     Kirkpatrick et al., Science 220 (1983); proposal and cooling are choices."""
 
+    together: ClassVar[bool] = True
     proposal_sigma: float = setting(
         0.02, "s; choice: steps about as long as GLD's at the beginning", minimum=1e-12, maximum=1e3
     )
@@ -32,13 +34,17 @@ class Annealing:
     def start(self, alpha: Tensor) -> Memory:
         return {}
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
-        proposal = alpha + self.proposal_sigma * normal(draw, 1, alpha)[0]
-        threshold = (1 - torch.rand((), generator=draw, dtype=torch.float64)).log().to(alpha.device)
-        losses = oracle.losses(torch.stack([alpha, proposal]))
-        own, other = losses.double()
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
+        proposal = alpha + self.proposal_sigma * normal(draw, 1, alpha)[..., 0, :]
+        chance = each(draw, lambda own: torch.rand((), generator=own, dtype=torch.float64))
+        threshold = (1 - chance).log().to(alpha.device)
+        losses = oracle.losses(torch.stack([alpha, proposal], dim=-2))
+        own, other = losses.double().unbind(dim=-1)
         temperature = self.temperature * clock.cosine()
         # A loss that is equal is taken at every temperature, and one that is not finite at none.
         taken = other.isfinite() & (other - own <= -temperature * threshold)
-        after = torch.where(own.isfinite(), torch.where(taken, proposal, alpha), torch.nan)  # nowhere to compare from
-        return Move(after, {}, {**of_losses(losses), "moved": taken.to(alpha), "step_norm": (after - alpha).norm()})
+        moved = torch.where(taken[..., None], proposal, alpha)
+        after = torch.where(own.isfinite()[..., None], moved, torch.nan)  # nowhere to compare from
+        return Move(
+            after, {}, {**of_losses(losses), "moved": taken.to(alpha), "step_norm": (after - alpha).norm(dim=-1)}
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
 from methods.rules.estimating import central_gradient, of_descent
-from methods.rules.rule import Memory, Move, normal
+from methods.rules.rule import Draw, Memory, Move, normal
 from methods.schedules.clock import Clock
 
 
@@ -23,6 +24,7 @@ class GuidedES:
     brain-research/guided-evolutionary-strategies Guided_Evolutionary_Strategies_Demo.ipynb; there, as here, eta is the
     rate of plain gradient descent."""
 
+    together: ClassVar[bool] = True
     samples: int = setting(4, "N pairs; as many as ZARTS has candidates (choice; 1 in the demo)", minimum=1)
     guided_sigma: float = setting(0.1, "the demo; about how far a sample is", minimum=1e-12)
     guided_beta: float = setting(2.0, "the demo", minimum=0)
@@ -32,17 +34,17 @@ class GuidedES:
     def start(self, alpha: Tensor) -> Memory:
         return {}
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
         guide = oracle.gradient(alpha)
         noise = self.noise(guide, draw)
         mean, losses = central_gradient(oracle, alpha, noise)
         gradient = self.guided_beta / self.guided_sigma**2 * mean
         step = -self.guided_lr * gradient
-        return Move(alpha + step, {}, {**of_descent(step, gradient, losses), "guide_norm": guide.norm()})
+        return Move(alpha + step, {}, {**of_descent(step, gradient, losses), "guide_norm": guide.norm(dim=-1)})
 
-    def noise(self, guide: Tensor, draw: Generator) -> Tensor:
-        """The samples e_i (N, d). A guide (d,) of zeros, or one that is not finite, guides nowhere."""
-        everywhere, along = normal(draw, self.samples, guide), normal(draw, self.samples, guide[:1])
-        direction = (guide / guide.norm()).nan_to_num(0.0, 0.0, 0.0)
-        mixed = math.sqrt(self.guided_alpha / guide.numel()) * everywhere
+    def noise(self, guide: Tensor, draw: Draw) -> Tensor:
+        """The samples e_i (..., N, d). A guide (..., d) of zeros, or one that is not finite, guides nowhere."""
+        everywhere, along = normal(draw, self.samples, guide), normal(draw, self.samples, guide[..., :1])
+        direction = (guide / guide.norm(dim=-1, keepdim=True)).nan_to_num(0.0, 0.0, 0.0)[..., None, :]
+        mixed = math.sqrt(self.guided_alpha / guide.shape[-1]) * everywhere
         return self.guided_sigma * (mixed + math.sqrt(1 - self.guided_alpha) * along * direction)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
-from methods.rules.rule import Memory, Move, normal
+from methods.rules.estimating import of_descent
+from methods.rules.rule import Draw, Memory, Move, around, each, normal, weighed
 from methods.schedules.clock import Clock
 
 
@@ -24,6 +26,7 @@ class MGS:
     normaliser is e^543 and more, so the plain formula under- and overflows.
     """
 
+    together: ClassVar[bool] = True
     samples: int = setting(4, "N, ZARTS supplement 2.2", minimum=1)
     sigma: float = setting(
         0.025, "ZARTS script/run_search*.sh, a standard deviation; 0.2 on S1-S4", minimum=1e-12, maximum=1e3
@@ -45,53 +48,50 @@ class MGS:
     def start(self, alpha: Tensor) -> Memory:
         return {}
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
         sigma = self.sigma_at(clock)
         gradient = oracle.gradient(alpha)
         u = self.propose(gradient, sigma, draw)
-        losses = oracle.losses(alpha + u)
+        losses = oracle.losses(around(alpha, u))
         log_c = self.log_weights(losses, u, gradient, sigma)
-        step = (log_c.exp() @ u.double()).to(alpha)
-        ess = torch.exp(-torch.logsumexp(2 * log_c, dim=0))
+        step = weighed(log_c.exp(), u.double()).to(alpha)
+        ess = torch.exp(-torch.logsumexp(2 * log_c, dim=-1))
         return Move(
             alpha + step,
             {},
             {
-                "candidate_loss": losses.mean(),
+                **of_descent(step, gradient, losses),
                 "ess": ess,
                 "esr": ess / self.samples,
-                "gradient_norm": gradient.norm(),
-                "step_norm": step.norm(),
-                "loss_spread": losses.max() - losses.min(),
             },
         )
 
     def sigma_at(self, clock: Clock) -> float:
         return self.sigma * (clock.cosine(self.sigma_lag) if self.sigma_decay == "cosine" else 1.0)
 
-    def propose(self, gradient: Tensor, sigma: float, draw: Generator) -> Tensor:
-        """`samples` updates u (N, d) from the proposal."""
+    def propose(self, gradient: Tensor, sigma: float, draw: Draw) -> Tensor:
+        """`samples` updates u (..., N, d) from the proposal."""
         noise = sigma * normal(draw, self.samples, gradient)
         if self.proposal == "sum":
             second = sigma * normal(draw, self.samples, gradient)
-            return (1 - self.lam) * (noise - gradient) + self.lam * second
-        from_zero = torch.rand(self.samples, 1, generator=draw, dtype=torch.float64) < self.lam
-        return torch.where(from_zero.to(gradient.device), noise, noise - gradient)
+            return (1 - self.lam) * around(-gradient, noise) + self.lam * second
+        chance = each(draw, lambda own: torch.rand(self.samples, 1, generator=own, dtype=torch.float64))
+        return torch.where((chance < self.lam).to(gradient.device), noise, around(-gradient, noise))
 
     def log_weights(self, losses: Tensor, u: Tensor, gradient: Tensor, sigma: float) -> Tensor:
-        """log c_i (N,), float64, normalised: logsumexp is 0. A candidate whose loss is not finite has weight 0.
+        """log c_i (..., N), float64, normalised: logsumexp is 0. A candidate whose loss is not finite has weight 0.
 
-        losses (N,), u (N, d), gradient (d,).
+        losses (..., N), u (..., N, d), gradient (..., d).
         """
         losses = losses.double()
         target = torch.where(losses.isfinite(), -losses / self.tau, -torch.inf)
         log_c = target - self.log_density(u.double(), gradient.double(), sigma)
-        return log_c - torch.logsumexp(log_c, dim=0)
+        return log_c - torch.logsumexp(log_c, dim=-1, keepdim=True)
 
     def log_density(self, u: Tensor, gradient: Tensor, sigma: float) -> Tensor:
-        """log q(u_i) (N,), float64, up to a constant for the modes that the paper does not state."""
-        from_gradient = (u + gradient).square().sum(dim=1)
-        from_zero = u.square().sum(dim=1)
+        """log q(u_i) (..., N), float64, up to a constant for the modes that the paper does not state."""
+        from_gradient = around(gradient, u).square().sum(dim=-1)
+        from_zero = u.square().sum(dim=-1)
         if self.weight_mode == "softmin":
             return torch.zeros_like(from_zero)
         if self.weight_mode == "released":
@@ -102,6 +102,6 @@ class MGS:
             return torch.logaddexp(-from_gradient / 2, -from_zero / 2) - math.log(2)
         log_first = math.log1p(-self.lam) if self.lam < 1 else -math.inf
         log_second = math.log(self.lam) if self.lam > 0 else -math.inf
-        normaliser = u.shape[1] / 2 * math.log(2 * math.pi * sigma**2)
+        normaliser = u.shape[-1] / 2 * math.log(2 * math.pi * sigma**2)
         mixture = torch.logaddexp(log_first - from_gradient / (2 * sigma**2), log_second - from_zero / (2 * sigma**2))
         return mixture - normaliser

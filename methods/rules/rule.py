@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -22,12 +23,21 @@ class Move(NamedTuple):
     diagnostics: dict[str, Tensor]
 
 
+Draw = Generator | Sequence[Generator]
+"""A generator; or one for each of several searches that a rule moves together."""
+
+
 class Rule(Protocol):
+    """How alpha moves. A rule with the attribute `together = True` also moves the alphas of several searches, of shape
+    (searches, d), each as if it were alone, to the bit: the memory's tensors are stacked likewise, diagnostics are
+    (searches,), `draw` has a generator for each, and the oracle takes (searches, d) for a gradient, and candidates
+    (searches, n, d)."""
+
     def start(self, alpha: Tensor) -> Memory:
         """The memory before the first update."""
         ...
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
         """One update from alpha (d,). All randomness comes from `draw`, a CPU generator of this update. Changes none
         of its arguments."""
         ...
@@ -38,12 +48,28 @@ def gradients_alone(rule: Rule) -> bool:
     return getattr(rule, "compares", True) is False
 
 
-def normal(draw: Generator, rows: int, alpha: Tensor) -> Tensor:
-    """(rows, d) standard normal directions on alpha's device; the same values on every device."""
-    return torch.randn(rows, alpha.numel(), generator=draw, dtype=torch.float64).to(alpha)
+def each(draw: Draw, make: Callable[[Generator], Tensor]) -> Tensor:
+    """What is made of the generator; of several, stacked."""
+    return make(draw) if isinstance(draw, Generator) else torch.stack([make(own) for own in draw])
 
 
-def sphere(draw: Generator, rows: int, alpha: Tensor) -> Tensor:
-    """(rows, d) directions, uniform on the unit sphere."""
+def normal(draw: Draw, rows: int, alpha: Tensor) -> Tensor:
+    """(..., rows, d) standard normal directions on alpha's device; the same values on every device."""
+    size = alpha.shape[-1]
+    return each(draw, lambda own: torch.randn(rows, size, generator=own, dtype=torch.float64)).to(alpha)
+
+
+def sphere(draw: Draw, rows: int, alpha: Tensor) -> Tensor:
+    """(..., rows, d) directions, uniform on the unit sphere."""
     directions = normal(draw, rows, alpha)
-    return directions / directions.norm(dim=1, keepdim=True)
+    return directions / directions.norm(dim=-1, keepdim=True)
+
+
+def around(alpha: Tensor, moves: Tensor) -> Tensor:
+    """The candidates (..., n, d) that lie so from alpha (..., d)."""
+    return alpha[..., None, :] + moves
+
+
+def weighed(weights: Tensor, rows: Tensor) -> Tensor:
+    """The sum of rows (..., n, d), each times its weight (..., n): in the same order for one search as for several."""
+    return weights @ rows if weights.dim() == 1 else (weights[..., None, :] @ rows)[..., 0, :]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
 from methods.rules.estimating import forward_gradient, of_descent
-from methods.rules.rule import Memory, Move, sphere
+from methods.rules.rule import Draw, Memory, Move, sphere
 from methods.schedules.clock import Clock
 
 
@@ -22,6 +23,7 @@ class ZOAdam:
     Chen et al., "ZO-AdaMM", NeurIPS 2019, Algorithm 1 without a constraint; KaidiXu/ZO-AdaMM universal.py, which
     divides by sqrt(v), where the paper and we divide by sqrt(w). Neither corrects the means for their beginning."""
 
+    together: ClassVar[bool] = True
     samples: int = setting(4, "N, q there; as many as ZARTS has candidates (choice; 10 in universal.py)", minimum=1)
     mu: float = setting(0.1, "choice: as far as ZARTS-RS looks; 0.005 in universal.py, for pixels", minimum=1e-12)
     zo_adam_lr: float = setting(0.1, "eta; choice: steps about as long as GLD's at the beginning", minimum=0)
@@ -33,10 +35,10 @@ class ZOAdam:
         square = torch.full_like(alpha, self.zo_adam_square)
         return {"mean": torch.zeros_like(alpha), "square": square, "largest": square.clone()}
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
         u = sphere(draw, self.samples, alpha)
         mean, losses = forward_gradient(oracle, alpha, u, self.mu)
-        gradient = alpha.numel() * mean
+        gradient = alpha.shape[-1] * mean
         momentum = torch.lerp(memory["mean"], gradient, 1 - self.zo_adam_beta1)
         square = torch.lerp(memory["square"], gradient.square(), 1 - self.zo_adam_beta2)
         largest = torch.maximum(memory["largest"], square)

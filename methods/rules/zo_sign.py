@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from harness.core.settings import setting
 from harness.core.types import Oracle
 from methods.rules.estimating import forward_gradient, of_descent
-from methods.rules.rule import Memory, Move, sphere
+from methods.rules.rule import Draw, Memory, Move, sphere
 from methods.schedules.clock import Clock
 
 
@@ -21,6 +22,7 @@ class ZOSign:
     Liu et al., "signSGD via zeroth-order oracle", ICLR 2019, Algorithm 1 and Eq. 3 (from memory, unchecked). Of a
     loss that is the same everywhere the signs are 0."""
 
+    together: ClassVar[bool] = True
     samples: int = setting(4, "N, the paper's q; as many as ZARTS has candidates (choice; 10 in the paper)", minimum=1)
     mu: float = setting(0.1, "choice: as far as ZARTS-RS looks", minimum=1e-12)
     sign_delta: float = setting(
@@ -30,10 +32,10 @@ class ZOSign:
     def start(self, alpha: Tensor) -> Memory:
         return {}
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
         u = sphere(draw, self.samples, alpha)
         mean, losses = forward_gradient(oracle, alpha, u, self.mu)
-        gradient = alpha.numel() * mean
+        gradient = alpha.shape[-1] * mean
         signs = torch.where(gradient.isnan(), torch.nan, gradient.sign())  # of what is not a number torch's sign is 0
         step = -self.sign_delta * signs
         return Move(alpha + step, {}, of_descent(step, gradient, losses))

@@ -101,9 +101,9 @@ def move_alpha(
         valid=lambda number: images.batch_of_alpha(state.stage, number, train),
     )
     context = update_context(parts, supernets, state, clock, streams, train, update, state.cost, priced)
-    before = state.alpha
+    before, draw = state.alpha, generator(seed, "rule", update)
     try:
-        diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, seed, evaluations)
+        diagnostics = take(parts.rule, parts.lookahead.oracle(context), state, clock, draw, evaluations)
     except UsedUp:
         return False
     state.alpha = parts.relaxation.moved(before, state.alpha, supernets.reduced)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from harness.core.errors import HarnessError
-from harness.core.rng import generator
 from harness.core.types import Cost, Oracle
-from methods.rules.rule import Rule
+from methods.rules.rule import Draw, Rule
 from methods.schedules.clock import Clock
 from methods.search.state import AlphaState
 
@@ -40,8 +39,8 @@ class Metered:
         return self.oracle.gradient(alpha)
 
     def losses(self, alphas: Tensor) -> Tensor:
-        self._check(len(alphas))
-        self.cost.loss_evaluations += len(alphas)
+        self._check(alphas.shape[-2])
+        self.cost.loss_evaluations += alphas.shape[-2]
         return self.oracle.losses(alphas)
 
     def _check(self, more: int) -> None:
@@ -50,13 +49,12 @@ class Metered:
 
 
 def take(
-    rule: Rule, oracle: Oracle, state: AlphaState, clock: Clock, seed: int, evaluations: int | None
+    rule: Rule, oracle: Oracle, state: AlphaState, clock: Clock, draw: Draw, evaluations: int | None
 ) -> Mapping[str, Tensor]:
     """The rule's next update, in place on the state, and what it found worth recording. Raises UsedUp, and alpha stays,
     where it would make more than so many evaluations in all, or the oracle does; HarnessError where that is the first
     update."""
     cost = state.cost
-    draw = generator(seed, "rule", cost.alpha_steps)
     try:
         move = rule.step(state.alpha, Metered(oracle, cost, evaluations), state.memory, clock, draw)
     except UsedUp as budget:

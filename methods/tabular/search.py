@@ -30,7 +30,7 @@ from harness.core.settings import setting
 from harness.core.types import Budget, Cost, SearchResult
 from methods.lookaheads.lookahead import OfAlpha, cross_entropy_alone
 from methods.objectives.objective import Objective, Point
-from methods.pricing.expectation import expected
+from methods.pricing.expectation import as_loss, expected, slopes
 from methods.pricing.price import Network, Price
 from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
@@ -109,7 +109,7 @@ class TableOracle:
         """L of each row of alphas (n, d): (n,)."""
         self.cost.forwards += len(alphas)
         gates = torch.stack([self._gates(alpha) for alpha in alphas])
-        scored = zip(expected(self.errors, gates), alphas, gates, strict=True)
+        scored = zip(expected(self.errors, gates[None])[0], alphas, gates, strict=True)
         return torch.stack([self.objective(*of_one) for of_one in scored])
 
     def gradient(self, alpha: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class TableOracle:
         self.cost.backwards += 1
         alpha = alpha.detach().requires_grad_()
         gates = self._gates(alpha)
-        loss = expected(self.errors, gates[None])[0]
+        loss = as_loss(gates, slopes(self.errors, gates.detach()[None])[0])
         (gradient,) = torch.autograd.grad(self.objective(loss, alpha, gates), alpha)
         return gradient
 
@@ -156,15 +156,20 @@ class TableSearch:
 
     def advance(self, state: TableState) -> TableState:
         """One update of alpha, and at the end of an epoch the record. Raises HarnessError when alpha is not finite."""
-        began, table = time.perf_counter(), self.parts.table
+        began = time.perf_counter()
         used_up = self._update(state)
         state.cost.seconds += time.perf_counter() - began
         used_up = used_up or state.out_of_time(self.budget)
-        if state.step == table.updates or (used_up and state.step):
+        self.end_epoch(state, used_up)
+        return state
+
+    def end_epoch(self, state: TableState, used_up: str) -> None:
+        """The record, and what follows, where an epoch's updates are made or the named budget is used up. Raises
+        HarnessError when alpha is not finite."""
+        if state.step == self.parts.table.updates or (used_up and state.step):
             self._close_epoch(state, used_up)
         elif used_up:  # right after the record of an epoch
             state.stopped_by = used_up
-        return state
 
     def check(self, state: TableState) -> None:
         """Raises HarnessError if alpha stopped being finite."""
@@ -191,9 +196,10 @@ class TableSearch:
         """One update of alpha, or the name of the budget that does not pay for it."""
         charged, limit = self.parts.table.charged, self.budget.evaluations
         oracle = self._sampled(state) if charged else self._oracle(state, "alpha", state.cost.alpha_steps, state.cost)
+        draw = generator(self.seed, "rule", state.cost.alpha_steps)
         try:
             # Where cells are charged, they are the evaluations.
-            found = take(self.parts.rule, oracle, state, self._clock(state), self.seed, None if charged else limit)
+            found = take(self.parts.rule, oracle, state, self.clock(state), draw, None if charged else limit)
         except UsedUp as budget:
             return budget.stopped_by
         for name, value in found.items():
@@ -201,12 +207,12 @@ class TableSearch:
         state.step += 1
         return ""
 
-    def _clock(self, state: TableState) -> Clock:
+    def clock(self, state: TableState) -> Clock:
         return Clock(min(state.epoch, self.epochs - 1), self.epochs, 0)
 
     def _oracle(self, state: TableState, name: str, step: int, cost: Cost) -> TableOracle:
         """Of which all gates are drawn alike, for this step of a stream."""
-        relaxation, clock = self.parts.relaxation, self._clock(state)
+        relaxation, clock = self.parts.relaxation, self.clock(state)
 
         def gates(alpha: Tensor) -> Tensor:
             return relaxation.gates(alpha, self.space, clock, generator(self.seed, f"gates/{name}", step))
@@ -217,7 +223,7 @@ class TableSearch:
         """Of the next update."""
         relaxation, clock, step, table = (
             self.parts.relaxation,
-            self._clock(state),
+            self.clock(state),
             state.cost.alpha_steps,
             self.parts.table,
         )
@@ -277,5 +283,5 @@ class TableSearch:
             return {}
         assert oracle.gates is not None
         gates = oracle.gates(state.alpha)
-        at = Point(state.alpha, gates, self.space, self.parts.relaxation, self._clock(state))
+        at = Point(state.alpha, gates, self.space, self.parts.relaxation, self.clock(state))
         return self.priced.shown(valid_loss, at)
