@@ -94,6 +94,7 @@ def run(
     from harness.runs import runner
     from harness.runs.progress import shown
     from harness.runs.summary import draw_cell, summary_of
+    from harness.runs.together import Ahead
 
     priced = {"objective": objective, "costs": costs}
     assignments += tuple(f"{name}={value}" for name, value in priced.items() if value is not None)
@@ -126,13 +127,13 @@ def run(
     if plans and not as_json:
         names = (", ".join(dict.fromkeys(given)) for given in (methods, spaces, datasets))
         click.echo("{} on {} with {}, ".format(*names) + f"protocol {protocol}, seed {seeds}, {plans[0].device}")
-    outcomes, is_alone = [], several.count == 1
+    outcomes, is_alone, ahead = [], several.count == 1, Ahead(plans, options.warn)
     with shown(quiet=quiet or as_json) as observe:
-        for plan in plans:
+        for place, plan in enumerate(plans):
             if is_alone and not as_json:
                 click.echo(f"run folder: {plan.folder}")
             with several.attempt(plan.folder.name):
-                outcomes.append(runner.run(plan, warn=options.warn, observe=observe))
+                outcomes.append(runner.run(plan, warn=options.warn, observe=observe, end=ahead.end(place)))
                 drawing = draw_cell(outcomes[-1]) if is_alone else None
                 if as_json:
                     click.echo(json.dumps(_as_json(outcomes[-1], drawing)))

@@ -135,8 +135,10 @@ def run(
     plan: Plan,
     warn: Callable[[str], None] = LOGGER.warning,
     observe: Callable[[AnySearch], Observer[AnyState]] | None = None,
+    end: AnyState | None = None,
 ) -> Outcome:
-    """Carries a planned search to its end, resuming what is there. Every epoch is a line of the logger `harness`.
+    """Carries a planned search to its end, resuming what is there. Every epoch is a line of the logger `harness`. `end`
+    is where it ends, if that is known already.
 
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
@@ -147,11 +149,14 @@ def run(
     if done is not None:
         return done
     with memory_reported(plan.device):
-        return _search(plan, warn, observe)
+        return _search(plan, warn, observe, end)
 
 
 def _search(
-    plan: Plan, warn: Callable[[str], None], observe: Callable[[AnySearch], Observer[AnyState]] | None
+    plan: Plan,
+    warn: Callable[[str], None],
+    observe: Callable[[AnySearch], Observer[AnyState]] | None,
+    end: AnyState | None,
 ) -> Outcome:
     request = plan.request
     deterministic()
@@ -171,6 +176,10 @@ def _search(
         lines = Lines(plan.folder.name, search.epochs, clock(search, state), len(state.records))
         with Tracking(request.track, plan.folder, plan.folder.name, plan.spec, warn) as tracking:
             observers: Together[AnyState] = Together([lines, tracking, *([observe(search)] if observe else [])])
+            if end is not None:
+                state = end
+                folder.save(state.to_dict())
+                observers.update(state, state.cost.seconds)
             state = run_to_end(search, state, folder, request.checkpoint_seconds, observers)
             found = search.result(state)
             result = describe_result(search, found, plan.space, plan.spec, dataset.classes)

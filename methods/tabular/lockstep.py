@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class JointOracle:
         return gradient
 
 
-def fits(search: Any) -> bool:
+def fits(search: object) -> TypeGuard[TableSearch]:
     """Whether a search can go with others: its rule moves several alphas, nothing is drawn for its gates, its loss is
     the error alone, cells are not charged, and time is no limit."""
     if not isinstance(search, TableSearch):
@@ -63,8 +63,8 @@ def fits(search: Any) -> bool:
     )
 
 
-def advance(searches: Mapping[str, TableSearch], states: dict[str, TableState]) -> bool:
-    """Those searches, by a name, that are behind the others go on to the end of their epoch, each to the bits that it
+def advance(searches: Mapping[Any, TableSearch], states: dict[Any, TableState]) -> bool:
+    """Those searches, by any name, that are behind the others go on to the end of their epoch, each to the bits that it
     would have alone; False where all are over. The time that it takes is shared out among them. A state that cannot go
     on is taken out, to fail when it is alone."""
     going = {name: (state.epoch, state.step) for name, state in states.items() if not state.stopped_by}

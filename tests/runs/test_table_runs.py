@@ -92,6 +92,28 @@ def test_a_killed_run_ends_with_the_same_bits(method, tmp_path):
     assert end(run_folder(tmp_path / "killed")) == end(run_folder(tmp_path / "straight"))
 
 
+def ends(results: Path) -> dict[str, object]:
+    return {path.parent.name: end(path.parent) for path in results.glob("*/*/result.json")}
+
+
+def test_runs_that_go_together_end_with_the_bits_of_those_alone(tmp_path):
+    """Stopped on the way, and resumed together with one that had not begun."""
+    method, options = "zarts-mgs", ("--epochs", "4", "--set", "updates=10")
+    for seed in "12":
+        assert run(tmp_path / "alone", method, *options, "--seed", seed).code == 0
+    together = [*ON_TABLE, "--method", method, *options, "--results", str(tmp_path / "together")]
+    child = Child(harness([*together, "--seed", "0-1", "--checkpoint-seconds", "0"]))
+    child.wait_for(lambda: len([*(tmp_path / "together").glob("*/*/checkpoint.previous.pt")]) == 2)
+    child.send(signal.SIGTERM)
+    assert child.wait().code == 130
+    ended = run(tmp_path / "together", method, *options, "--seed", "0-2")
+    assert ended.code == 0, ended.err
+    assert "epoch 4 of 4" in ended.err.splitlines()[-1]
+    alone, together = (ends(tmp_path / name) for name in ("alone", "together"))
+    assert (len(alone), len(together)) == (2, 3)
+    assert alone.items() <= together.items()
+
+
 def test_what_a_table_has_not(tmp_path, monkeypatch):
     ended = forked(harness([*ON_TABLE[:-1], "digits", "--method", "rea", "--results", str(tmp_path / "r")]))
     assert ended.code == 2
