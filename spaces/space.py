@@ -94,6 +94,10 @@ class Space(ABC):
         """A final network's size."""
         return f"{cells} cells{' per stage' if self.final.per_stage else ''}, {channels} channels"
 
+    def as_large(self, genotype: Genotype) -> Genotype:
+        """A genotype whose network has as many parameters and MACs, the same for as many genotypes as possible."""
+        return genotype
+
     def restricted(self, kept: Sequence[Sequence[str]]) -> Self:
         """This space with only the kept operations on its edges, one entry per row of alpha; their order stays. An edge
         that keeps none is gone."""

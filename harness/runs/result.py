@@ -65,12 +65,12 @@ def _size(space: Space, genotype: Genotype, classes: int) -> tuple[dict[str, int
 def _count(space: Space, genotype: Genotype, classes: int) -> Count:
     """Of the final network."""
     known = space.name in SPACES and SPACES[space.name] is space
-    return _count_known(space.name, genotype, classes) if known else _count_in(space, genotype, classes)
+    return _count_known(space.name, space.as_large(genotype), classes) if known else _count_in(space, genotype, classes)
 
 
 @lru_cache(maxsize=1000)
 def _count_known(space_name: str, genotype: Genotype, classes: int) -> Count:
-    """Many runs end with the same cell."""
+    """Many runs end with cells that count the same."""
     return _count_in(SPACES[space_name], genotype, classes)
 
 

@@ -20,9 +20,10 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -225,11 +226,18 @@ def open_table(path: Path | None = None) -> Table:
 
 def read_table(path: Path, title: str, hint: str) -> Table:
     """A table of the benchmark's cells. Raises HarnessError, with the hint, where there is none, or it is damaged."""
+    if not path.exists():
+        raise HarnessError(f"there is no {title} table at {path}; {hint}.")
+    found = path.stat()
+    return _read(path, found.st_mtime_ns, found.st_size, title, hint)
+
+
+@lru_cache(maxsize=2)  # of accuracies, and of costs
+def _read(path: Path, modified: int, size: int, title: str, hint: str) -> Table:
+    """Many runs look into one table, which is read again where its file is another. Nothing in it can be written to."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.exists():
-        raise HarnessError(f"there is no {title} table at {path}; {hint}.")
     try:
         content = pq.ParquetFile(io.BytesIO(path.read_bytes())).read(use_threads=False)
         metadata = {key.decode(): value.decode() for key, value in (content.schema.metadata or {}).items()}
@@ -242,7 +250,7 @@ def read_table(path: Path, title: str, hint: str) -> Table:
             raise ValueError("its checksum does not match")
         for values in columns.values():
             values.flags.writeable = False
-        return Table(cells, columns, loads(provenance))
+        return Table(cells, MappingProxyType(columns), loads(provenance))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise HarnessError(f"the {title} table {path} is damaged ({reason}); {hint} again.") from None

@@ -6,7 +6,7 @@ Source: Dong & Yang, NAS-Bench-201 (ICLR 2020); AutoDL-Projects search_cells.py:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
@@ -27,6 +27,13 @@ class NasBench201Space(EveryEdgeSpace):
 
     def macro(self) -> NasBench201Macro:
         return NasBench201Macro()
+
+    def as_large(self, genotype: Genotype) -> Genotype:
+        """With its operations in order: what one costs does not depend on its edge."""
+        ((kind, cell),) = genotype.cells
+        names = iter(sorted(name for name, _ in cell.edges))
+        nodes = tuple(tuple((next(names), source) for _, source in node) for node in cell.nodes)
+        return Genotype(((kind, replace(cell, nodes=nodes)),))
 
     def divisor(self, macro: NasBench201Macro) -> int:
         return 4
