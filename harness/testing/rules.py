@@ -39,6 +39,16 @@ class Bowl:
         return (alphas - 1).square().sum(dim=1).detach() / 2
 
 
+class Bowls:
+    """The same for alphas of several searches (..., d), and candidates (..., n, d)."""
+
+    def gradient(self, alpha: Tensor) -> Tensor:
+        return (alpha - 1).detach()
+
+    def losses(self, alphas: Tensor) -> Tensor:
+        return (alphas - 1).square().sum(dim=-1).detach() / 2
+
+
 def keeps_the_shape_of_alpha(rule: Rule) -> None:
     """A step returns an alpha like the one it was given, a memory of tensors, and numbers worth recording."""
     for alpha in _starts():
@@ -96,6 +106,26 @@ def remembers_in_its_memory(rule: Rule) -> None:
         require(equal(straight, resumed), "a walk that is saved and loaded after every step ends elsewhere")
 
 
+def moves_several_as_each_alone(rule: Rule) -> None:
+    """To the bit, where it says that it moves the alphas of several searches, as a table has them."""
+    if not getattr(rule, "together", False):
+        return
+    alphas = torch.stack([_starts()[0], 2 * _starts()[0], -_starts()[0]])
+    memories = [rule.start(alpha) for alpha in alphas]
+    memory = {name: torch.stack([each[name] for each in memories]) for name in memories[0]}
+    for update in range(UPDATES):
+        clock, seeds = Clock(update, UPDATES, 0), range(len(alphas))
+        draws: Any = [generator(seed, "rule", update) for seed in seeds]
+        joint = rule.step(alphas, Bowls(), memory, clock, draws)
+        for seed in seeds:
+            own = {name: value[seed].clone() for name, value in memory.items()}
+            alone = rule.step(alphas[seed].clone(), Bowls(), own, clock, generator(seed, "rule", update))
+            there = [{name: value[seed] for name, value in each.items()} for each in joint[1:]]
+            same = equal([joint.alpha[seed], *there], list(alone))
+            require(same, "a step of several alphas moves one otherwise than a step of that one alone")
+        alphas, memory, _ = joint
+
+
 def agrees_with(rule: Rule, reference: Rule) -> None:
     """The alphas of a walk are those of a plain rule that draws the same."""
     for alpha in _starts():
@@ -112,6 +142,7 @@ CHECKS: Mapping[str, Callable[[Rule], None]] = {
     "asks the oracle": asks_the_oracle,
     "draws from its generator": draws_from_its_generator,
     "remembers in its memory": remembers_in_its_memory,
+    "moves several as each alone": moves_several_as_each_alone,
 }
 """In words, what a rule is held to."""
 

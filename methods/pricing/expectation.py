@@ -53,9 +53,10 @@ def _slopes(grid: Tensor, gates: Tensor) -> Tensor:
         rest = torch.bmm(gates[:, edge, None, :width], rests[-1])[:, 0]
         rests.append(_aligned(rest).unflatten(1, (widths[edge + 1], -1)))
     found, later = torch.zeros_like(gates), gates.new_ones(len(gates), 1)
-    for edge, width in reversed(list(enumerate(widths))):
-        found[:, edge, :width] = torch.bmm(_aligned(later)[:, None], rests[edge].mT)[:, 0]
-        later = (gates[:, edge, :width, None] * later[:, None]).flatten(1)
+    for edge in range(len(widths) - 1, -1, -1):
+        if edge < len(widths) - 1:
+            later = (gates[:, edge + 1, : widths[edge + 1], None] * later[:, None]).flatten(1)
+        found[:, edge, : widths[edge]] = torch.bmm(_aligned(later)[:, None], rests[edge].mT)[:, 0]
     return found
 
 

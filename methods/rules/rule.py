@@ -37,7 +37,7 @@ class Rule(Protocol):
         """The memory before the first update."""
         ...
 
-    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
+    def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Generator) -> Move:
         """One update from alpha (d,). All randomness comes from `draw`, a CPU generator of this update. Changes none
         of its arguments."""
         ...

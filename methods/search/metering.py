@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.types import Cost, Oracle
@@ -54,9 +55,9 @@ def take(
     """The rule's next update, in place on the state, and what it found worth recording. Raises UsedUp, and alpha stays,
     where it would make more than so many evaluations in all, or the oracle does; HarnessError where that is the first
     update."""
-    cost = state.cost
+    cost, drawn = state.cost, cast(Generator, draw)  # of several only where the rule moves several
     try:
-        move = rule.step(state.alpha, Metered(oracle, cost, evaluations), state.memory, clock, draw)
+        move = rule.step(state.alpha, Metered(oracle, cost, evaluations), state.memory, clock, drawn)
     except UsedUp as budget:
         if not cost.alpha_steps:
             raise HarnessError(f"{budget} does not pay for one update of alpha; give more.") from None

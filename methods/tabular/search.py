@@ -10,7 +10,8 @@ under the same gates; the objective's term comes on top. There are no weights, s
 the same gradient: darts-1st and darts-2nd coincide here, and fine-tuning and the schedule of the weights do not exist.
 
 So it is with the oracle `exact`, and with `proxy`, whose error is another. With `sampled` and `noisy` a rule sees but a
-few cells, drawn from the gates, and pays for them as a black-box method does for its trials: see `looks`.
+few cells, drawn from the gates, and pays for them as a black-box method does for its trials: see `looks`. A sample of
+operations drawn from softmax(alpha), as GDAS' and ReinMax' gates are, is then what softmax gives: they coincide.
 """
 
 from __future__ import annotations
