@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ from methods.blackbox.evaluators import (
     TableLookup,
     Trial,
 )
-from methods.pricing.price import Network, Price
+from methods.pricing.price import Price, network_on
 from methods.resolving import Resolved
 from methods.search.records import operation_counts
 from methods.search.state import Saved
@@ -128,16 +128,15 @@ class BlackBoxSearch:
             trained = ShortTrainingEvaluator if parts.evaluator.proxy == "off" else ProxyEvaluator
             self.evaluator = trained(parts.evaluator, parts.data, space, dataset, seed, device)
             self.simulated = math.inf
-        self.priced = parts.price.priced(self._network)
+        self.priced = parts.price.priced(network_on(dataset, space, self._sizes))
 
     @property
-    def _network(self) -> Network:
-        """Whose costs count: the networks of the trials; on a table, those that its are of."""
-        macro, evaluator = self.space.macro(), self.parts.evaluator
-        if isinstance(evaluator, ShortTraining):
-            sizes = {"channels": evaluator.channels, "cells": evaluator.cells}
-            macro = replace(macro, **{name: value for name, value in sizes.items() if name in vars(macro)})
-        return Network(self.space, macro, self.dataset.name, self.dataset.classes, self.dataset.image_size)
+    def _sizes(self) -> dict[str, int]:
+        """Of the networks of the trials; on a table they are what its are."""
+        evaluator = self.parts.evaluator
+        if isinstance(evaluator, TableLookup):
+            return {}
+        return {"channels": evaluator.channels, "cells": evaluator.cells}
 
     def start(self) -> BlackBoxState:
         none = torch.zeros(0, dtype=torch.float64)

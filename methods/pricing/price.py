@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -54,6 +55,31 @@ class Network:
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.size.items())
+
+
+class Images(Protocol):
+    """What is known of images without looking at them."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def image_size(self) -> int: ...
+
+
+def network_on(images: Images, space: Space, sizes: Mapping[str, Any] = MappingProxyType({})) -> Network | None:
+    """The networks of a space at its supernet's size, but for these sizes where it has them, on images like these; None
+    where the space has none."""
+    if not space.has_networks:
+        return None
+    return Network(space, _at(space.macro(), sizes), images.name, images.classes, images.image_size)
+
+
+def _at(macro: Any, sizes: Mapping[str, Any]) -> Any:
+    return replace(macro, **{name: value for name, value in sizes.items() if name in vars(macro)})
 
 
 @dataclass(frozen=True)
@@ -158,6 +184,11 @@ class Price:
         expression = self.expression
         if self.costs and expression.is_the_loss:
             raise HarnessError(f"costs={quoted(self.costs)} without an objective; name one that has them.")
+        if not (expression.is_the_loss or space.has_networks):
+            raise HarnessError(
+                f"an objective is about networks that cost something, and {space.name} is known by its table alone; "
+                "leave it out."
+            )
         known = [*COUNTED, *self._hardware(space)]
         check_names(expression, [*known, *(name for name in expression.costs if cost_tables.NAME.fullmatch(name))])
         if self.cost_of == "cell" and gradients_alone:
@@ -180,13 +211,12 @@ class Price:
             found[hardware.TITLE] = hardware.open_hardware().digest[:16]
         return found
 
-    def priced(self, network: Network) -> Priced:
-        """The expression with the costs of these networks. Raises HarnessError where they are not known, and where the
-        expression has no finite value, or falls as the loss rises."""
-        space, names = network.space, self.expression.costs
-        if self.expression.is_the_loss:
+    def priced(self, network: Network | None) -> Priced:
+        """The expression with the costs of these networks; the loss alone where there are none. Raises HarnessError
+        where they are not known, and where the expression has no finite value, or falls as the loss rises."""
+        if network is None or self.expression.is_the_loss:
             return UNPRICED
-        network = self._sized(network)
+        space, names, network = network.space, self.expression.costs, self._sized(network)
         found: dict[str, CostOf] = {}
         if any(name in COUNTED for name in names):
             prices = counted(space, network.macro, network.classes, network.image_size)
@@ -208,9 +238,7 @@ class Price:
         if self.cost_size == "supernet":
             return network
         final = network.space.final
-        sizes = {"channels": final.channels, "cells": final.cells}
-        own = {name: value for name, value in sizes.items() if name in vars(network.macro)}
-        return replace(network, macro=replace(network.macro, **own))
+        return replace(network, macro=_at(network.macro, {"channels": final.channels, "cells": final.cells}))
 
     def _hardware(self, space: Space) -> Sequence[str]:
         """The costs of HW-NAS-Bench, where its cells are the space's."""

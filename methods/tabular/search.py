@@ -32,7 +32,7 @@ from harness.core.types import Budget, Cost, SearchResult
 from methods.lookaheads.lookahead import OfAlpha, cross_entropy_alone
 from methods.objectives.objective import Objective, Point
 from methods.pricing.expectation import as_loss, expected, slopes
-from methods.pricing.price import Network, Price
+from methods.pricing.price import Price, network_on
 from methods.relaxations.relaxation import Relaxation, rows_of
 from methods.resolving import Resolved
 from methods.rules.rule import Rule
@@ -144,7 +144,7 @@ class TableSearch:
         self.looks = looks(parts.table, epochs, data, space, seed)
         self.errors = self.looks.errors()
         self.seconds = torch.from_numpy(data.seconds(epochs).values.ravel()) if parts.table.charged else None
-        self.priced = parts.price.priced(Network(space, space.macro(), data.name, data.classes, data.image_size))
+        self.priced = parts.price.priced(network_on(data, space))
 
     def start(self) -> TableState:
         draw, (mean, deviation) = generator(self.seed, "alpha"), self.parts.relaxation.begins

@@ -164,3 +164,5 @@ def test_every_kind_of_method_searches_it_before_it_is_imported_too() -> None:
         search = make_search(parts, SPACE, TableData("cifar100", truth), 0, "cpu", Budget())
         found = search.result(run_to_end(search))
         assert truth.accuracies(found.genotype)["cifar100"]["valid"] > 85
+        with pytest.raises(HarnessError, match=r"an objective is about networks .* nats-sss-table is known"):
+            METHODS[method].parts(SPACE, Budget(), user={"objective": "valid_loss + flops/1G"})
