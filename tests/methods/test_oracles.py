@@ -20,6 +20,7 @@ from harness.tables.nasbench201_truth import NasBench201
 from harness.testing.states import same
 from methods import METHODS
 from methods.families import make_search
+from methods.lookaheads.lookahead import OfAlpha, cross_entropy_alone
 from methods.relaxations.relaxation import rows_of
 from methods.search.metering import UsedUp
 from methods.tabular.data import TableData
@@ -56,6 +57,11 @@ def small_oracle(draws: int = 1, common: bool = True, **limits) -> SampledOracle
     )
 
 
+def priced(loss: torch.Tensor, alpha: torch.Tensor, gates: torch.Tensor) -> torch.Tensor:
+    """Linear in the loss, with a cost that is more for one operation, and a term."""
+    return loss * (1 + gates[0, 1]) + gates.square().sum() + alpha[1]
+
+
 class Enumerated(SampledOracle):
     """Draws every number of a lattice once, in place of random ones: with chances that are quarters, all there is."""
 
@@ -65,19 +71,20 @@ class Enumerated(SampledOracle):
         return cells[list(self.draw)][None]  # type: ignore[call-overload]
 
 
-def enumerated(*cells: int) -> Enumerated:
+def enumerated(cells: tuple[int, ...], objective: OfAlpha) -> Enumerated:
     plain = small_oracle(draws=len(cells))
-    return Enumerated(*(vars(plain) | {"draw": cells}).values())
+    return Enumerated(*(vars(plain) | {"draw": cells, "objective": objective}).values())
 
 
+@pytest.mark.parametrize("objective", [cross_entropy_alone, priced])
 @pytest.mark.parametrize("draws", [1, 2])
-def test_the_mean_over_all_draws_is_the_exact_loss_and_gradient(draws: int) -> None:
+def test_the_mean_over_all_draws_is_the_exact_loss_and_gradient(draws: int, objective: OfAlpha) -> None:
     """The 16 cells of the lattice, and all pairs of them."""
-    exact = TableOracle(GRID, Cost())
+    exact = TableOracle(GRID, Cost(), objective=objective)
     batches = list(itertools.product(range(16), repeat=draws))
-    losses = [float(enumerated(*cells).losses(LOGITS[None])) for cells in batches]
+    losses = [float(enumerated(cells, objective).losses(LOGITS[None])) for cells in batches]
     assert np.mean(losses) == pytest.approx(float(exact.losses(LOGITS[None])))
-    gradients = torch.stack([enumerated(*cells).gradient(LOGITS) for cells in batches])
+    gradients = torch.stack([enumerated(cells, objective).gradient(LOGITS) for cells in batches])
     torch.testing.assert_close(gradients.mean(dim=0), exact.gradient(LOGITS), rtol=1e-9, atol=1e-12)
     assert gradients.std(dim=0).max() > 0.01
 
@@ -95,6 +102,20 @@ def test_the_gradient_is_unbiased_under_every_relaxation(method: str) -> None:
     else:
         exact = search._oracle(state, "alpha", 0, Cost()).gradient(state.alpha)
     assert (found - exact).norm() < 0.15 * exact.norm()
+
+
+def test_a_price_is_that_of_expected_costs_at_the_error_of_the_cells_drawn() -> None:
+    priced = {"oracle": "sampled", "draws": 20_000, "table_epochs": "200", "objective": "valid_loss*(flops/100M)**0.5"}
+    search = search_of("darts-1st", budget=Budget(1, evaluations=20_000), simulated_seconds=0, **priced)
+    state = search.start()
+    exact = search._oracle(state, "alpha", 0, Cost())
+    alpha = torch.randn(30, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = search._sampled(state).losses(alpha[None])
+    torch.testing.assert_close(found, exact.losses(alpha[None]), rtol=0.01, atol=0)
+    state = run_to_end(search_of("darts-1st", budget=Budget(1, evaluations=8), **priced | {"draws": 4}))
+    assert (state.stopped_by, state.cost.alpha_steps) == ("evaluations", 2)
+    record = state.records[-1]
+    assert record["objective"] == pytest.approx(record["valid_loss"] * math.sqrt(record["costs"]["flops"] / 100e6))
 
 
 def test_candidates_share_their_draws_where_they_are_told_to() -> None:
