@@ -110,7 +110,7 @@ def looks(asked: Asked, epochs: int, data: TableData, space: Space, seed: int) -
         missing = np.isnan(trials)
         told = np.take_along_axis(trials, missing.argsort(axis=0, kind="stable"), axis=0)
     if asked.oracle == "proxy":
-        count = _parameterless(space, mean.shape).ravel()
+        count = _parameterless(space, mean.shape).ravel() if asked.proxy_bias else np.zeros(mean.size)
         noise = torch.randn(mean.size, generator=generator(seed, "proxy"), dtype=torch.float64).numpy()
         told = distorted(mean.ravel(), count, noise, asked.proxy_tau, asked.proxy_bias)
     flattened = torch.tensor(told.reshape(-1, mean.size))
@@ -119,12 +119,12 @@ def looks(asked: Asked, epochs: int, data: TableData, space: Space, seed: int) -
 
 def _parameterless(space: Space, sizes: tuple[int, ...]) -> Grid:
     """The number of operations without parameters in each cell of the grid, `none` not counted. Raises HarnessError
-    for a space whose choices are not the operations of its edges."""
-    if space.widths != sizes:
-        raise HarnessError(
-            f"oracle=proxy favours operations without parameters, and the choices of {space.name} are not the "
-            "operations of its edges; choose another oracle."
-        )
+    for a space whose choices have none."""
     without = [np.array([name in PARAMETERLESS for name in edge.operations], dtype=np.float64) for edge in space.edges]
+    if space.widths != sizes or not any(own.any() for own in without):
+        raise HarnessError(
+            "oracle=proxy favours operations without parameters by proxy_bias, and the choices of "
+            f"{space.name} have none; set proxy_bias=0, or choose another oracle."
+        )
     count: Grid = sum(np.ix_(*without), np.zeros(sizes))
     return count

@@ -24,6 +24,7 @@ from harness.testing.toy_table import Made
 from methods import CATALOGUE, METHODS
 from methods.families import applies, make_search
 from methods.tabular.data import TableData
+from methods.tabular.looks import Asked, looks
 from spaces import SPACES
 
 WIDTHS, SEEDS = ("8", "64"), (777, 888)
@@ -166,3 +167,7 @@ def test_every_kind_of_method_searches_it_before_it_is_imported_too() -> None:
         assert truth.accuracies(found.genotype)["cifar100"]["valid"] > 85
         with pytest.raises(HarnessError, match=r"an objective is about networks .* nats-sss-table is known"):
             METHODS[method].parts(SPACE, Budget(), user={"objective": "valid_loss + flops/1G"})
+    with pytest.raises(HarnessError, match="the choices of nats-sss-table have none; set proxy_bias=0"):
+        looks(Asked(oracle="proxy"), 90, TableData("cifar100", truth), SPACE, 0)
+    plain = looks(Asked(oracle="proxy", proxy_bias=0), 90, TableData("cifar100", truth), SPACE, 0)
+    assert len(plain.counts) == 8**5
