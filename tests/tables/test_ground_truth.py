@@ -151,7 +151,7 @@ def test_a_cell_of_it_is_described_and_looked_up_without_a_run(tmp_path: Path) -
 
 def test_tables_are_known_by_name() -> None:
     assert list(TABLES) == ["nasbench201", "nats-sss", "tiny"]
-    assert "tiny         Tiny: 64 cells by a formula" in command("list", "tables")
+    assert "tiny          Tiny: 64 cells by a formula" in command("list", "tables")
     assert "made, 7 classes, 9 epochs: 64 architectures, best valid 86.900 %" in command("data", "check", "tiny")
     assert "the table tiny is made from no file: it comes with plugin" in refused("data", "import", "tiny", "x.csv")
     assert "unknown table 'tyni'; known: nasbench201, nats-sss, tiny" in refused("data", "import", "tyni", "x.csv")
