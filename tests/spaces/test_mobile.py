@@ -345,7 +345,7 @@ def test_what_is_no_network_of_the_space_is_refused_in_a_sentence(nodes, size, m
         ("pc-darts", "the edge 1 <- 0 of mobile does not let them: it changes how many there are"),
         ("drnas", "changes how many there are"),
         ("mergenas-1st", "the edge 1 <- 0 of mobile has no sep_conv_3x3"),
-        ("p-darts", "P-DARTS adds cells from stage to stage, and a supernet of mobile has one chain."),
+        ("p-darts", "P-DARTS adds cells from stage to stage, and a supernet of mobile has one."),
     ],
 )
 def test_methods_that_need_cells_say_so(method, message):
