@@ -17,6 +17,7 @@ __all__ = [
     "CLASSES",
     "SIZE",
     "UNLIKE",
+    "WITH_NETWORKS",
     "ToyDataset",
     "ToyPart",
     "run_to_end",
@@ -29,6 +30,7 @@ __all__ = [
 UNLIKE = [name for name in SPACES if not name.startswith("bench-") or name == "bench-single-cell-all-skip"]
 """Spaces for tests of what each of them does. Those that are left out are like another but for their size, or have the
 operations of one and the skips of another."""
+WITH_NETWORKS = [name for name in UNLIKE if SPACES[name].has_networks]
 SMALL = {"batch": 8, "valid_batch": 8, "channels": 2, "cells": 3}
 ZARTS = {"warmup": 0, "cadence": 2, "finetune_batch": 8, "finetune_steps": 2}
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
-from toy import UNLIKE, ToyDataset, run_to_end, same, small_settings
+from toy import WITH_NETWORKS, ToyDataset, run_to_end, same, small_settings
 
 from harness.core.types import Budget
 from harness.runs.machine import deterministic
@@ -171,7 +171,7 @@ def test_what_was_recorded_elsewhere_in_memory_is_forgotten(recorder):
 @pytest.mark.parametrize(
     ("space", "outgoing", "repeats"),
     [
-        *((name, SumOfOperations, name != "s4") for name in UNLIKE),
+        *((name, SumOfOperations, name != "s4") for name in WITH_NETWORKS),
         ("darts", MergedOperations, True),
         ("darts", SumWithAuxiliarySkip, True),
         ("darts", PartialChannelsEdge(), True),

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from toy import UNLIKE
+from toy import WITH_NETWORKS
 
 from methods.catalogue import CATALOGUE
 from methods.families import applies, resolve
@@ -61,7 +61,7 @@ COMPOSITIONS = {
     "widened": replace(CATALOGUE["pc-darts"], edge="widened"),
 }
 SEARCHED = {
-    "darts-1st": [name for name in UNLIKE if applies(CATALOGUE["darts-1st"], SPACES[name])],
+    "darts-1st": [name for name in WITH_NETWORKS if applies(CATALOGUE["darts-1st"], SPACES[name])],
     **{name: ["darts", "nasbench201"] for name in ("gdas", "sparse", "pc-darts", "widened", "darts-minus", "p-darts")},
     "r-darts-dp": ["darts", "nasbench201"],
     "mergenas-1st": ["darts"],

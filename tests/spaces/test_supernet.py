@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from plain_supernets import matching_tensors, plain_supernet
-from toy import UNLIKE
+from toy import WITH_NETWORKS
 
 from harness.core.settings import applicable, override
 from spaces import SPACES
@@ -18,7 +18,7 @@ from spaces.edges.sum import SumOfOperations
 
 SMALL = {
     name: {"channels": 2, "cells": 3 if "normal" in SPACES[name].cells else 1}
-    for name in UNLIKE
+    for name in WITH_NETWORKS
     if "mobile" not in name  # test_mobile.py has another plain supernet
 }
 BATCH, SIZE, CLASSES = 4, 16, 5
