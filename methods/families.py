@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -245,8 +245,17 @@ def all_settings() -> frozenset[str]:
     return frozenset(
         name
         for method in CATALOGUE.working()[0].values()
-        for space in SPACES.working()[0].values()
-        if applies(method, space)
+        for space in unlike(method, SPACES.working()[0].values())
         for part in resolve(method, space).by_name().values()
         for name in declared(part)
     )
+
+
+def unlike(method: Composition | BlackBox, spaces: Iterable[Space]) -> Iterator[Space]:
+    """Of the spaces that a method applies to, the first of each that give it parts of the same types."""
+    seen: set[Hashable] = set()
+    for space in spaces:
+        key = type(space), type(space.macro()) if space.has_networks else None, bool(space.table)
+        if key not in seen and applies(method, space):
+            seen.add(key)
+            yield space

@@ -12,7 +12,7 @@ from harness.evaluation.recipes import KINDS, RECIPES
 from harness.suite import definition
 from harness.suite.definition import SearchCell, SelectionCell
 from methods import CATALOGUE
-from methods.families import applies, resolve
+from methods.families import resolve, unlike
 from reports import REPORTS
 from spaces import SPACES
 
@@ -104,11 +104,13 @@ def shown(value: Any) -> str:
 def _declarations(name: str) -> Iterator[tuple[str, str, str, str]]:
     """Part, default, range and source, of each part that has the setting."""
     for method in CATALOGUE.values():
-        for space in SPACES.values():
-            if applies(method, space):
-                for key, part in resolve(method, space).by_name().items():
-                    owner = {"macro": f"the supernet of {space.name}"}.get(key, f"{key} {method.parts.get(key, '')}")
-                    yield from _row(name, owner.strip(), part)
+        for space in unlike(method, SPACES.values()):
+            for key, part in resolve(method, space).by_name().items():
+                if key != "macro":
+                    yield from _row(name, f"{key} {method.parts.get(key, '')}".strip(), part)
+    for space in SPACES.values():
+        if space.has_networks:
+            yield from _row(name, f"the supernet of {space.name}", space.macro())
     for recipe_name, found in RECIPES.items():
         for key, part in found.parts().by_name().items():
             yield from _row(name, f"{key} of recipe {recipe_name}", part)
