@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
-from harness.core.settings import Declared, declared
+from harness.core.settings import declared
 from harness.evaluation.recipes import KINDS, RECIPES
 from harness.suite import definition
 from harness.suite.definition import SearchCell, SelectionCell
@@ -85,7 +86,7 @@ def recipe(name: str) -> Entry:
 
 def setting(name: str) -> Entry:
     """A hyper-parameter: the parts that declare it, and who sets it otherwise."""
-    found = list(dict.fromkeys(_declarations(name)))
+    found = list(_declarations()[name])
     others = _otherwise(name)
     sections: dict[str, Rows] = {
         "summary": [(f"a hyper-parameter of {', '.join(dict.fromkeys(owner for owner, *_ in found))}",)],
@@ -101,26 +102,28 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
-def _declarations(name: str) -> Iterator[tuple[str, str, str, str]]:
-    """Part, default, range and source, of each part that has the setting."""
+@cache
+def _declarations() -> Mapping[str, Mapping[tuple[str, str, str, str], None]]:
+    """By setting, in order: part, default, range and source, of each part that has it."""
+    found: dict[str, dict[tuple[str, str, str, str], None]] = {}
+
+    def note(owner: str, part: Any) -> None:
+        for item in declared(part).values():
+            default = next(field.default for field in fields(part) if field.name == item.name)
+            found.setdefault(item.name, {})[owner, shown(default), item.range, item.source] = None
+
     for method in CATALOGUE.values():
         for space in unlike(method, SPACES.values()):
             for key, part in resolve(method, space).by_name().items():
                 if key != "macro":
-                    yield from _row(name, f"{key} {method.parts.get(key, '')}".strip(), part)
+                    note(f"{key} {method.parts.get(key, '')}".strip(), part)
     for space in SPACES.values():
         if space.has_networks:
-            yield from _row(name, f"the supernet of {space.name}", space.macro())
-    for recipe_name, found in RECIPES.items():
-        for key, part in found.parts().by_name().items():
-            yield from _row(name, f"{key} of recipe {recipe_name}", part)
-
-
-def _row(name: str, owner: str, part: Any) -> Iterator[tuple[str, str, str, str]]:
-    item: Declared | None = declared(part).get(name)
-    if item is not None:
-        default = next(field.default for field in fields(part) if field.name == name)
-        yield owner, shown(default), item.range, item.source
+            note(f"the supernet of {space.name}", space.macro())
+    for recipe_name, recipe in RECIPES.items():
+        for key, part in recipe.parts().by_name().items():
+            note(f"{key} of recipe {recipe_name}", part)
+    return found
 
 
 def _otherwise(name: str) -> dict[str, list[str]]:
