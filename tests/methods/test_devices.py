@@ -118,6 +118,7 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(method, space, monkeypatc
             train_weights(
                 search.parts, search.supernets, state, batch, search.parts.clock(0), state.alpha, lambda: batch
             )
-            move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
+            clock, priced = search.parts.clock(0), search.priced
+            move_alpha(search.parts, search.supernets, search.images, state, batch, clock, priced)
     for tensor in (batch[0], state.weights, state.statistics, state.alpha, state.meters, *state.diagnostics.values()):
         assert tensor.device.type == "cuda"

@@ -143,7 +143,7 @@ def test_only_weight_steps_see_the_moved_gates(method, looks, space):
     search.supernets.bind(state)
     batch = search.images.train_batches(0).at(0)
     current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
-    move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0))
+    move_alpha(search.parts, search.supernets, search.images, state, batch, search.parts.clock(0), search.priced)
     assert [entry[:2] for entry in seen] == [(False, True)]
     assert torch.equal(seen.pop()[2], current)
     current = search.supernets.gates(state.alpha, search.parts.clock(state.epoch), torch.Generator())
