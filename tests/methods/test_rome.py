@@ -170,7 +170,7 @@ def test_of_equal_edges_the_first_two_are_derived():
 
 def test_a_sampler_gives_alpha_s_own_gates():
     alpha = alpha_of(RomeV2(), S1)
-    at = Position(alpha, RomeV2(), {}, S1, MIDDLE)
+    at = Position(alpha, RomeV2(), {}, S1, MIDDLE, 10)
     assert (OfAlpha().passes, Accumulated(4).passes) == (1, 4)
     for sampler in (OfAlpha(), Accumulated()):
         assert torch.equal(sampler.gates(0, at, draw(1)), RomeV2().gates(alpha, S1, MIDDLE, draw(1)))
