@@ -16,6 +16,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, extract_archive
 
 from harness.core.errors import HarnessError
+from harness.data import cifar_binary
 from harness.data.source import Source, Split, in_memory
 
 
@@ -121,6 +122,9 @@ _PUBLISHED = {
 def read_builtin(name: str, root: Path, download: bool) -> Source:
     """In torchvision's file order. Raises HarnessError when files are damaged, or absent and not to be had."""
     published = _PUBLISHED[name]
+    binary = root / cifar_binary.FOLDER
+    if name == "cifar10" and binary.exists() and not _is_kept(published, root):
+        return cifar_binary.read_binary(binary)
     train = _obtain(published, "train", root, download)
     names = published.names or tuple(train.classes)
     return Source(names, _split(train), lambda: _split(_obtain(published, "test", root, download)))
@@ -192,6 +196,11 @@ def _restore(published: _Published, part: str, root: Path) -> Any:
             return data
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise _absent(published, part, root, f" and could not be fetched ({error})") from None
+
+
+def _is_kept(published: _Published, root: Path) -> bool:
+    """Whether the version that torchvision reads is there, extracted or not."""
+    return _archives_there(published, root) or any((root / place).exists() for place in published.places.values())
 
 
 def _archives_there(published: _Published, root: Path) -> bool:

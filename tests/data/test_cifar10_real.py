@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from harness.data import load
+from harness.data.cifar_binary import TEST
 from harness.data.parquet import read_parquet
 
 CIFAR10 = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cifar10"
@@ -49,3 +51,13 @@ def test_images_from_the_middle_of_the_file_are_the_same_alone_or_together() -> 
     together = train.read(rows, 0)
     assert torch.equal(torch.cat([train.read(row[None], 0) for row in rows]), together)
     assert len(together.flatten(1).unique(dim=0)) == 4
+
+
+def test_the_sums_of_the_binary_version_are_those_of_these_images() -> None:
+    """Rebuilt from the hub's layout: a label and 3,072 pixels a record."""
+    test = read_parquet(CIFAR10).test
+    assert test is not None
+    split = test()
+    pixels = split.read(torch.arange(10_000), 0).flatten(1)
+    records = torch.cat([split.labels[:, None].to(torch.uint8), pixels], dim=1)
+    assert hashlib.md5(records.numpy().tobytes()).hexdigest() == TEST["test_batch.bin"]
