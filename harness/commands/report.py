@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     help="Markdown, CSV with one row per number, LaTeX (booktabs), or one page of HTML that needs no network.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write files into this folder instead of printing.")
-@click.option("--results", type=click.Path(path_type=Path), help="Where run folders are kept.  [default: results]")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Where run folders are kept; or the records of a study, as in results/studies.  [default: results]",
+)
 @click.option("--protocol", help="Only runs under this one; with a NAME needed where there are runs of several.")
 @click.option(
     "--epoch",
@@ -68,10 +72,11 @@ def report(
     harness report anytime --over simulated-seconds --out report
     harness report all --format html --out report
     """
+    from harness.core.packed import opened
     from harness.core.settings import parse_assignments
     from reports.records import Records, read
 
-    found = results or Path("results")
+    found = opened(results or Path("results"))
     records = read(found, warn) if results or found.is_dir() else Records()
     asked = parse_assignments(where)
     if name is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,10 @@ import click
 
 from harness.commands import options
 from harness.commands.several import Several
-from harness.core.errors import HarnessError, quoted
-from harness.core.rng import MOST_SEED
+from harness.core.seeds import seed_list
 
 if TYPE_CHECKING:
     from harness.runs.runner import Outcome
-
-MOST_SEEDS = 100_000
-"""In one range."""
 
 
 @click.command()
@@ -98,7 +93,7 @@ def run(
 
     priced = {"objective": objective, "costs": costs}
     assignments += tuple(f"{name}={value}" for name, value in priced.items() if value is not None)
-    chosen, numbers = protocols.load(protocol), seed_list(seeds)
+    chosen, numbers = protocols.load(protocol), seed_list("--seed", seeds)
     combinations = list(dict.fromkeys(product(methods, spaces, datasets)))
     several = Several(len(combinations) * len(numbers), as_json)
     plans: list[runner.Plan] = []
@@ -153,23 +148,3 @@ def _as_json(outcome: Outcome, drawing: Path | None) -> dict[str, Any]:
         "resumed_from": outcome.resumed_from,
         **outcome.result,
     }
-
-
-def seed_list(text: str) -> list[int]:
-    """The seeds of `7`, `0-499` or `0,3,7-9`, once each. Raises HarnessError."""
-    return list(dict.fromkeys(seed for item in text.split(",") for seed in _seed_range(item)))
-
-
-def _seed_range(text: str) -> range:
-    found = re.fullmatch(r"(\d{1,30})(?:-(\d{1,30}))?", text.strip())
-    if not found or max(map(int, filter(None, found.groups()))) > MOST_SEED:
-        raise HarnessError(
-            f"--seed {quoted(text)} is not in the range: give a number from 0 to {MOST_SEED}, two such as 0-499, or "
-            "several such as 0,3,7-9."
-        )
-    first, last = int(found[1]), int(found[2] or found[1])
-    if last < first:
-        raise HarnessError(f"--seed {quoted(text)} is empty; the first number is the smaller one.")
-    if last - first >= MOST_SEEDS:
-        raise HarnessError(f"--seed {quoted(text)} is more than the {MOST_SEEDS:,} seeds of one command; give fewer.")
-    return range(first, last + 1)

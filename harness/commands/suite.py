@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands import options
+from harness.commands import options, study
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ def suite() -> None:
     harness suite plan table2       what is done, and what the rest will cost
     harness suite run table2        do the rest; again, after any interruption
     harness suite status table2     where every cell stands
+    harness suite pack table2       the records of what is done, in small files
     """
+
+
+suite.add_command(study.pack)
+suite.add_command(study.unpack)
 
 
 def _common(command: Any) -> Any:
@@ -154,6 +159,7 @@ def plan(
 @click.option(
     "--again", is_flag=True, help="Do anew what other code than this has done; what is there is kept in .replaced."
 )
+@click.option("--keep", is_flag=True, help="Take what other code than this has done as it is.")
 def run(
     name: str,
     protocol: str | None,
@@ -168,6 +174,7 @@ def run(
     retries: int,
     track: tuple[str, ...],
     again: bool,
+    keep: bool,
 ) -> None:
     """Do every cell of suite NAME that is not done. Failed ones are tried again.
 
@@ -182,7 +189,10 @@ def run(
     check(track)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
-    _settle_outdated(cells, results, again)
+    if again and keep:
+        raise HarnessError("--again does anew what --keep keeps; give one of them.")
+    if not keep:
+        _settle_outdated(cells, results, again)
     began = time.monotonic()
 
     def tell(what: str, cell: Cell, reason: str) -> None:
@@ -204,7 +214,8 @@ def run(
         click.echo(json.dumps(content, indent=2))
     else:
         click.echo(display.total_line(found))
-    if any(item.state != "done" for item in found):
+    settled = ("done", "outdated") if keep else ("done",)
+    if any(item.state not in settled for item in found):
         click.get_current_context().exit(FAILED)
 
 

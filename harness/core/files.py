@@ -73,6 +73,11 @@ def is_folder(name: str) -> bool:
         return False
 
 
+def cache_root() -> Path:
+    """Where what can be worked out again is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+
+
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.files import make_folder, read_json, read_shaped, write_json
+from harness.core.files import cache_root, make_folder, read_json, read_shaped, write_json
 from harness.core.registry import plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
@@ -203,11 +203,6 @@ def _linked(asked: Sequence[SuiteCell], places: Sequence[Mapping[str, Any]]) -> 
         else:
             found[cell] = Cell(cell, **place)
     return list(found.values())
-
-
-def cache_root() -> Path:
-    """Where what can be worked out again is kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
 
 
 def _places(asked: Sequence[SuiteCell]) -> list[dict[str, Any]]:

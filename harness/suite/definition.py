@@ -8,7 +8,7 @@
     method = ["zarts-mgs", "zarts-rs"]
     space = ["s1", "s2"]
     dataset = ["cifar10"]
-    seed = [0, 1, 2, 3]
+    seed = [0, 1, 2, 3]         # or "0-3"
     set = { samples = [2, 4], warmup = 1 }
     [[evaluate]]                # after every search of this file that matches; patterns as in a shell
     space = ["s1"]
@@ -45,6 +45,7 @@ from typing import Any
 from harness.core import toml
 from harness.core.errors import HarnessError
 from harness.core.rng import MOST_SEED
+from harness.core.seeds import seed_list
 from harness.data import DATASETS, short_name
 from spaces import SPACES
 from spaces.relations import table_of
@@ -337,8 +338,10 @@ def parse(text: str, name: str) -> Suite:
 def _searches(table: Mapping[str, Any]) -> Searches:
     toml.check_keys(table, (*MATCHED, "seed", "protocol", "set"), required=(*MATCHED, "seed"))
     seeds = table["seed"]
+    if isinstance(seeds, str):
+        seeds = seed_list("seed", seeds)
     whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed <= MOST_SEED for seed in seeds)
-    toml.expect(whole, "seed", seeds, f"a list of whole numbers from 0 on, {MOST_SEED} at most")
+    toml.expect(whole, "seed", seeds, f'a list of whole numbers from 0 to {MOST_SEED}, or a range such as "0-99"')
     names = {key: toml.strings(table, key, 'names, such as ["s1"]') for key in MATCHED}
     return Searches(names, seeds, toml.settings(table, "set"), _expect_string(table, "protocol"))
 

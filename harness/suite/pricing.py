@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted
-from harness.core.files import make_folder, read_shaped
+from harness.core.files import cache_root, make_folder, read_shaped
 from harness.core.registry import plugin_names
 from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
-from harness.suite.cells import Cell, cache_root, code_digest, plugin_digest
+from harness.suite.cells import Cell, code_digest, plugin_digest
 from harness.suite.definition import EvaluationCell, SelectionCell, SuiteCell, Work
 from harness.suite.executors import Executor
 from harness.suite.job import Job

@@ -56,6 +56,13 @@ def test_every_combination_is_a_search_and_lists_of_values_are_axes(suite):
     assert searches[-1] == SearchCell("darts-2nd", "s2", "digits", 7, "proxy", ())
 
 
+def test_a_range_of_seeds_is_what_the_command_line_takes(suite):
+    found = definition.cells(suite(SUITE.replace("seed = [7]", 'seed = "3,7-9"')))
+    assert [cell.seed for cell in found if isinstance(cell, SearchCell) and cell.space == "s2"] == [3, 7, 8, 9]
+    with pytest.raises(HarnessError, match="seed '5-' is not in the range"):
+        definition.cells(suite(SUITE.replace("seed = [7]", 'seed = "5-"')))
+
+
 def test_evaluations_follow_the_searches_that_match(suite):
     cells = definition.cells(suite(SUITE))
     followers = {cell.search: [] for cell in cells if isinstance(cell, EvaluationCell)}
@@ -139,8 +146,8 @@ WRONG = {
     'summary = "s"\nprotocol = "smoke"\nsearches = 3': "unknown key 'searches'",
     'summary = "s"\nprotocol = "smoke"\nplugins = 3': "plugins = 3 must be a list of Python files or modules",
     'summary = "s"\nprotocol = "smoke"\nsearch = [3]': "search = 3 must be an array of tables",
-    SUITE.replace("seed = [0, 1]", "seed = [0, -1]"): "must be a list of whole numbers from 0 on",
-    SUITE.replace("seed = [0, 1]", "seed = 4"): "must be a list of whole numbers from 0 on",
+    SUITE.replace("seed = [0, 1]", "seed = [0, -1]"): "must be a list of whole numbers from 0 to",
+    SUITE.replace("seed = [0, 1]", "seed = 4"): "must be a list of whole numbers from 0 to",
     SUITE.replace("seed = [0, 1]\n", ""): "'seed' is missing",
     SUITE.replace('space = ["s1"]', 'space = "s1"'): "space = 's1' must be a list of names",
     SUITE.replace("set = { lr = [0.1, 0.2], nesterov = true }", "set = 3"): "set = 3 must be a table of settings",

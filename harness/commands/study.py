@@ -1,0 +1,74 @@
+"""`harness suite pack` and `unpack`: the records of a suite in files that can be shipped, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.commands import options
+from harness.core.errors import HarnessError
+
+LARGE = 1_000_000
+"""Bytes of a file, of which a warning is given."""
+
+
+@click.command()
+@click.argument("name")
+@options.results()
+@click.option("--protocol", help="In place of those that the suite names: a name or a TOML file.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write: a Parquet file for each data set.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Keep at most so many records of each run, and of them what tables and curves read.  [default: all]",
+)
+@options.as_json()
+def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int | None, as_json: bool) -> None:
+    """Put the records of suite NAME's finished runs into small files.
+
+    \b
+    harness suite pack solvers --out results/studies/solvers
+    harness report anytime --results results/studies/solvers
+
+    Every JSON file of the run folders is kept, analyses and evaluations too, with 6 significant digits; checkpoints are
+    not. `harness suite unpack` makes run folders of them again, from which a suite goes on.
+    """
+    from harness.core.packed import pack
+    from harness.suite import cells, definition
+
+    found = cells.resolve(definition.cells(name, protocol))
+    searches = [cell for cell in found if cell.kind == "search"]
+    done = [cell for cell in searches if cell.is_done(results)]
+    if not done:
+        raise HarnessError(f"no search of suite {name!r} is done in {results}; `harness suite run {name}` does them.")
+    sizes = {}
+    for dataset in sorted({cell.search.dataset for cell in done}):
+        path = out / f"{Path(dataset).stem}.parquet"
+        sizes[str(path)] = pack(results, [cell.folder for cell in done if cell.search.dataset == dataset], path, epochs)
+        if sizes[str(path)] > LARGE:
+            options.warn(f"{path} has {sizes[str(path)] / 1e6:.1f} MB; --epochs N keeps fewer records.")
+    counts = {"packed": len(done), "of": len(searches)}
+    if as_json:
+        click.echo(json.dumps({**counts, "bytes": sizes}, indent=2))
+    else:
+        lines = [f"{path}  {size / 1000:,.0f} kB" for path, size in sizes.items()]
+        click.echo("\n".join([*lines, f"{len(done)} of {len(searches)} searches"]))
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path, exists=True))
+@options.results()
+def unpack(study: Path, results: Path) -> None:
+    """Make run folders of a packed STUDY again; those that are there stay as they are."""
+    from harness.core.packed import is_packed, unpack
+
+    if not is_packed(study):
+        raise HarnessError(f"{study} is no packed study: it holds no Parquet file.")
+    click.echo(f"{len(unpack(study, results))} runs unpacked into {results}")

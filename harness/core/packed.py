@@ -1,0 +1,189 @@
+"""The records of a study in a few small files: what the JSON files of its run folders say, in Parquet.
+
+A row is one file: `run` ("proxy/darts-1st-nasbench201-..."), `file` ("result.json"), `text`. Numbers are kept to DIGITS
+significant digits, but for those of spec.json, whose hash is in the run's name. Of the records of long runs some epochs
+may be kept, with what tables and curves read (BRIEF). Checkpoints stay where they were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import HarnessError, quoted
+from harness.core.files import cache_root, make_folder
+from harness.core.untrusted import loads
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGITS = 6
+BRIEF = ("epoch", "steps", "valid_loss", "best_accuracy", "table", "cost")
+"""Keys of the records of which only some epochs are kept."""
+COLUMNS = ("run", "file", "text")
+RUN = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
+FILE = re.compile(
+    r"(spec|result|evaluation-[\w.+-]+|analysis-[\w-]+|selection-[\w.+-]+)\.json|records\.jsonl|protocol\.toml"
+)
+LEVEL = 19
+"""Of the compression: packing is rare, and what is packed ships."""
+
+
+def pack(results: Path, runs: Sequence[str], to: Path, epochs: int | None) -> int:
+    """Writes these run folders, relative to the folder of results, and what lies beside them, into one file. Returns
+    its size in bytes. `epochs`: at most so many of each run's records, spread evenly, the last among them.
+
+    Raises HarnessError where a file cannot be read or written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # What is alike lies together: all files of a name, run by run.
+    rows = sorted(_rows(results, runs, epochs), key=lambda row: (row[1], row[0]))
+    table = pa.table(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {})
+    make_folder(to.parent)
+    fresh = to.with_name(f".{to.name}.tmp")
+    try:
+        pq.write_table(table, fresh, compression="zstd", compression_level=LEVEL, data_page_size=1 << 26)
+        os.replace(fresh, to)
+        return to.stat().st_size
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise HarnessError(f"{to} cannot be written: {error.strerror}.") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a path is such a file, or a folder of them."""
+    return path.suffix == ".parquet" if path.is_file() else bool(parts(path))
+
+
+def parts(folder: Path) -> list[Path]:
+    """The files of a study."""
+    return [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
+
+
+def unpack(study: Path, results: Path) -> list[str]:
+    """Writes the runs of a study that are not there into a folder of results; returns them. Raises HarnessError where
+    the study is damaged, or a file cannot be written."""
+    found = _by_run(study)
+    _check_protocols(found, results)
+    made = []
+    for run, files in found.items():
+        folder, is_run = results / run, "/" in run
+        if is_run and folder.exists():
+            continue
+        make_folder(folder)
+        for name, text in files.items():
+            if is_run or not (folder / name).exists():
+                _write(folder / name, text)
+        made += [run] if is_run else []
+    return made
+
+
+def opened(path: Path) -> Path:
+    """A folder of results to read: the path itself, or, if it is a study, what that unpacks to, in the cache. Raises
+    HarnessError where it is damaged."""
+    if not is_packed(path):
+        return path
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts(path))).hexdigest()[:16]
+    place = cache_root() / "studies" / digest
+    if place.exists():
+        return place
+    make_folder(place.parent)
+    fresh = Path(tempfile.mkdtemp(dir=place.parent))
+    try:
+        unpack(path, fresh)
+        fresh.rename(place)
+    except OSError:
+        if not place.exists():  # else another process was as quick
+            raise HarnessError(f"{place} cannot be written; name another cache with XDG_CACHE_HOME.") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return place
+
+
+def _rows(results: Path, runs: Sequence[str], epochs: int | None) -> Iterator[tuple[str, str, str]]:
+    for run in runs:
+        for path in sorted((results / run).iterdir()):
+            if FILE.fullmatch(path.name):
+                yield run, path.name, _kept(path, epochs)
+    for protocol in sorted({run.partition("/")[0] for run in runs}):
+        for path in sorted((results / protocol).glob("selection-*.json")):
+            yield protocol, path.name, _kept(path, epochs)
+        yield protocol, "protocol.toml", (results / protocol / "protocol.toml").read_text("utf-8")
+
+
+def _kept(path: Path, epochs: int | None) -> str:
+    """What is kept of a file."""
+    try:
+        text = path.read_text("utf-8")
+        if path.name == "spec.json":
+            return text
+        if path.name != "records.jsonl":
+            return json.dumps(_rounded(loads(text)))
+        records = [loads(line) for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path} cannot be read ({error}); nothing is packed.") from None
+    if epochs is not None:
+        records = [{key: record[key] for key in BRIEF if key in record} for record in spread(records, epochs)]
+    return "".join(json.dumps(_rounded(record)) + "\n" for record in records)
+
+
+def spread(records: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of them, the first and the last among them."""
+    if len(records) <= most:
+        return list(records)
+    places = sorted({round(place * (len(records) - 1) / max(most - 1, 1)) for place in range(most)})
+    return [records[place] for place in places] if most > 1 else [records[-1]]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def _by_run(study: Path) -> Mapping[str, Mapping[str, str]]:
+    """What the files of each run say. Raises HarnessError where names are none of this program's: a study may come from
+    anybody, and must not write elsewhere."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, str]] = {}
+    for part in parts(study):
+        try:
+            table: pa.Table = pq.read_table(part, columns=list(COLUMNS))
+            rows = zip(*(table.column(name).cast(pa.string()).to_pylist() for name in COLUMNS), strict=True)
+        except (OSError, pa.ArrowException) as error:
+            raise HarnessError(f"{part} is damaged, or no study ({str(error)[:100]}); fetch it again.") from None
+        for run, file, text in rows:
+            if not (run and file and RUN.fullmatch(run) and FILE.fullmatch(file)):
+                raise HarnessError(f"{part} is no study: it names {quoted(f'{run}/{file}')}.")
+            found.setdefault(run, {})[file] = text or ""
+    return found
+
+
+def _check_protocols(found: Mapping[str, Mapping[str, str]], results: Path) -> None:
+    for run, files in found.items():
+        copy = results / run / "protocol.toml"
+        if "protocol.toml" in files and copy.exists() and copy.read_text("utf-8") != files["protocol.toml"]:
+            raise HarnessError(
+                f"{copy.parent} holds runs of another version of protocol {quoted(run)} than the study's; use another "
+                "--results folder."
+            )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}.") from None

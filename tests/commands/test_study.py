@@ -1,0 +1,165 @@
+"""`harness suite pack` and `unpack`: records travel, and nothing else does."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from toy_table import write_toy_table
+
+from harness.cli import main
+from harness.core.packed import spread
+
+SUITE = """
+summary = "searches on a made table"
+protocol = "smoke"
+[[search]]
+method = ["zarts-rs", "random-search"]
+space = ["nasbench201-table"]
+dataset = ["cifar10"]
+seed = "0-1"
+set = { epochs = 4 }
+"""
+SEARCH = ("run", "--space=nasbench201-table", "--dataset=cifar10", "--protocol=smoke", "--set=epochs=4")
+
+
+def command(*arguments: object) -> str:
+    """What it prints. A failure raises AssertionError with what it says."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 2, result.output
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a suite, and results in which three of its four searches are done, one of them evaluated."""
+    folder = tmp_path_factory.mktemp("done")
+    (folder / "cache").mkdir()
+    write_toy_table(folder / "cache" / "nasbench201.parquet")
+    (folder / "mine.toml").write_text(SUITE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
+        command(*SEARCH, "--method=zarts-rs", "--seed=0-1", f"--results={folder / 'results'}")
+        command(*SEARCH, "--method=random-search", "--seed=0", f"--results={folder / 'results'}")
+        (run,) = folder.glob("results/smoke/random-search-*/spec.json")
+        command("evaluate", run.parent)
+    return folder
+
+
+@pytest.fixture
+def here(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in, whose caches are its own."""
+    shutil.copytree(done, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HARNESS_CACHE", "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here" / "cache"))
+    return tmp_path / "here"
+
+
+def texts(folder: Path, pattern: str) -> dict[str, str]:
+    return {f"{path.parent.name}/{path.name}": path.read_text() for path in sorted(folder.glob(pattern))}
+
+
+def table_of(*arguments: object) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(command("report", "anytime", "--format=csv", *arguments)))
+
+
+def test_what_is_packed_reads_as_the_folders_do(here: Path) -> None:
+    assert "3 of 4 searches" in command("suite", "pack", "mine.toml", "--out=study")
+    assert [path.name for path in Path("study").iterdir()] == ["cifar10.parquet"]
+    of_study, of_folders = (table.drop(columns=["low", "high"]) for table in (table_of("--results=study"), table_of()))
+    pd.testing.assert_frame_equal(of_study, of_folders, rtol=1e-4, atol=1e-4)  # to the digits that are kept
+
+
+def test_a_suite_goes_on_from_what_is_unpacked(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    assert "3 runs unpacked" in command("suite", "unpack", "study", "--results=other")
+    assert texts(Path("other"), "*/*/spec.json") == texts(Path("results"), "*/*/spec.json")
+    names = {path.name for path in Path("other").glob("*/*/*")}
+    assert names == {
+        "spec.json",
+        "result.json",
+        "records.jsonl",
+        *(p.name for p in here.glob("results/*/*/eval*.json")),
+    }
+    found = json.loads(command("suite", "status", "mine.toml", "--results=other", "--json"))
+    assert found["totals"] == {"done": 3, "queued": 1}
+    assert "0 runs unpacked" in command("suite", "unpack", "study", "--results=other")
+
+
+def test_long_records_are_thinned_evenly_and_to_what_curves_read(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study", "--epochs=2")
+    command("suite", "unpack", "study", "--results=other")
+    (path,) = here.glob("other/smoke/zarts-rs*-s0-*/records.jsonl")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [0, 3]
+    assert set(records[0]) == {"epoch", "steps", "valid_loss", "table", "cost"}
+    assert spread(range(50), 3) == [0, 24, 49]
+    assert spread(range(3), 1) == [2]
+
+
+def test_what_other_code_has_done_is_kept_if_asked_for(here: Path) -> None:
+    for path in Path("results").glob("*/*/spec.json"):
+        saved = json.loads(path.read_text())
+        saved["code"] = dict.fromkeys(saved["code"], "another")
+        path.write_text(json.dumps(saved))
+    assert "made by other code" in refused("suite", "run", "mine.toml", "--device=cpu")
+    before = texts(Path("results"), "*/*/result.json")
+    command("suite", "run", "mine.toml", "--device=cpu", "--keep")
+    after = texts(Path("results"), "*/*/result.json")
+    assert len(after) == 4
+    assert before.items() <= after.items()
+    assert "give one of them" in refused("suite", "run", "mine.toml", "--keep", "--again")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("../outside", "spec.json", "{}"),
+        ("smoke/run", "../../spec.json", "{}"),
+        ("smoke/..", "spec.json", "{}"),
+        ("smoke/run", "code.py", ""),
+        ("/tmp/run", "spec.json", "{}"),
+    ],
+)
+def test_a_study_cannot_write_elsewhere(here: Path, row: tuple[str, str, str]) -> None:
+    columns = dict(zip(("run", "file", "text"), ([item] for item in row), strict=True))
+    pq.write_table(pa.table(columns), "bad.parquet")
+    before = sorted(here.rglob("*"))
+    assert "bad.parquet is no study" in refused("suite", "unpack", "bad.parquet", "--results=results")
+    assert sorted(here.rglob("*")) == before
+
+
+def test_a_damaged_study_is_named(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    path = Path("study", "cifar10.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "cifar10.parquet is damaged" in refused("report", "--results=study")
+    assert not list(Path("cache", "harness", "studies").iterdir())
+
+
+def test_a_study_of_another_version_of_a_protocol_is_not_mixed_in(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    copy = Path("results", "smoke", "protocol.toml")
+    copy.write_text(copy.read_text() + "# another\n")
+    assert "another version of protocol 'smoke'" in refused("suite", "unpack", "study")
+
+
+def test_nothing_to_pack_is_said(here: Path) -> None:
+    assert "no search of suite 'mine.toml' is done" in refused(
+        "suite", "pack", "mine.toml", "--out=s", "--results=none"
+    )
+    assert not Path("s").exists()
