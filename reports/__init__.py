@@ -30,6 +30,7 @@ REPORTS: Registry[Report] = Registry(
         "bench-suite": "reports.bench_suite:BENCH_SUITE",
         "statistics": "reports.assembled:STATISTICS",
         "anytime": "reports.anytime:ANYTIME",
+        "claims": "reports.claims.report:CLAIMS",
         "figures": "reports.assembled:FIGURES",
         "all": "reports.assembled:ALL",
     },

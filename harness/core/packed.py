@@ -65,8 +65,8 @@ def is_packed(path: Path) -> bool:
 
 
 def parts(folder: Path) -> list[Path]:
-    """The files of a study."""
-    return [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
+    """The files of a study, or of all studies in a folder."""
+    return [folder] if folder.is_file() else sorted([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
 
 
 def unpack(study: Path, results: Path) -> list[str]:

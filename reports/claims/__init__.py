@@ -1,0 +1,1 @@
+"""What a paper claims, and what measured runs say of it."""

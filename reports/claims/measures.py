@@ -1,0 +1,85 @@
+"""Numbers by seed, from the records of finished searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from reports.claims.claim import Mixed
+from reports.records import Records
+from reports.statistics.scores import short
+
+BySeed = Mapping[int, float]
+
+
+def runs_of(records: Records, method: str, space: str, dataset: str, **settings: object) -> pd.DataFrame:
+    """The finished runs of a method, those that have these settings; one a seed. Raises Mixed where they differ in more
+    than the seed."""
+    of = records.finished
+    of = of[(of.method == method) & (of.space == space) & (of.dataset.map(short) == short(dataset))]
+    having = [all(has.get(name) == value for name, value in settings.items()) for has in of.settings]
+    of = of[np.array(having, dtype=bool)]
+    if of.configuration.nunique() > 1:
+        raise Mixed(f"the runs of {method} on {space} are of several settings; choose with --where")
+    return of
+
+
+def accuracy(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
+    """Test accuracies (percent) that a table knows of the cells that were found."""
+    runs = runs_of(records, method, space, dataset, **settings)
+    known = records.evaluations
+    known = known[(known.kind == "lookup") & (known.dataset.map(short) == short(dataset))].set_index("run")
+    known = known[known.index.isin(runs.run)]
+    return {int(run.seed): float(known.test_accuracy[run.run]) for run in runs.itertuples() if run.run in known.index}
+
+
+def error(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
+    """Test errors (percent) after the last epoch of the cells that were found, trained from scratch."""
+    runs = runs_of(records, method, space, dataset, **settings)
+    known = records.evaluations
+    known = known[(known.kind == "training") & (known.dataset.map(short) == short(dataset))]
+    of = known.groupby("run").test_error_last.mean()
+    return {int(run.seed): float(of[run.run]) for run in runs.itertuples() if run.run in of.index}
+
+
+def at_the_end(column: str, records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
+    """What stands in a column of the last record."""
+    runs = runs_of(records, method, space, dataset, **settings)
+    if column not in records.epochs:
+        return {}
+    last = records.epochs[records.epochs.run.isin(runs.run)].sort_values("epoch").groupby("run")[column].last()
+    return {int(run.seed): float(last[run.run]) for run in runs.itertuples() if run.run in last.index}
+
+
+parameterless = partial(at_the_end, "operations.normal.parameterless")
+"""Parameterless operations in the normal cell, of 8."""
+seconds = partial(at_the_end, "cost.seconds")
+asked = partial(at_the_end, "cost.loss_evaluations")
+"""Losses that the rule asked for."""
+sample_ratio = partial(at_the_end, "rule.esr")
+"""The effective sample ratio, a mean over the last epoch's updates."""
+
+
+def less(a: BySeed, b: BySeed) -> BySeed:
+    """a - b, on the seeds that both have."""
+    return {seed: a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())}
+
+
+def ratio(a: BySeed, b: BySeed) -> BySeed:
+    """a / b, likewise."""
+    return {seed: a[seed] / b[seed] for seed in sorted(a.keys() & b.keys())}
+
+
+def shortfall(bound: float, of: BySeed) -> BySeed:
+    """By how much they stay below a bound."""
+    return {seed: bound - value for seed, value in of.items()}
+
+
+def mean(of: Iterable[BySeed]) -> BySeed:
+    """Over several benchmarks, of the seeds that all have; empty where one has none."""
+    each: Sequence[BySeed] = list(of)
+    common = set.intersection(*(set(values) for values in each)) if each else set()
+    return {seed: sum(values[seed] for values in each) / len(each) for seed in sorted(common)}

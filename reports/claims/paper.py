@@ -1,0 +1,237 @@
+"""The claims of ZARTS (Wang et al., NeurIPS 2022), and how each is put to the test here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reports import analyses
+from reports.claims.claim import Claim
+from reports.claims.measures import (
+    BySeed,
+    accuracy,
+    asked,
+    error,
+    less,
+    mean,
+    parameterless,
+    ratio,
+    sample_ratio,
+    seconds,
+    shortfall,
+)
+from reports.records import Records
+
+Effect = Callable[[Records], BySeed]
+
+TABLE, SUPERNET, CIFAR = "nasbench201-table", "nasbench201", "cifar10"
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+SMALL = "a small supernet on small images; the cells are looked up, trained for 200 epochs at full size"
+EXACT = "the exact objective of NAS-Bench-201's table: no supernet, so nothing of w*(alpha)"
+SHRUNK = "small supernets on small images; operations are counted, cells not trained"
+AS_PUBLISHED = {"samples": 4, "weight_mode": "exact"}
+"""Of MGS; a study of its settings has others, too."""
+AS_GOOD = 0.5
+"""Points of accuracy within which more work is taken to bring nothing (choice)."""
+NEAR = 0.1
+"""How far a ratio may be from the one that is claimed (choice)."""
+DAYS = 1.0 / 0.4
+"""What a search of ZARTS-MGS costs, in searches of DARTS of first order (Table 3, GPU days)."""
+LIKE_GLD = 2.2 / 1.0
+"""What a search of ZARTS-GLD costs, in searches of ZARTS-MGS (section 5.1, GPU days)."""
+
+
+def _better_on_supernet(a: str, b: str) -> Effect:
+    return lambda records: less(accuracy(records, a, SUPERNET, CIFAR), accuracy(records, b, SUPERNET, CIFAR))
+
+
+def _better_on_table(a: str, b: str) -> Effect:
+    def of(records: Records, method: str) -> BySeed:
+        own = AS_PUBLISHED if method == "zarts-mgs" else {}
+        return mean(accuracy(records, method, TABLE, dataset, oracle="exact", **own) for dataset in DATASETS)
+
+    return lambda records: less(of(records, a), of(records, b))
+
+
+def _better_trained(a: str, b: str) -> Effect:
+    return lambda records: less(error(records, b, "darts", CIFAR), error(records, a, "darts", CIFAR))
+
+
+def _fewer_parameterless(records: Records) -> BySeed:
+    first, second = (
+        mean(parameterless(records, method, space, CIFAR) for space in ("s1", "s2", "s3", "s4"))
+        for method in ("darts-2nd", "zarts-mgs")
+    )
+    return less(first, second)
+
+
+def _flatter(records: Records) -> BySeed:
+    """Decades of the condition number between weights that are fixed and fine-tuned ones, of the runs of ZARTS-MGS."""
+    runs = records.finished[records.finished.method == "zarts-mgs"].set_index("run")
+    found: dict[int, float] = {}
+    for run, landscape in analyses.read(records, "landscape").items():
+        condition = landscape.get("condition") or {}
+        if run in runs.index and {"fixed", "fine-tuned"} <= condition.keys():
+            found[int(runs.seed[run])] = float(np.log10(condition["fixed"] / condition["fine-tuned"]))
+    return found
+
+
+def _saturated(records: Records) -> BySeed:
+    of = {n: accuracy(records, "zarts-mgs", TABLE, CIFAR, samples=n, weight_mode="exact") for n in (4, 8)}
+    return shortfall(AS_GOOD, less(of[8], of[4]))
+
+
+def _few_do_worse(records: Records) -> BySeed:
+    of = {n: accuracy(records, "zarts-mgs", TABLE, CIFAR, samples=n, weight_mode="exact") for n in (2, 4)}
+    return less(of[4], of[2])
+
+
+def _near_seven_tenths(records: Records) -> BySeed:
+    of = sample_ratio(records, "zarts-mgs", SUPERNET, CIFAR)
+    return shortfall(NEAR, {seed: abs(value - 0.7) for seed, value in of.items()})
+
+
+def _affordable(records: Records) -> BySeed:
+    of = (seconds(records, method, SUPERNET, CIFAR) for method in ("zarts-mgs", "darts-1st"))
+    return shortfall(DAYS, ratio(*of))
+
+
+def _cheaper_than_gld(records: Records) -> BySeed:
+    of = (asked(records, method, SUPERNET, CIFAR) for method in ("zarts-gld", "zarts-mgs"))
+    return {seed: value - 1 for seed, value in ratio(*of).items()}
+
+
+def _ten_steps(records: Records) -> BySeed:
+    of = {m: error(records, "zarts-mgs", "darts", CIFAR, samples=4, finetune_steps=m) for m in (2, 10)}
+    return less(of[2], of[10])
+
+
+CLAIMS = (
+    Claim(
+        "DARTS collapses on NAS-Bench-201: its cells are worse than random search's",
+        "section 1; supplement, Table 4",
+        "collapse",
+        _better_on_supernet("random-search", "darts-1st"),
+        "test accuracy, random search less darts-1st (points)",
+        f"{SMALL}; random search makes as many backward passes, of single cells",
+    ),
+    Claim(
+        "ZARTS does not collapse there: its cells are better than DARTS'",
+        "supplement 2.8, Table 4",
+        "collapse",
+        _better_on_supernet("zarts-mgs", "darts-1st"),
+        "test accuracy, zarts-mgs less darts-1st (points)",
+        SMALL,
+    ),
+    Claim(
+        "ZARTS' cells there are better than random search's",
+        "supplement, Table 4 (implied)",
+        "collapse",
+        _better_on_supernet("zarts-mgs", "random-search"),
+        "test accuracy, zarts-mgs less random search (points)",
+        SMALL,
+    ),
+    *(
+        Claim(
+            f"All three zero-order rules outperform DARTS: {method}",
+            "section 5.1 (of S1-S4)",
+            "collapse",
+            _better_on_supernet(method, "darts-1st"),
+            f"test accuracy, {method} less darts-1st (points)",
+            f"on NAS-Bench-201, not on S1-S4; {SMALL}",
+        )
+        for method in ("zarts-rs", "zarts-gld")
+    ),
+    Claim(
+        "DARTS is dominated by parameterless operations on S1-S4, ZARTS is not",
+        "section 5.1, Table 2; supplement, Fig. 3",
+        "robustness",
+        _fewer_parameterless,
+        "parameterless operations of 8 in the normal cell, darts-2nd less zarts-mgs",
+        SHRUNK,
+    ),
+    Claim(
+        "An accurate w*(alpha) makes the loss landscape flatter",
+        "section 3, Fig. 1",
+        "robustness",
+        _flatter,
+        "decades of the condition number Q, weights fixed less fine-tuned",
+        SHRUNK,
+    ),
+    Claim(
+        "Four samples are enough: eight find no better cells",
+        "supplement 2.3, Table 1",
+        "weighing",
+        _saturated,
+        f"{AS_GOOD:g} points, less what 8 samples gain over 4",
+        EXACT,
+    ),
+    Claim(
+        "Two samples are too few: four find better cells",
+        "supplement 2.3, Table 1",
+        "weighing",
+        _few_do_worse,
+        "test accuracy, 4 samples less 2 (points)",
+        EXACT,
+    ),
+    Claim(
+        "The effective sample ratio settles at 0.7",
+        "supplement 1, Fig. 2",
+        "collapse",
+        _near_seven_tenths,
+        f"{NEAR:g}, less the distance of the last epoch's ratio from 0.7",
+        SMALL,
+    ),
+    Claim(
+        "MGS finds better cells than random-search gradients (RS)",
+        "section 5.1, Table 2",
+        "rules",
+        _better_on_table("zarts-mgs", "zarts-rs"),
+        "test accuracy, zarts-mgs less zarts-rs, a mean over three data sets (points)",
+        EXACT,
+    ),
+    Claim(
+        "GLD finds better cells than MGS",
+        "section 5.1, Table 2",
+        "rules",
+        _better_on_table("zarts-gld", "zarts-mgs"),
+        "test accuracy, zarts-gld less zarts-mgs, a mean over three data sets (points)",
+        f"{EXACT}; as many updates, of which each of GLD asks for more losses",
+    ),
+    Claim(
+        f"MGS costs less than GLD, which costs {LIKE_GLD:g} times as much",
+        "section 5.1",
+        "collapse",
+        _cheaper_than_gld,
+        "losses that GLD asks for, in those of MGS, less 1",
+        "losses are counted, not time",
+    ),
+    Claim(
+        f"A search of ZARTS-MGS costs at most {DAYS:g} times one of DARTS (first order)",
+        "Table 3",
+        "collapse",
+        _affordable,
+        f"{DAYS:g}, less the seconds of zarts-mgs in those of darts-1st",
+        f"{SMALL}; on a CPU, fewer updates of alpha than DARTS makes, fine-tuned for fewer steps than in the paper",
+    ),
+    Claim(
+        "Ten steps of fine-tuning are needed: two find worse cells",
+        "supplement 2.3, Table 1",
+        "supp-table1",
+        _ten_steps,
+        "test error, 2 steps less 10 (points)",
+        "",
+    ),
+    *(
+        Claim(
+            f"ZARTS improves the variants of DARTS: {variant} on {base}",
+            "section 5.3, Table 5",
+            "table5-others",
+            _better_trained(variant, base),
+            f"test error, {base} less {variant} (points)",
+            "",
+        )
+        for variant, base in (("gzas", "gdas"), ("p-zarts", "p-darts"), ("mergezarts", "mergenas-2nd"))
+    ),
+)

@@ -1,0 +1,98 @@
+"""The claim sheet: what a paper says, and what measured runs say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from reports.claims.claim import Claim, Finding
+    from reports.contents import Contents
+    from reports.records import Records
+    from reports.statistics.sheets import Sheet
+
+NOTE = (
+    "An effect is a mean over n seeds, positive where it speaks for the claim. Supported: Student's 95 % interval of "
+    "the mean lies above zero; contradicted: below. Hinges on: the seeds without any one of which the verdict would be "
+    "another. The intervals are not corrected for how many claims there are."
+)
+HEADER = ("claim", "said in", "verdict", "effect", "n", "mean", "95 % interval", "hinges on", "but")
+MOST_SEEDS = 5
+"""That are named."""
+
+
+@dataclass(frozen=True)
+class ClaimSheet:
+    """A row for each claim that something was measured of, and a line for each other."""
+
+    name: str
+    summary: str
+
+    def files(self, records: Records, form: str, epoch: str) -> dict[str, bytes]:
+        """Raises HarnessError where no claim was measured."""
+        from reports.writing import files
+
+        return files(self._contents(records, epoch), form, self.name, f"{self.name}.html")
+
+    def text(self, records: Records, form: str, epoch: str) -> str:
+        """Raises HarnessError where no claim was measured."""
+        from reports import writing
+
+        made = self._contents(records, epoch)
+        if form == "csv":
+            return next(iter(writing.csv(made, self.name).values()))
+        return writing.latex(made) if form == "tex" else writing.markdown(made)
+
+    def _contents(self, records: Records, epoch: str) -> Contents:
+        from reports.claims.claim import UNMEASURED, judge
+        from reports.claims.paper import CLAIMS
+        from reports.contents import Contents
+
+        findings = {claim: judge(claim, records) for claim in CLAIMS}
+        measured = {claim: finding for claim, finding in findings.items() if finding.verdict != UNMEASURED}
+        if not measured:
+            raise HarnessError(
+                "none of these runs tells of a claim; name studies with --results, such as results/studies, or do the "
+                f"suites {', '.join(dict.fromkeys(claim.suite for claim in CLAIMS))}."
+            )
+        missing = [claim for claim in findings if claim not in measured]
+        return Contents(records, epoch, sheets=[_sheet(measured)], remarks=_remarks(missing))
+
+
+def _sheet(findings: Mapping[Claim, Finding]) -> Sheet:
+    from reports.statistics.sheets import Sheet
+
+    rows = tuple(
+        (
+            claim.says,
+            claim.source,
+            finding.verdict,
+            claim.measured_as,
+            str(finding.n),
+            "–" if finding.mean is None else f"{finding.mean:.3g}",
+            "–" if finding.interval is None else f"{finding.interval.low:.3g} to {finding.interval.high:.3g}",
+            _named(finding.hinges_on),
+            finding.reason or claim.caveat,
+        )
+        for claim, finding in findings.items()
+    )
+    return Sheet("claims", "What the paper claims, and what these runs say", NOTE, HEADER, rows, left=4)
+
+
+def _named(seeds: Sequence[int]) -> str:
+    if not seeds:
+        return "none"
+    more = f" and {len(seeds) - MOST_SEEDS} more" if len(seeds) > MOST_SEEDS else ""
+    return ", ".join(map(str, seeds[:MOST_SEEDS])) + more
+
+
+def _remarks(missing: Sequence[Claim]) -> list[str]:
+    return [f"Not measured: {claim.says} ({claim.source}); `harness suite run {claim.suite}`." for claim in missing]
+
+
+CLAIMS = ClaimSheet(
+    "claims", "what the paper claims, and what measured runs say of it: supported, contradicted, not decided"
+)
