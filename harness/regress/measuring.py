@@ -2,7 +2,8 @@
 
 * table: every method on the space nasbench201-table (a rule on the exact objective, a strategy on the benchmark's own
   budget). What is found has a known test accuracy.
-* supernet: DARTS and ZARTS on a supernet of nasbench201 and the embedded digits: weights, fine-tuning, batches.
+* supernet: a method of every family that has one, on a supernet of nasbench201 and the embedded digits: weights,
+  fine-tuning, batches; the one that merges convolutions on a supernet of darts, for it needs those.
 
 Of each run some figures are kept, all of them better when smaller, rounded to DIGITS significant digits.
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of the parts below; a baseline of another version is not compared with."""
 
 
@@ -56,7 +56,7 @@ SUPERNET = Part(
     "supernet",
     "nasbench201",
     "digits",
-    ("darts-1st", "zarts-mgs", "zarts-gld"),
+    ("darts-1st", "zarts-mgs", "zarts-gld", "p-zarts", "gdas", "pc-darts", "darts-minus", "spos"),
     {
         "images": 256,
         "batch": 32,
@@ -70,9 +70,40 @@ SUPERNET = Part(
         "samples": 2,
         "finetune_steps": 5,
         "smallest_radius": 0.06,
+        "population": 10,
+        "parents": 4,
+        "mutants": 5,
+        "crossovers": 5,
+        "ranked": 20,
+        "ranking_batches": 1,
+        "ranking_batch": 64,
+        "recalibration_batches": 1,
+        "recalibration_batch": 64,
     },
     epochs=2,
     seeds=8,
     baseline_seeds=24,
 )
-PARTS = {"table": (RULES, STRATEGIES), "supernet": (SUPERNET,)}
+MERGED = Part(
+    "supernet, merged",
+    "darts",
+    "digits",
+    ("mergezarts",),
+    {
+        "images": 64,
+        "batch": 8,
+        "valid_batch": 16,
+        "finetune_batch": 8,
+        "channels": 2,
+        "cells": 3,
+        "lr": 0.1,
+        "warmup": 0,
+        "cadence": 2,
+        "samples": 2,
+        "finetune_steps": 3,
+    },
+    epochs=1,
+    seeds=6,
+    baseline_seeds=24,
+)
+PARTS = {"table": (RULES, STRATEGIES), "supernet": (SUPERNET, MERGED)}

@@ -15,8 +15,10 @@ from toy_table import toy_table, write_toy_table
 from harness import data
 from harness.cli import main
 from harness.core.errors import HarnessError
+from harness.describing.listing import family
 from harness.regress import judging, measuring, parts
 from harness.tables.nasbench201_truth import NasBench201
+from methods.catalogue import CATALOGUE
 from methods.lookaheads.fine_tuned import FineTunedOracle
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
@@ -135,6 +137,11 @@ def test_the_command_from_the_baseline_to_the_alarm(small: Path, monkeypatch) ->
     assert facts["false_alarms"] == judging.FALSE_ALARMS
     assert call("--baseline", small, "--update").exit_code == 0
     assert call("--baseline", small).exit_code == 0, "what was accepted is no regression"
+
+
+def test_every_family_is_checked() -> None:
+    checked = {family(CATALOGUE[method]) for of in parts.PARTS.values() for part in of for method in part.methods}
+    assert checked == {family(entry) for entry in CATALOGUE.values()}
 
 
 def test_a_table_that_is_not_there_is_named(small: Path, monkeypatch, tmp_path) -> None:

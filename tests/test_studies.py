@@ -1,0 +1,49 @@
+"""The records in results/studies are of the suites that they are named after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness.runs.folder import spec_hash
+from harness.suite import cells, definition
+from harness.suite.definition import SearchCell
+
+STUDIES = Path(__file__).parents[1] / "results" / "studies"
+NAMES = sorted(path.name for path in STUDIES.glob("*/")) if STUDIES.is_dir() else []
+LARGEST = 1_000_000
+"""Bytes of a file."""
+
+
+def specs(study: str) -> dict[str, dict]:
+    """By run."""
+    found = {}
+    for path in sorted((STUDIES / study).glob("*.parquet")):
+        table = pq.read_table(path, filters=[("file", "=", "spec.json")])
+        for run, text in zip(table.column("run").to_pylist(), table.column("text").to_pylist(), strict=True):
+            found[run] = json.loads(text)["spec"]
+    return found
+
+
+@pytest.mark.parametrize("study", NAMES)
+def test_files_are_small(study: str) -> None:
+    assert all(path.stat().st_size <= LARGEST for path in (STUDIES / study).iterdir())
+
+
+@pytest.mark.parametrize("study", NAMES)
+def test_every_run_is_one_that_the_suite_asks_for(study: str) -> None:
+    """All by name, the first seed of each kind by the hash of everything that decides its outcome."""
+    asked = [cell for cell in definition.cells(study) if isinstance(cell, SearchCell)]
+    found = specs(study)
+    assert all(run.endswith(f"-{spec_hash(spec)[:8]}") for run, spec in found.items())
+    names = {(cell.method, cell.space, cell.dataset, cell.seed, cell.protocol) for cell in asked}
+    assert {
+        (spec["method"], spec["space"], spec["dataset"], spec["seed"], spec["protocol"]["name"])
+        for spec in found.values()
+    } <= names
+    first = min(cell.seed for cell in asked)
+    resolved = {cell.folder for cell in cells.resolve([cell for cell in asked if cell.seed == first])}
+    assert {run for run, spec in found.items() if spec["seed"] == first} <= resolved
