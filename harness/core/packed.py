@@ -38,7 +38,7 @@ LEVEL = 19
 
 def pack(results: Path, runs: Sequence[str], to: Path, epochs: int | None) -> int:
     """Writes these run folders, relative to the folder of results, and what lies beside them, into one file. Returns
-    its size in bytes. `epochs`: at most so many of each run's records, spread evenly, the last among them.
+    its size in bytes. `epochs`: at most so many of each run's records, see `spread`.
 
     Raises HarnessError where a file cannot be read or written.
     """
@@ -137,11 +137,13 @@ def _kept(path: Path, epochs: int | None) -> str:
 
 
 def spread(records: Sequence[Any], most: int) -> list[Any]:
-    """At most so many of them, the first and the last among them."""
+    """At most so many of them, the last among them, and the first if there is room: ever further apart, as budgets are
+    read on logarithmic axes."""
     if len(records) <= most:
         return list(records)
-    places = sorted({round(place * (len(records) - 1) / max(most - 1, 1)) for place in range(most)})
-    return [records[place] for place in places] if most > 1 else [records[-1]]
+    ratio = len(records) ** (1 / max(most - 1, 1))
+    places = sorted({round(len(records) / ratio**back) for back in range(most)} - {0})
+    return [records[place - 1] for place in places]
 
 
 def _rounded(value: Any) -> Any:

@@ -1,0 +1,106 @@
+"""Writes the pages of results/studies from the records there: nothing on them is written by hand but the questions.
+
+    python tests/draw_studies.py
+
+A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with what
+they took, and the claim sheet over all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.core.packed import opened, parts
+from harness.suite.definition import summaries
+from reports.costs import spoken
+
+STUDIES = Path(__file__).resolve().parents[1] / "results" / "studies"
+HEAD = """# Studies
+
+Measured by the suites that they are named after, and drawn from the records beside them: `harness report --results
+results/studies/NAME` shows them again, `harness suite unpack results/studies/NAME` makes run folders of them, from which
+`harness suite run NAME` goes on. This page is written by `python tests/draw_studies.py`.
+
+| study | of what | searches | hours of search | with |
+|---|---|--:|--:|---|
+"""
+
+
+@dataclass(frozen=True)
+class Study:
+    """How the records of a suite are shown."""
+
+    report: Sequence[str]
+    """What `harness report` is told."""
+    figure: str
+    """That the page has, of those that the report draws."""
+
+
+SHOWN: Mapping[str, Study] = {
+    "solvers": Study(("anytime", "--over", "simulated-seconds"), "anytime-simulated-seconds"),
+    "rules": Study(("anytime", "--over", "evaluations"), "anytime-evaluations"),
+    "weighing": Study((), ""),
+    "collapse": Study((), "convergence"),
+}
+
+
+def pages() -> dict[Path, str]:
+    """Every text by its path."""
+    studies = sorted(path.name for path in STUDIES.glob("*/"))
+    lines = [_line(name) for name in studies]
+    claims = _printed("claims", "--results", STUDIES)
+    found = {STUDIES / "README.md": HEAD + "\n".join(lines) + "\n\n" + claims}
+    for name in studies:
+        shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
+        figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""
+        command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
+        found[STUDIES / name / "README.md"] = f"# {name}\n\n{summaries()[name]}.\n\n    {command}\n\n{figure}{said}"
+    return found
+
+
+def draw(name: str, out: Path) -> None:
+    """The figure of a study, if it has one."""
+    shown = SHOWN[name]
+    if shown.figure:
+        _printed(*(shown.report or ("figures",)), "--results", STUDIES / name, "--out", out)
+        (STUDIES / name / "figure.png").write_bytes((out / "figures" / f"{shown.figure}.png").read_bytes())
+
+
+def _line(name: str) -> str:
+    results = list(_files(name, "result.json"))
+    hours = spoken(sum(result["cost"]["seconds"] for result in results))
+    environments = [environment for spec in _files(name, "spec.json") for environment in spec["environments"]]
+    with_ = sorted({f"commit {of['commit']}, torch {of['torch']}, {of['device']}" for of in environments})
+    return f"| [{name}]({name}/README.md) | {summaries()[name]} | {len(results):,} | {hours} | {'; '.join(with_)} |"
+
+
+def _files(name: str, file: str) -> Iterator[dict[str, Any]]:
+    for path in parts(STUDIES / name):
+        for text in pq.read_table(path, filters=[("file", "=", file)]).column("text").to_pylist():
+            yield json.loads(text)
+
+
+def _printed(*arguments: object) -> str:
+    """What `harness report` prints, without the folder that the records were unpacked to."""
+    done = CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    results = Path(str(arguments[list(arguments).index("--results") + 1]))
+    return done.stdout.replace(str(opened(results)), str(results.relative_to(STUDIES.parents[1])))
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    for path, text in pages().items():
+        path.write_text(text)
+    for each in sorted(path.name for path in STUDIES.glob("*/")):
+        with tempfile.TemporaryDirectory() as folder:
+            draw(each, Path(folder))
