@@ -10,17 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from harness.analysis.correlations import correlations, sample, shown
+from harness.analysis.correlations import sample, shown
 from harness.analysis.file import begin, save
 from harness.analysis.reopened import ReopenedRun
-from harness.core.errors import HarnessError, Interrupted
-from harness.core.rng import seed_of
+from harness.analysis.scored import ranked, score_cells
+from harness.core.errors import HarnessError
 from harness.core.settings import setting
 from harness.core.text import columns
 from harness.core.types import Cost
-from harness.runs.loop import stop_signals
 from harness.tables import TABLES
 from harness.tables.ground_truth import opened
 from methods.rankings.shared_weights import MODES, SharedWeights
@@ -61,17 +58,12 @@ def analyse(
     truth = opened(TABLES[table_of(space)])
     judged = run.spec["dataset"] if run.spec["dataset"] in truth.datasets else "cifar10"
     found = begin(run.folder, "ranking", {**asdict(settings), "epoch": run.state.epoch, "accuracies": judged})
-    scored, cells = found.setdefault("scored", []), sample(space, settings.cells, settings.seed, "analysis/ranking")
-    with stop_signals() as stopped:
-        for done in range(len(scored), len(cells)):
-            if stopped:
-                raise Interrupted(f"stopped after {done} of {len(cells)} cells, which are saved.")
-            genotype = space.decode(cells[done])
-            accuracy = truth.accuracies(genotype)[judged]["test"]
-            scored.append({"cell": str(genotype), "accuracy": accuracy, "scores": scores(run, cells[done], settings)})
-            save(run.folder, found)
-            advance(done + 1, len(cells))
-    found["rows"] = rows(scored, settings)
+    cells = sample(space, settings.cells, settings.seed, "analysis/ranking")
+    scored = score_cells(
+        run.folder, found, space, cells, truth, lambda number, code: scores(run, code, settings), advance
+    )
+    of = ranked(scored, settings.resamples, settings.seed, "analysis/ranking/bootstrap")
+    found["rows"] = [{"batch_norm": mode, **of[mode]} for mode in MODES]
     found["done"] = True
     save(run.folder, found)
     return found
@@ -94,14 +86,6 @@ def scores(run: ReopenedRun, code: Code, settings: Ranking) -> dict[str, float]:
         with run.parts.arithmetic.factors():
             found[mode] = ranking.score(trained(run.supernets, run.search.images, Cost()), gates, 0, 0)
     return found
-
-
-def rows(scored: list[Mapping[str, Any]], settings: Ranking) -> list[dict[str, Any]]:
-    """For each BN mode its rank correlations with the accuracies."""
-    accuracies = np.array([cell["accuracy"] for cell in scored])
-    seed = seed_of(settings.seed, "analysis/ranking/bootstrap")
-    by_mode = {mode: np.array([cell["scores"][mode] for cell in scored]) for mode in MODES}
-    return [{"batch_norm": mode, **correlations(by_mode[mode], accuracies, settings.resamples, seed)} for mode in MODES]
 
 
 def table(found: Mapping[str, Any]) -> str:

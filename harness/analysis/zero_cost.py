@@ -11,17 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from harness import data
-from harness.analysis.correlations import correlations, sample, shown
+from harness.analysis.correlations import sample, shown
 from harness.analysis.file import begin, save
-from harness.core.errors import Interrupted
+from harness.analysis.scored import ranked, score_cells
 from harness.core.rng import generator, seed_of
 from harness.core.settings import setting
 from harness.core.text import columns
-from harness.runs.loop import stop_signals
 from harness.runs.machine import deterministic, resolve_device
 from harness.tables import TABLES
 from harness.tables.ground_truth import opened
@@ -70,20 +68,15 @@ def analyse(
     images = data.load(dataset, root)
     train, _ = images.to(device).halves(0.5, 0, "nasbench201")
     batch = Batches(train, settings.seed, "zero-cost", settings.batch).at(0)
-    scored = found.setdefault("scored", [])
     cells = sample(SPACE, settings.cells, settings.seed, "analysis/zero-cost")
-    with stop_signals() as stopped:
-        for done in range(len(scored), len(cells)):
-            if stopped:
-                raise Interrupted(f"stopped after {done} of {len(cells)} cells, which are saved.")
-            genotype = SPACE.decode(cells[done])
-            accuracy = truth.accuracies(genotype)[judged]["test"]
-            with on_one_thread():
-                scores = proxy_scores(cells[done], done, batch, settings, images.classes)
-            scored.append({"cell": str(genotype), "accuracy": accuracy, "scores": scores})
-            save(folder, found)
-            advance(done + 1, len(cells))
-    found["rows"] = rows(scored, settings)
+
+    def scores(number: int, code: Code) -> dict[str, float]:
+        with on_one_thread():
+            return proxy_scores(code, number, batch, settings, images.classes)
+
+    scored = score_cells(folder, found, SPACE, cells, truth, scores, advance)
+    of = ranked(scored, settings.resamples, settings.seed, "analysis/zero-cost/bootstrap")
+    found["rows"] = [{"proxy": name, **of[name]} for name in PROXIES]
     found["done"] = True
     save(folder, found)
     return found
@@ -101,15 +94,6 @@ def _score(name: str, code: Code, number: int, batch: Batch, settings: ZeroCost,
         network = SPACE.network(SPACE.decode(code), settings.channels, settings.per_stage, classes)
     noise = generator(settings.seed, "analysis/zero-cost/noise", number, images.device)
     return score(name, network.to(images.device), images, labels, noise)
-
-
-def rows(scored: list[Mapping[str, Any]], settings: ZeroCost) -> list[dict[str, Any]]:
-    """For each proxy its rank correlations with the accuracies, and their 95 % intervals by the percentile bootstrap
-    over the cells."""
-    accuracies = np.array([cell["accuracy"] for cell in scored])
-    scores = {name: np.array([cell["scores"][name] for cell in scored]) for name in PROXIES}
-    seed = seed_of(settings.seed, "analysis/zero-cost/bootstrap")
-    return [{"proxy": name, **correlations(scores[name], accuracies, settings.resamples, seed)} for name in PROXIES]
 
 
 def table(found: Mapping[str, Any]) -> str:
