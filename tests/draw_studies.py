@@ -2,8 +2,8 @@
 
     python tests/draw_studies.py
 
-A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with what
-they took, and the claim sheet over all of them.
+A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with
+what they took, and the claim sheet over all of them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ STUDIES = Path(__file__).resolve().parents[1] / "results" / "studies"
 HEAD = """# Studies
 
 Measured by the suites that they are named after, and drawn from the records beside them: `harness report --results
-results/studies/NAME` shows them again, `harness suite unpack results/studies/NAME` makes run folders of them, from which
-`harness suite run NAME` goes on. This page is written by `python tests/draw_studies.py`.
+results/studies/NAME` shows them again, `harness suite unpack results/studies/NAME` makes run folders of them, from
+which `harness suite run NAME` goes on. `python tests/draw_studies.py` writes these pages.
 
 | study | of what | searches | hours of search | with |
 |---|---|--:|--:|---|
