@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,14 @@ MARK = "HARNESS_DRILL"
 """A variable in the environment of every process of a drill, by which those left over are found."""
 
 
-def write_suite(folder: Path, spaces: list[str], seeds: int, **settings: int) -> Path:
-    """Searches of a second and less, of a gradient and of a zero-order method."""
+BOTH = ("darts-1st", "zarts-mgs")
+"""A gradient and a zero-order method."""
+
+
+def write_suite(
+    folder: Path, spaces: Sequence[str], seeds: int, methods: Sequence[str] = BOTH, **settings: int
+) -> Path:
+    """Searches of a second and less."""
     file = folder / "drill.toml"
     values = ", ".join(f"{name} = {value}" for name, value in settings.items())
     file.write_text(
@@ -28,8 +34,8 @@ def write_suite(folder: Path, spaces: list[str], seeds: int, **settings: int) ->
         summary = "drill"
         protocol = "smoke"
         [[search]]
-        method = ["darts-1st", "zarts-mgs"]
-        space = {spaces}
+        method = {list(methods)}
+        space = {list(spaces)}
         dataset = ["digits"]
         seed = {list(range(seeds))}
         set = {{ images = 64, {values} }}

@@ -36,6 +36,7 @@ PRELOADED = (
     "harness.runs.progress",
     "spaces.drawing",
     "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
     "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
 """What a run imports: imported here once, not in every child."""

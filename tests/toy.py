@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from harness.testing.states import run_to_end, same, timeless
+from harness.testing.states import restored, run_to_end, same, saved, timeless
 from harness.testing.toy_data import CLASSES, SIZE, ToyDataset, ToyPart
 from methods import METHODS
 from methods.derivations.derivation import Standing
@@ -20,6 +20,8 @@ __all__ = [
     "WITH_NETWORKS",
     "ToyDataset",
     "ToyPart",
+    "end_and_saved",
+    "restored",
     "run_to_end",
     "same",
     "small_settings",
@@ -43,6 +45,16 @@ def space_of(widths, targets=None):
         for width, target in zip(widths, targets, strict=True)
     ]
     return replace(SPACES["nasbench201"], cells={"cell": tuple(edges)})
+
+
+def end_and_saved(search, *steps):
+    """The state at the end of the search, and what a checkpoint holds after so many steps."""
+    state, files, step = search.start(), [], 0
+    while not state.stopped_by:
+        state, step = search.advance(state), step + 1
+        if step in steps:
+            files.append(saved(state))
+    return state, files
 
 
 def small_settings(method: str, space: str, **more):

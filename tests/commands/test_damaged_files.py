@@ -114,9 +114,9 @@ RUN = Path("results/tiny/run")
 READERS: dict[str, list[tuple[str | Path, ...]]] = {
     "result.json": [("describe", RUN), ("evaluate", RUN, "--device=cpu"), ("report", "statistics")],
     "spec.json": [
+        ("analyse", "eigenvalue", RUN, "--set=batches=1", "--device=cpu"),
         ("describe", RUN),
         ("evaluate", RUN, "--device=cpu"),
-        ("analyse", "eigenvalue", RUN, "--set=batches=1", "--device=cpu"),
         ("report", "statistics"),
     ],
     "records.jsonl": [
@@ -172,6 +172,11 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+TO_EVERY_READER = ("truncated", "fairly deep", "not a number", "list")
+"""Damages that all commands are given which read the file. The first alone gets the others: one function reads it for
+all."""
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", READERS)
 def test_a_damaged_file_costs_a_sentence(name: str, damage: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +185,8 @@ def test_a_damaged_file_costs_a_sentence(name: str, damage: str, here: Path, mon
         _without_measuring(monkeypatch)
     file.write_bytes(DAMAGES[damage](file.read_bytes()))
     before = file.read_bytes()
-    said = [answers_in_a_sentence(*command) for command in READERS[name]]
+    readers = READERS[name] if damage in TO_EVERY_READER else READERS[name][:1]
+    said = [answers_in_a_sentence(*command) for command in readers]
     assert any(said), "nobody noticed"
     assert file.read_bytes() == before
 
@@ -216,14 +222,12 @@ def mutations(value: Any, draw: random.Random, count: int) -> Iterator[Any]:
         yield copy
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", [name for name in READERS if not name.endswith(("baseline.json", "split.json"))])
-def test_a_value_of_another_type_is_no_traceback(name: str, seed: int, here: Path) -> None:
+def test_a_value_of_another_type_is_no_traceback(name: str, here: Path) -> None:
     (file,) = RUN.glob(name) if "*" in name else [RUN / name]
     content = [json.loads(line) for line in file.read_text().splitlines()] if name.endswith("l") else file.read_text()
     value = content[0] if isinstance(content, list) else json.loads(content)
-    draw = random.Random(seed)
-    for wrong in mutations(value, draw, 2):
+    for wrong in mutations(value, random.Random(0), 2):
         file.write_text(json.dumps(wrong) + "\n")
         for command in READERS[name]:
             answers_in_a_sentence(*command)

@@ -17,8 +17,8 @@ from harness.core.registry import add_plugins, forget_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 SEARCHES = {
-    "space": ("zarts-mgs", "my-own", "digits"),
-    "dataset": ("zarts-mgs", "s1", "my-own"),
+    "space": ("darts-1st", "my-own", "digits"),
+    "dataset": ("darts-1st", "nasbench201", "my-own"),
 }
 """Method, space and dataset of a search with what was written; of the others, by their method."""
 
@@ -50,8 +50,19 @@ def test_what_is_written_passes_its_checks_and_runs(kind: str, tmp_path: Path) -
     assert checked.exit_code == 0, checked.output
 
     add_plugins([str(folder / "my_own.py")])
-    method, space, dataset = SEARCHES.get(kind, ("my-own", "s1", "digits"))
-    options = ["--protocol", "smoke", "--epochs", "2", "--results", tmp_path / "results", "--device", "cpu"]
+    method, space, dataset = SEARCHES.get(kind, ("my-own", "nasbench201", "digits"))
+    options = [
+        "--protocol",
+        "smoke",
+        "--epochs",
+        "2",
+        "--set",
+        "images=32",
+        "--results",
+        tmp_path / "results",
+        "--device",
+        "cpu",
+    ]
     ran = harness("run", "--method", method, "--space", space, "--dataset", dataset, *options)
     assert ran.exit_code == 0, ran.output
     assert "done, epochs used up" in ran.stdout

@@ -112,7 +112,9 @@ def test_what_other_code_has_done_is_not_taken_for_done(tmp_path, monkeypatch):
     search = 'method = ["darts-1st"]\nspace = ["s2"]\ndataset = ["digits"]\nseed = [0]\n'
     Path("one.toml").write_text(f'summary = "one"\nprotocol = "smoke"\n[[search]]\n{search}')
     command = ["suite", "run", "one.toml", "--workers=1", "--device=cpu"]
-    assert forked(harness(command)).code == 0
+    alone = ["run", "--method=darts-1st", "--space=s2", "--dataset=digits", "--protocol=smoke", "--device=cpu"]
+    assert forked(harness(alone)).code == 0
+    assert "1 done" in forked(harness(["suite", "status", "one.toml"])).out
     (spec,) = Path("results/smoke").glob("darts-1st-*/spec.json")
     made = json.loads(spec.read_text())
     made["code"]["methods/rules/adam.py"] = "another"

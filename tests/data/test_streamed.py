@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 from processes import end, forked, harness, run_arguments, run_folder
 from torchvision import transforms
 
 from harness import data
+from harness.cli import main
 from harness.core import toml
 from harness.core.errors import HarnessError
 from harness.core.rng import generator
@@ -24,15 +27,18 @@ from harness.core.types import ReadsAhead
 from harness.data.streamed import StreamedDataset, StreamedPart, _box, _jittered, open_streamed
 from harness.data.streaming import JITTER, MEAN, STD
 from harness.runs.images import open_images
+from harness.suite import definition
+from harness.suite.cells import resolve
+from harness.suite.requests import Equipment
 from methods.training.batches import Batches
 from methods.training.data import Data
 
-COUNT, CLASSES = 1000, 10
+COUNT, CLASSES = 240, 10
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A thousand JPEG files, oblong ones of four sizes."""
+    """Hundreds of JPEG files, oblong ones of four sizes."""
     root, random = tmp_path_factory.mktemp("streamed") / "miniature", np.random.default_rng(0)
     for number in range(COUNT + 20):
         part = "train" if number < COUNT else "val"
@@ -68,7 +74,7 @@ class Unhurried:
 def test_a_share_is_drawn_from_all_and_halved(folder: Path) -> None:
     weights, alpha = halves(folder)
     rows = torch.cat([weights.rows, alpha.rows])
-    assert (len(weights), len(alpha), len(rows.unique())) == (125, 125, 250)
+    assert (len(weights), len(alpha), len(rows.unique())) == (30, 30, 60)
     assert len(weights.listing.labels[rows].unique()) == CLASSES
     again = halves(folder)
     assert torch.equal(again[0].rows, weights.rows)
@@ -186,25 +192,40 @@ def test_the_package_has_it(folder: Path) -> None:
     assert isinstance(data.open_streamed(str(folder), 32, 1.0, False), data.StreamedDataset)
 
 
-SETTINGS = ("--set", "crop=32", "--set", "share=0.2", "--set", "images=64", "--set", "colour_jitter=true")
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """Commands switch torch's deterministic mode on, and set its threads, for good."""
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
 
 
-def test_a_search_that_is_killed_goes_on_to_the_same_bits(folder: Path, tmp_path: Path) -> None:
-    """In processes of their own: a fork and threads do not go well together."""
+def here(arguments: list[str]) -> str:
+    """What the command prints that is run in this process, and ends well."""
+    ended = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+SETTINGS = ("--set", "crop=32", "--set", "share=0.5", "--set", "images=64", "--set", "colour_jitter=true")
+
+
+def test_a_search_that_is_killed_goes_on_to_the_same_bits(folder: Path, tmp_path: Path, as_before: None) -> None:
+    """The killed one in a process of its own: a fork and threads do not go well together."""
 
     def command(results: Path) -> list[str]:
-        arguments = run_arguments(results, *SETTINGS, space="s1", dataset=str(folder))
-        return [sys.executable, "-m", "harness", *arguments]
+        return run_arguments(results, *SETTINGS, space="nasbench201", dataset=str(folder))
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    subprocess.run(command(whole), check=True, capture_output=True)
-    with subprocess.Popen(command(parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    here(command(whole))
+    begun = [sys.executable, "-m", "harness", *command(parts)]
+    with subprocess.Popen(begun, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not any(parts.glob("*/*/checkpoint.pt")) and process.poll() is None:
             time.sleep(0.01)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    again = subprocess.run(command(parts), check=True, capture_output=True, text=True)
-    assert "resumed" in again.stdout + again.stderr
+    assert "resumed" in here(command(parts))
     assert end(run_folder(parts)) == end(run_folder(whole))
 
 
@@ -216,7 +237,7 @@ SMALLER = {
 }
 
 
-def test_the_suite_of_the_supplements_table_3_runs(folder: Path, tmp_path: Path) -> None:
+def test_the_cells_of_the_supplements_table_3_run(folder: Path, tmp_path: Path) -> None:
     """With small batches of small crops, and evaluations as small."""
     text = toml.read("suite", "supp-table3")
     for full, small in SMALLER.items():
@@ -224,9 +245,10 @@ def test_the_suite_of_the_supplements_table_3_runs(folder: Path, tmp_path: Path)
         text = text.replace(full, small)
     suite = tmp_path / "suite.toml"
     suite.write_text(text.replace("./imagenet", str(folder)))
-    options = ["--protocol=smoke", "--device=cpu", "--workers=2", "--retries=0", f"--results={tmp_path / 'results'}"]
-    ended = forked(harness(["suite", "run", str(suite), *options]))
-    assert ended.code == 0, ended.err + ended.out
-    assert "4 cells: 4 done" in ended.out + ended.err
+    cells = resolve(definition.cells(str(suite), "smoke"))
+    for cell in cells:
+        ended = forked(harness(list(cell.request(tmp_path / "results", Equipment("cpu")).command)))
+        assert ended.code == 0, ended.err
+    assert [cell.is_done(tmp_path / "results") for cell in cells] == [True] * 4
     found = [json.loads(path.read_text())["spec"]["settings"] for path in tmp_path.glob("results/smoke/*/spec.json")]
     assert [(settings["data"]["crop"], settings["data"]["share"]) for settings in found] == [(32, 0.25)] * 2

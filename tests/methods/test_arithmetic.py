@@ -20,20 +20,20 @@ from spaces.edges.sum import SumOfOperations
 def make_search(method="zarts-mgs", space="s1", epochs=1, **more):
     budget = Budget(epochs)
     parts = METHODS[method].parts(SPACES[space], budget, user=small_settings(method, space, **more))
-    return Search(parts, SPACES[space], ToyDataset(), 0, "cpu", budget)
+    return Search(parts, SPACES[space], ToyDataset(16), 0, "cpu", budget)
 
 
 CASES = [
-    ("darts-2nd", "darts", {}),
-    ("zarts-mgs", "s1", {}),
+    ("darts-1st", "darts", {}),
+    ("darts-2nd", "s2", {}),
+    ("zarts-mgs", "nasbench201", {}),
     ("zarts-gld", "s4", {}),
-    ("darts-1st", "nasbench201", {}),
-    ("darts-minus", "darts", {}),
-    ("pc-darts", "darts", {}),
+    ("darts-minus", "s3", {}),
+    ("pc-darts", "s2", {}),
     ("gdas", "s4", {}),
     ("gdas", "nasbench201", {"unchosen_gates": "added"}),
-    ("mergezarts", "darts-none", {}),
-    ("p-darts", "darts", {"epochs": 3, "warmup": 0, "cells_added": 0, "skip_dropout": 0.5}),
+    ("mergezarts", "darts-none", {"samples": 2}),
+    ("p-darts", "s3", {"epochs": 3, "warmup": 0, "cells_added": 0, "skip_dropout": 0.5}),
 ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import SMALL, ToyDataset, run_to_end, same, standing_of
+from toy import SMALL, ToyDataset, end_and_saved, restored, run_to_end, same, standing_of
 
 from harness.core.types import Budget
 from methods import METHODS
@@ -139,12 +139,10 @@ def search_of(method, space, epochs, **settings):
     return Search(parts, SPACES[space], ToyDataset(24), 0, "cpu", Budget(epochs))
 
 
-@pytest.mark.parametrize("method", ["sgas-2", "sgas-zarts-mgs"])
-def test_a_greedy_search_ends_with_the_cell_that_it_decided_and_resumes_to_the_bit(method, tmp_path):
+def test_a_greedy_search_ends_with_the_cell_that_it_decided_and_resumes_to_the_bit():
     """10 epochs: a decision as each of the epochs 2 to 9 begins; batches of 4, 12, 20, ... images of 24."""
-    few = {"batch_growth": 0, "cadence": 6, "samples": 2, "finetune_steps": 1, "finetune_batch": 4}
-    settings = few if method == "sgas-zarts-mgs" else {}
-    straight = run_to_end(search := search_of(method, "s3", 10, **settings))
+    search = search_of("sgas-2", "s3", 10)
+    straight, (file,) = end_and_saved(search, 13)
     counts = [sorted(record["candidates"]) for record in straight.records]
     assert [count.count(3) for count in counts][:3] == [28, 28, 26]
     assert counts[-1] == [0] * 12 + [1] * 16
@@ -154,17 +152,10 @@ def test_a_greedy_search_ends_with_the_cell_that_it_decided_and_resumes_to_the_b
         chosen = [(names[0], e.source, e.target) for e, names in zip(edges, rows, strict=False) if names]
         nodes = [(name, source, i) for i, node in enumerate(found[kind].nodes, start=2) for name, source in node]
         assert sorted(nodes) == sorted(chosen)
-    if method == "sgas-2":
-        assert [record["steps"] for record in straight.records] == [6, 6, 2, 2, *[1] * 6]
-        assert len(straight.past) == 5
-    for stop in (13,):
-        again = search_of(method, "s3", 10, **settings)
-        state = again.start()
-        for _ in range(stop):
-            state = again.advance(state)
-        torch.save(state.to_dict(), tmp_path / "state.pt")
-        again = search_of(method, "s3", 10, **settings)
-        assert same(run_to_end(again, again.restore(torch.load(tmp_path / "state.pt"))), straight)
+    assert [record["steps"] for record in straight.records] == [6, 6, 2, 2, *[1] * 6]
+    assert len(straight.past) == 5
+    again = search_of("sgas-2", "s3", 10)
+    assert same(run_to_end(again, restored(again, file)), straight)
 
 
 @pytest.mark.parametrize("edge", ["sum", "sparse", "auxiliary-skip", "merged"])
@@ -268,15 +259,13 @@ def _seen(gates, kept, worth):
     return 0.0, sum(w for key, w in worth.items() if key in shown)
 
 
-def test_a_projected_search_ends_with_a_whole_cell_and_resumes_to_the_bit(tmp_path):
+def test_a_projected_search_ends_with_a_whole_cell_and_resumes_to_the_bit():
     settings = {"projections": 18, "search_share": 50, "batch": 24}
-    straight = run_to_end(search_of("darts-pt", "s2", 4, **settings))
+    search = search_of("darts-pt", "s2", 4, **settings)
+    straight, (file,) = end_and_saved(search, 3)
     assert sorted(map(len, straight.kept)) == [0] * 12 + [1] * 16
     assert [record["lr"] for record in straight.records[:3]] == pytest.approx([0.025, 0.013, 0.0025])
     again = search_of("darts-pt", "s2", 4, **settings)
-    state = again.start()
-    while state.epoch < 3:
-        state = again.advance(state)
-    torch.save(state.to_dict(), tmp_path / "state.pt")
-    again = search_of("darts-pt", "s2", 4, **settings)
-    assert same(run_to_end(again, again.restore(torch.load(tmp_path / "state.pt"))), straight)
+    state = restored(again, file)
+    assert state.epoch == 3
+    assert same(run_to_end(again, state), straight)

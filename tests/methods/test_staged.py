@@ -7,14 +7,13 @@ import math
 
 import pytest
 import torch
-from toy import ToyDataset, run_to_end, same, small_settings, standing_of
+from toy import ToyDataset, end_and_saved, restored, run_to_end, same, small_settings, standing_of
 
 from harness.core.types import Budget
 from methods import METHODS
 from methods.rules.adam import Adam
 from methods.schedules.clock import Clock
 from methods.search.search import Search
-from methods.search.state import State
 from spaces import SPACES
 from spaces.darts.supernet import darts_candidate
 from spaces.edges.dropped_skips import DroppedSkip, DroppedSkipsEdge, SumWithDroppedSkips
@@ -106,16 +105,11 @@ def test_every_stage_begins_anew_and_deeper():
     assert search.genotype(state).family == "nasbench201"
 
 
-def test_resume_across_a_stage_and_within_one_is_bit_exact(tmp_path):
-    straight = run_to_end(make_search())
-    for stop in (4, 7):
+def test_resume_across_a_stage_and_within_one_is_bit_exact():
+    straight, files = end_and_saved(make_search(), 4, 7)
+    for file in files:
         search = make_search()
-        state = search.start()
-        for _ in range(stop):
-            state = search.advance(state)
-        torch.save(state.to_dict(), tmp_path / "state.pt")
-        loaded = State.from_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-        assert same(run_to_end(make_search(), loaded), straight)
+        assert same(run_to_end(search, restored(search, file)), straight)
 
 
 def test_alpha_gradients_are_clipped():

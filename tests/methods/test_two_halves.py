@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toy import ToyDataset, run_to_end, same, standing_of
+from toy import ToyDataset, end_and_saved, restored, run_to_end, same, standing_of
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
@@ -68,16 +68,11 @@ def test_wider_operations_are_copies_of_the_narrow_ones_in_turn(space):
     assert all(len(names) == 2 for names in state.kept)
 
 
-def test_a_search_resumes_to_the_bit_on_both_sides_of_the_half(tmp_path):
-    straight = run_to_end(search_of())
-    for stop in (3, 4, 5):
+def test_a_search_resumes_to_the_bit_on_both_sides_of_the_half():
+    straight, files = end_and_saved(search_of(), 3, 4, 5)
+    for file in files:
         search = search_of()
-        state = search.start()
-        for _ in range(stop):
-            state = search.advance(state)
-        torch.save(state.to_dict(), tmp_path / "state.pt")
-        search = search_of()
-        assert same(run_to_end(search, search.restore(torch.load(tmp_path / "state.pt"))), straight)
+        assert same(run_to_end(search, restored(search, file)), straight)
 
 
 def test_both_shares_must_fit_the_channels():

@@ -73,17 +73,22 @@ def test_all_edges_are_searched_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "space"),
-    [(method, space) for method, spaces in SEARCHED.items() for space in spaces if "table" not in space],
+    ("method", "space", "stem"),
+    [
+        (method, space, stem)
+        for method, spaces in SEARCHED.items()
+        for space in spaces
+        for stem in ("cifar", "imagenet")
+        if "table" not in space and (stem == "cifar" or method == "darts-1st")
+    ],
 )
-@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
 def test_no_supernet_dispatches_one(method: str, space: str, stem: str) -> None:
     parts = resolve(COMPOSITIONS[method], SPACES[space], [{"channels": 8, "cells": 3, "stem": stem}])
     assert isinstance(parts, Parts)
     if stem == "imagenet" and not hasattr(parts.macro, "stem"):
         pytest.skip("this space has one stem")
     net = SPACES[space].supernet(parts.macro, 10, parts.edge.outgoing).to(memory_format=torch.channels_last)
-    size = 64 if stem == "imagenet" else 16
+    size = 64 if stem == "imagenet" else 8
     gates = parts.relaxation.strengths(1e-3 * torch.randn(parts.relaxation.size(SPACES[space])), SPACES[space])
     gates = parts.edge.all_gates(gates.detach(), 0, 1).requires_grad_()
     assert not strided(lambda: net(torch.randn(2, 3, size, size), gates, torch.Generator()).sum().backward())
@@ -94,7 +99,7 @@ def test_no_supernet_dispatches_one(method: str, space: str, stem: str) -> None:
 def test_no_final_network_dispatches_one(name: str, stem: str, size: int, auxiliary: bool) -> None:
     with torch.device("meta"):
         space = space_of(PUBLISHED[name].genotype)
-        cells = min(6, space.final.cells)
+        cells = min(3, space.final.cells)
         net = space.network(PUBLISHED[name].genotype, 8, cells, 10, stem, auxiliary and cells > 1)
         x = torch.empty(2, 3, size, size)
     assert not strided(lambda: sum(y.sum() for y in net(x)).backward())

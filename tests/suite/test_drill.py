@@ -9,6 +9,7 @@ import time
 
 import pytest
 from drills import (
+    BOTH,
     Runner,
     ends,
     kill_all,
@@ -54,8 +55,8 @@ def drilled(tmp_path):
 class Drill:
     """One suite and one results folder."""
 
-    def __init__(self, folder, executor, *options, spaces=("nasbench201",), seeds=1, epochs=2, kills=1):
-        self.suite = write_suite(folder, list(spaces), seeds, epochs=epochs)
+    def __init__(self, folder, executor, *options, methods=BOTH, spaces=("nasbench201",), seeds=1, epochs=2, kills=1):
+        self.suite = write_suite(folder, spaces, seeds, methods, epochs=epochs)
         self.cells = resolve(definition.cells(str(self.suite)))
         self.quiet, self.results = folder / "quiet", folder / "results"
         self.mark, self.executor, self.kills = f"{os.getpid()}-{folder.name}", executor, kills
@@ -112,21 +113,21 @@ def test_workers_and_the_runner_are_killed(drilled):
 
 @pytest.mark.timeout(900)
 def test_a_worker_of_ray_is_killed(drilled):
-    drill = drilled("ray", "--workers=2")
+    drill = drilled("ray", "--workers=1", methods=["zarts-mgs"], epochs=4)
     assert drill.killed() == 1
     drill.check()
 
 
 @pytest.mark.timeout(900)
 def test_a_job_of_submitit_is_killed(drilled):
-    drill = drilled("slurm", "--option=cluster=local", "--workers=2")
+    drill = drilled("slurm", "--option=cluster=local", "--workers=1", methods=["zarts-mgs"], epochs=4)
     assert drill.killed() == 1
     drill.check()
 
 
 @pytest.mark.timeout(900)
 def test_two_runners_of_which_one_is_stopped(drilled):
-    drill = drilled("local", "--workers=1", seeds=2)
+    drill = drilled("local", "--workers=1")
     first, second = drill.begin(), drill.begin()
     first.wait_to_say("begun")  # lest it be stopped at its imports, while the other one works
     drill.wait_for_work(first)

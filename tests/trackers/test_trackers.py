@@ -227,8 +227,14 @@ class Broken(Tracker):
         self._do("end")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no route\nto the server"), SystemExit(3)], ids=["error", "exit"])
-@pytest.mark.parametrize("method", ["begin", "figure", "scalars", "end"])
+NO_ROUTE = RuntimeError("no route\nto the server")
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [("begin", NO_ROUTE), ("figure", NO_ROUTE), ("scalars", NO_ROUTE), ("scalars", SystemExit(3)), ("end", NO_ROUTE)],
+    ids=["begin", "figure", "scalars", "scalars-exit", "end"],
+)
 def test_a_tracker_that_fails_is_named_once_and_changes_nothing(method, error, here, untracked, monkeypatch):
     monkeypatch.setitem(TRACKERS, "broken", Entry("Broken", "json"))
     monkeypatch.setattr(tracking, "make", lambda name, folder: Broken(folder))
