@@ -92,7 +92,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Raises HarnessError for a name that is unknown or taken twice, and for a member from outside that cannot be
         imported or does not fit."""
-        found = self._members()
+        return self._of(name, self._members())
+
+    def _of(self, name: str, found: Mapping[str, Sequence[Member]]) -> T:
         if name not in found:
             raise unknown(self.noun, name, found)
         if len(found[name]) > 1:
@@ -121,9 +123,10 @@ class Registry(Mapping[str, T], Generic[T]):
         """The members that can be had, and why the others cannot: one that is broken takes nothing else with it."""
         found: dict[str, T] = {}
         broken: dict[str, str] = {}
-        for name in self:
+        members = self._members()
+        for name in members:
             try:
-                found[name] = self[name]
+                found[name] = self._of(name, members)
             except HarnessError as error:
                 broken[name] = str(error)
         return found, broken
