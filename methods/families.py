@@ -207,6 +207,9 @@ def resolve(
     return compose(method, space, layers, user)
 
 
+SEARCHES = (Search, TableSearch, BlackBoxSearch)
+
+
 def search_type(parts: AnyParts) -> type[Search] | type[TableSearch] | type[BlackBoxSearch]:
     """Which kind of search these parts make."""
     if isinstance(parts, TableTrials | TrainedTrials):
