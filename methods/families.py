@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
 from harness.core.errors import HarnessError
+from harness.core.registry import Registry
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from harness.tables import TABLES
@@ -19,20 +20,29 @@ from methods.blackbox.evaluators import ShortTraining, TableLookup
 from methods.blackbox.search import BlackBoxSearch, TableTrials, TrainedTrials
 from methods.catalogue import CATALOGUE
 from methods.composition import BlackBox, Composition
+from methods.derivations import DERIVATIONS
+from methods.freezing import FREEZINGS
+from methods.lookaheads import LOOKAHEADS
 from methods.objectives import OBJECTIVES
+from methods.perturbations import PERTURBATIONS
 from methods.pricing.price import Price, Priced
+from methods.rankings import RANKINGS
 from methods.relaxations import RELAXATIONS
 from methods.resolving import resolve_settings
 from methods.rules import RULES
 from methods.rules.rule import gradients_alone
+from methods.samplers import SAMPLERS
 from methods.schedules import SCHEDULES
 from methods.search.parts import DISTRIBUTIONS, Parts, compose
 from methods.search.search import Search
+from methods.stopping import STOPPINGS
 from methods.strategies import STRATEGIES
 from methods.strategies.strategy import flat
 from methods.tabular.data import TableData
 from methods.tabular.search import TableLoss, TableParts, TableSearch
+from methods.training.arithmetic import Arithmetic
 from methods.training.data import Data
+from methods.training.weights import Training
 from spaces import SPACES, Space
 from spaces.edges import EDGES
 from spaces.relations import on_images
@@ -52,6 +62,33 @@ ON_TABLE = {
 """The parts of the methods that run on a table: it knows the gates of every edge, and neither merges operations, nor
 prunes, nor trains weights. A sum of which one operation has a gate is that operation; there are no images to share; and
 where every edge has an operation, to derive each from its own strengths is the space's own rule."""
+
+KINDS: Mapping[str, Registry[Any]] = {
+    "rule": RULES,
+    "lookahead": LOOKAHEADS,
+    "relaxation": RELAXATIONS,
+    "edge": EDGES,
+    "schedule": SCHEDULES,
+    "perturbation": PERTURBATIONS,
+    "stopping": STOPPINGS,
+    "objective": OBJECTIVES,
+    "derivation": DERIVATIONS,
+    "sampler": SAMPLERS,
+    "freezing": FREEZINGS,
+    "strategy": STRATEGIES,
+    "ranking": RANKINGS,
+}
+"""The members that a method is made of, by what they decide."""
+COMMON = (
+    ("training", Training()),
+    ("data", Data()),
+    ("arithmetic", Arithmetic()),
+    ("price", Price()),
+    ("table", TableLoss()),
+    ("evaluator", TableLookup()),
+    ("evaluator", ShortTraining()),
+)
+"""What the searches of a family have without a choice."""
 
 AnyParts = Parts | TableParts | TableTrials | TrainedTrials
 
@@ -170,6 +207,9 @@ def resolve(
     return compose(method, space, layers, user)
 
 
+SEARCHES = (Search, TableSearch, BlackBoxSearch)
+
+
 def search_type(parts: AnyParts) -> type[Search] | type[TableSearch] | type[BlackBoxSearch]:
     """Which kind of search these parts make."""
     if isinstance(parts, TableTrials | TrainedTrials):
@@ -241,21 +281,23 @@ def make_search(
 
 @cache
 def all_settings() -> frozenset[str]:
-    """The names of every hyper-parameter of every registered method on every space."""
-    return frozenset(
-        name
-        for method in CATALOGUE.working()[0].values()
-        for space in unlike(method, SPACES.working()[0].values())
-        for part in resolve(method, space).by_name().values()
-        for name in declared(part)
-    )
+    """The names of every hyper-parameter that a method may have on a space."""
+    return frozenset(name for _, part in all_parts() for name in declared(part))
 
 
-def unlike(method: Composition | BlackBox, spaces: Iterable[Space]) -> Iterator[Space]:
-    """Of the spaces that a method applies to, the first of each that give it parts of the same types."""
-    seen: set[Hashable] = set()
-    for space in spaces:
-        key = type(space), type(space.macro()) if space.has_networks else None, bool(space.table)
-        if key not in seen and applies(method, space):
-            seen.add(key)
-            yield space
+def all_parts() -> Iterator[tuple[str, Any]]:
+    """What methods are made of, each with what it decides and its name: the members of the registries, the objects that
+    stand for themselves, what every search of a family has, and the supernets of the spaces. Far quicker than to
+    resolve every method on every space."""
+    for kind, registry in KINDS.items():
+        for name, part in registry.working()[0].items():
+            yield f"{kind} {name}", part
+    for method in CATALOGUE.working()[0].values():
+        for kind, name in method.parts.items():
+            if not isinstance(part := getattr(method, kind), str):
+                yield f"{kind} {name}", part
+    for kind, part in COMMON:
+        yield kind, part
+    for space in SPACES.working()[0].values():
+        if space.has_networks:
+            yield f"the supernet of {space.name}", space.macro()

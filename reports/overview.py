@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.core.errors import HarnessError
 from reports import assembled, writing
 from reports.contents import Contents, measured
-from reports.figures.plot import Plot
 from reports.records import Records
 from reports.statistics.sheets import Sheet
 from reports.tables.build import build
 from reports.tables.cells import Table
+
+if TYPE_CHECKING:
+    from reports.figures.plot import Plot  # brings seaborn, which what is printed does without
 
 NAME, PAGE = "report", "index.html"
 FIGURES = "Figures: `harness report --out FOLDER` draws them; `--format html` makes one page of all this."
@@ -71,7 +73,7 @@ def _tables(parts: Sequence[Records], epoch: str) -> tuple[list[Table], list[Tab
     return shown, folded
 
 
-Named = TypeVar("Named", Plot, Sheet)
+Named = TypeVar("Named", "Plot", Sheet)
 
 
 def _under(one: Named, part: Records, parts: Sequence[Records]) -> Named:

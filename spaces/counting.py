@@ -6,7 +6,7 @@ All are exact integers. Auxiliary heads, which only training has, are never coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +137,26 @@ class Counter(TorchDispatchMode):
         return torch.zeros_like(args[0]) if func in RELUS else func(*args, **kwargs)
 
 
-def _convolved(x: Tensor, *arguments: Any) -> Tensor:
-    """Zeros of the shape that a convolution with these arguments makes."""
-    on_meta = (value.to("meta") if isinstance(value, Tensor) else value for value in (x, *arguments))
-    return x.new_zeros(aten.convolution.default(*on_meta).shape)
+def _convolved(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Zeros of the shape that a convolution with these arguments makes, as torch.nn.Conv2d and ConvTranspose2d state
+    it. To ask torch would import its symbolic shapes, and so sympy, which takes longer than to count. Raises
+    RuntimeError for a map that is too small."""
+    channels = kernel.shape[1] * groups if transposed else len(kernel)
+    sides = []
+    for axis, (size, width) in enumerate(zip(x.shape[2:], kernel.shape[2:], strict=True)):
+        s, p, d, more = (values[axis % len(values)] for values in (stride, padding, dilation, output_padding))
+        span = d * (width - 1) + 1
+        if not transposed and size + 2 * p < span:
+            raise RuntimeError(f"a map of side {size} is smaller than what the kernel spans, {span}")
+        sides.append((size - 1) * s - 2 * p + span + more if transposed else (size + 2 * p - span) // s + 1)
+    return x.new_zeros(len(x), channels, *sides)

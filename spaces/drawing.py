@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -378,13 +378,18 @@ def _column_edges(layout: _Layout) -> list[tuple[float, float]]:
 
 
 def _width(item: _Item) -> float:
-    from matplotlib.textpath import TextPath
-
     if item.passage:
         return 0.0
     if item.fill:
         return STATE
-    return TextPath((0, 0), item.text, size=FONT_SIZE).get_extents().width / 72 + 0.12
+    return _text_width(item.text) + 0.12
+
+
+@cache
+def _text_width(text: str) -> float:
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=FONT_SIZE).get_extents().width / 72)
 
 
 def _draw_item(axes: Axes, item: _Item, x: float, top: float) -> None:

@@ -1,6 +1,7 @@
 """Imports point one way, the command line and the reports start without torch, and every module says what it is."""
 
 import ast
+import shlex
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -125,16 +126,36 @@ def test_every_module_has_a_docstring(module: str) -> None:
     assert ast.get_docstring(ast.parse(MODULES[module].read_text("utf-8")))
 
 
-def loads_no_torch(code: str) -> None:
-    """Runs the code in a fresh interpreter, and fails where it fails or has loaded torch."""
+def loads_none_of(modules: tuple[str, ...], code: str) -> None:
+    """Runs the code in a fresh interpreter, and fails where it fails or has loaded one of these."""
+    loaded = f"', '.join(sorted(sys.modules.keys() & {set(modules)!r}))"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\nsys.exit('torch' in sys.modules and 'this loaded torch')"],
+        [
+            sys.executable,
+            "-c",
+            f"import sys\n{code}\nloaded = {loaded}\nsys.exit('loaded: ' + loaded if loaded else 0)",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def loads_no_torch(code: str) -> None:
+    loads_none_of(("torch",), code)
+
+
+def commands(*lines: str) -> str:
+    """Code that runs these commands, one after the other, and fails where one does."""
+    return f"""
+import shlex
+from harness.cli import main
+for line in {lines!r}:
+    code = main(shlex.split(line), standalone_mode=False)
+    assert not code, f"{{line}}: exit code {{code}}"
+"""
 
 
 @pytest.mark.parametrize(
@@ -145,12 +166,22 @@ def loads_no_torch(code: str) -> None:
     ],
 )
 def test_the_command_line_answers_without_torch(arguments: str) -> None:
-    loads_no_torch(
-        f"sys.argv = ['harness', *{arguments.split()}]\n"
-        "from harness.cli import main\n"
-        "try:\n    code = main()\nexcept SystemExit as stop:\n    code = stop.code\n"
-        "assert not code, f'exit code {code}'"
-    )
+    loads_no_torch(commands(arguments))
+
+
+SLOW = ("scipy.stats", "scipy.optimize", "scipy.sparse", "sympy", "torchvision", "torch._dynamo", "pyarrow", "seaborn")
+"""What takes long to import, and only some searches, data sets and figures need."""
+
+
+def test_a_search_and_an_evaluation_load_only_what_they_need(tmp_path: Path) -> None:
+    run = f"run --method darts-1st --space s3 --dataset digits --protocol smoke --results {shlex.quote(str(tmp_path))}"
+    found = f"import glob\n(run,) = map(shlex.quote, glob.glob({str(tmp_path / 'smoke/darts*')!r}))\n"
+    evaluate = "main(shlex.split(f'evaluate {run} --protocol smoke'), standalone_mode=False)"
+    loads_none_of((*SLOW, "pandas", "IPython"), commands(run) + found + evaluate)
+
+
+def test_what_is_printed_of_runs_needs_no_figures_and_no_distributions(tmp_path: Path) -> None:
+    loads_none_of(("torch", "matplotlib", "seaborn", "scipy.stats"), commands("report table2", "report table3"))
 
 
 def test_leaves_and_reports_load_without_torch() -> None:

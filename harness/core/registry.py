@@ -92,7 +92,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Raises HarnessError for a name that is unknown or taken twice, and for a member from outside that cannot be
         imported or does not fit."""
-        found = self._members()
+        return self._of(name, self._members())
+
+    def _of(self, name: str, found: Mapping[str, Sequence[Member]]) -> T:
         if name not in found:
             raise unknown(self.noun, name, found)
         if len(found[name]) > 1:
@@ -121,9 +123,10 @@ class Registry(Mapping[str, T], Generic[T]):
         """The members that can be had, and why the others cannot: one that is broken takes nothing else with it."""
         found: dict[str, T] = {}
         broken: dict[str, str] = {}
-        for name in self:
+        members = self._members()
+        for name in members:
             try:
-                found[name] = self[name]
+                found[name] = self._of(name, members)
             except HarnessError as error:
                 broken[name] = str(error)
         return found, broken
@@ -204,19 +207,25 @@ def _attribute(path: str) -> Any:
 
 def _installed(kind: str) -> list[tuple[str, Member]]:
     """The members that installed packages name, without importing any."""
-    return [(point.name, Member(_package(point), point.load)) for point in _entry_points(f"{GROUP}.{kind}")]
+    return [(point.name, Member(_package(point), point.load)) for point in _entry_points(kind)]
 
 
 def installed(package: str) -> dict[str, list[str]]:
     """The names of the members that an installed package brings, by kind; empty where there is no such package."""
-    points = {kind: _entry_points(f"{GROUP}.{kind}") for kind in KINDS}
+    points = {kind: _entry_points(kind) for kind in KINDS}
     named = {kind: [p.name for p in found if p.dist and p.dist.name == package] for kind, found in points.items()}
     return {kind: names for kind, names in named.items() if names}
 
 
+def _entry_points(kind: str) -> list[EntryPoint]:
+    return [point for point in _all_entry_points() if point.group == f"{GROUP}.{kind}"]
+
+
 @cache
-def _entry_points(group: str) -> Sequence[EntryPoint]:
-    return tuple(entry_points(group=group))
+def _all_entry_points() -> Sequence[EntryPoint]:
+    """Of all kinds: to find them means to look through everything that is installed."""
+    found = entry_points()
+    return [point for kind in KINDS for point in found.select(group=f"{GROUP}.{kind}")]
 
 
 def _package(point: EntryPoint) -> str:

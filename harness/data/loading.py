@@ -21,7 +21,6 @@ from harness.data.identity import default_root, short_name
 from harness.data.images import ImageDataset, Images
 from harness.data.layout import parquet_home, place_of
 from harness.data.normalisation import PUBLISHED
-from harness.data.parquet import read_parquet
 from harness.data.pickles import holds_pickles
 from harness.data.resizing import HINT, check_side
 from harness.data.source import Source, Split, unseen_classes
@@ -90,6 +89,8 @@ def _read_path(name: str) -> Source:
 
 def _read_there(name: str, path: Path, column: str | None) -> Source:
     if _is_parquet(path):
+        from harness.data.parquet import read_parquet  # pyarrow, which most data sets do without
+
         return read_parquet(path, column)
     if column is not None:
         raise HarnessError(f"{path} holds no Parquet files; only of those ::{column} can choose a column.")

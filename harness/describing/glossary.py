@@ -13,7 +13,7 @@ from harness.evaluation.recipes import KINDS, RECIPES
 from harness.suite import definition
 from harness.suite.definition import SearchCell, SelectionCell
 from methods import CATALOGUE
-from methods.families import resolve, unlike
+from methods.families import all_parts
 from reports import REPORTS
 from spaces import SPACES
 
@@ -112,14 +112,8 @@ def _declarations() -> Mapping[str, Mapping[tuple[str, str, str, str], None]]:
             default = next(field.default for field in fields(part) if field.name == item.name)
             found.setdefault(item.name, {})[owner, shown(default), item.range, item.source] = None
 
-    for method in CATALOGUE.values():
-        for space in unlike(method, SPACES.values()):
-            for key, part in resolve(method, space).by_name().items():
-                if key != "macro":
-                    note(f"{key} {method.parts.get(key, '')}".strip(), part)
-    for space in SPACES.values():
-        if space.has_networks:
-            note(f"the supernet of {space.name}", space.macro())
+    for owner, part in all_parts():
+        note(owner, part)
     for recipe_name, recipe in RECIPES.items():
         for key, part in recipe.parts().by_name().items():
             note(f"{key} of recipe {recipe_name}", part)

@@ -25,6 +25,7 @@ from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
+from spaces.counting import counting
 from spaces.relations import space_of
 
 CHECK_EVERY = 50
@@ -233,9 +234,10 @@ class Trainer:
 
 def _check_fit(module: nn.Module, image_size: int) -> None:
     """Raises HarnessError for images of a size that this network cannot be trained on."""
-    twin = copy.deepcopy(module).to("meta").train()
+    twin = copy.deepcopy(module).train()
     try:
-        twin(torch.empty(2, 3, image_size, image_size, device="meta"), draw=torch.Generator())
+        with counting():
+            twin(torch.zeros(2, 3, image_size, image_size), draw=torch.Generator())
     except HarnessError as error:
         raise HarnessError(f"{error} (--set auxiliary=0)") from None
     except RuntimeError:

@@ -7,18 +7,17 @@ A digest leaves out comments, docstrings and blank lines: what says the same com
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import io
 import json
 import sys
-import tokenize
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from harness.core.imported import cache_folder
+from harness.runs.sources import Source, kept, read
 
 Code = Mapping[str, str]
 """Digests by file, named from the folder that its package is in."""
@@ -44,7 +43,8 @@ def code_of(parts: Iterable[Any]) -> Code:
         path = _source(module)
         assert path is not None
         folders = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-        found["/".join([*folders, path.name])] = _digest(path, path.stat().st_mtime_ns)
+        found["/".join([*folders, path.name])] = _read(path).digest
+    kept(cache_folder()).save()
     return found
 
 
@@ -75,7 +75,7 @@ def _closure(modules: Iterable[str], packages: set[str]) -> set[str]:
         if module in found or path is None or _decides_nothing(module, path):
             continue
         found.add(module)
-        for base, name in _imports(module, path, path.stat().st_mtime_ns):
+        for base, name in _imports(module, path):
             if base.partition(".")[0] in packages:
                 waiting.append(_home(base, name))
     return found
@@ -100,54 +100,35 @@ def _source(module: str) -> Path | None:
     return Path(file) if file and file.endswith(".py") else None
 
 
-@lru_cache(maxsize=4096)
-def _imports(module: str, path: Path, version: int) -> tuple[tuple[str, str], ...]:
+def _imports(module: str, path: Path) -> tuple[tuple[str, str], ...]:
     """What a file imports anywhere: (module, the name that is taken from it, or nothing)."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    found: list[tuple[str, str]] = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *filter(None, [node.module])])
-            found += [(base, alias.name) for alias in node.names]
+    return _named(module if path.name == "__init__.py" else module.rpartition(".")[0], _read(path).imports)
+
+
+@lru_cache(maxsize=4096)
+def _named(package: str, imports: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What a file of this package that has these imports names."""
+    found = []
+    for written in imports:
+        name, _, taken = written.partition(" ")
+        level = len(name) - len(name.lstrip("."))
+        above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+        found.append((".".join([*above, *filter(None, [name[level:]])]), taken))
     return tuple(found)
+
+
+def _read(path: Path) -> Source:
+    return read(path, path.stat().st_mtime_ns)
 
 
 def _home(base: str, name: str) -> str:
     """The module that a name taken from `base` is about: a module in that package, or the one from which a package that
     only passes the name on has it."""
+    path = _source(base)
+    if path is not None and path.name != "__init__.py":
+        return base  # to look for a module in it would import it
     if name and _source(f"{base}.{name}") is not None:
         return f"{base}.{name}"
-    path = _source(base)
-    if path is None or path.name != "__init__.py":
+    if path is None:
         return base
-    return next((module for module, known in _imports(base, path, path.stat().st_mtime_ns) if known == name), base)
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, version: int) -> str:
-    return hashlib.sha256(said(path.read_text("utf-8")).encode()).hexdigest()[:12]
-
-
-def said(source: str) -> str:
-    """A Python source without what changes nothing: comments, docstrings, strings that stand alone, blank lines."""
-    lines = source.splitlines(keepends=True)
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    layout = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
-    last = tokenize.NEWLINE
-    for token, following in pairwise(tokens):
-        alone = token.type == tokenize.STRING and last == tokenize.NEWLINE and following.type == tokenize.NEWLINE
-        if token.type == tokenize.COMMENT or alone:
-            _blank(lines, token.start, token.end)
-        if token.type not in layout[1:]:
-            last = token.type
-    return "".join(line.rstrip() + "\n" for line in lines if line.strip())
-
-
-def _blank(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> None:
-    for row in range(start[0] - 1, end[0]):
-        first = start[1] if row == start[0] - 1 else 0
-        last = end[1] if row == end[0] - 1 else len(lines[row])
-        lines[row] = lines[row][:first] + lines[row][last:]
+    return next((module for module, known in _imports(base, path) if known == name), base)

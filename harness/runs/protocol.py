@@ -41,6 +41,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any
 
 from harness.core import toml
@@ -100,6 +101,12 @@ class Protocol(Bundle):
 def available() -> list[str]:
     """The names of the protocols that ship with the harness."""
     return toml.shipped("protocol")
+
+
+@cache
+def shipped_names() -> frozenset[str]:
+    """Every setting's name in those."""
+    return frozenset(name for protocol in available() for name in load(protocol).mentioned())
 
 
 def load(name: str) -> Protocol:

@@ -23,11 +23,13 @@ from harness.suite.job import Ending, Job, do  # noqa: E402
 
 PRELOADED = (
     "harness.suite.work",
+    "harness.data.loading",
+    "methods.method",
     "spaces.drawing",
+    "matplotlib.figure",
     "matplotlib.backends.backend_svg",
-    "torch.fx.experimental.symbolic_shapes",  # by torch.autograd.grad
 )
-"""What cells import."""
+"""What cells import, besides the parts of their methods."""
 SET_PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 ORDERS = 0
@@ -38,8 +40,7 @@ def main() -> None:
     """Works until the runner closes the pipe."""
     reports = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no report
-    for name in PRELOADED:
-        importlib.import_module(name)
+    prepare()
     pending = b""
     while piece := os.read(ORDERS, 65536):
         pending += piece
@@ -49,6 +50,16 @@ def main() -> None:
                 return
             pending = b""
             os.write(reports, json.dumps(asdict(ending)).encode() + b"\n")
+
+
+def prepare() -> None:
+    """Does once what every cell would do first: imports, and reading what searches are made of."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    from harness.runs.code import code_of
+    from methods.families import SEARCHES, all_parts
+
+    code_of([*SEARCHES, *(part for _, part in all_parts())])
 
 
 def _in_a_fork(job: Job) -> Ending | None:

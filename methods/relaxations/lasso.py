@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 
 def lasso(matrix: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
@@ -14,6 +13,8 @@ def lasso(matrix: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
     faces. That is a least-distance problem, which non-negative least squares solve in finitely many steps (Lawson &
     Hanson, Solving Least Squares Problems, 1974, chapter 23). Raises RuntimeError if these are too many.
     """
+    from scipy.optimize import nnls  # takes long to import, and whoever lists the relaxations imports this file
+
     if np.abs(matrix.T @ target).max(initial=0.0) <= penalty:
         return np.zeros(matrix.shape[1])
     scale = np.abs(target).max()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 TOLERANCE = 1e-4
@@ -24,6 +23,7 @@ def hessian_product(loss: Callable[[Tensor], Tensor], alpha: Tensor, vector: Ten
 def extreme(apply: Callable[[Tensor], Tensor], start: Tensor, largest: bool) -> float:
     """The largest or the smallest eigenvalue of a symmetric operator on (d,), d > 2, by Lanczos iteration. Raises
     scipy.sparse.linalg.ArpackError where that does not converge."""
+    from scipy.sparse.linalg import LinearOperator, eigsh  # few searches ask, and all would wait for its import
 
     def multiply(vector: np.ndarray) -> np.ndarray:
         return apply(torch.from_numpy(np.ascontiguousarray(vector.reshape(-1))).to(start)).double().cpu().numpy()

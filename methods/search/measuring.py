@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
-from scipy.sparse.linalg import ArpackError
 from torch import Tensor
 
 from harness.core.rng import generator
@@ -50,6 +49,8 @@ def largest_eigenvalue(
 ) -> float | None:
     """That of the Hessian of the cross-entropy of a batch in alpha, `decay` added to its diagonal, at the weights as
     they are: in train mode, on the scratch copy. None where it cannot be found."""
+    from scipy.sparse.linalg import ArpackError  # as in `curvature`
+
     images, labels = batch
 
     def loss(alpha: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from reports.statistics.inference import CONFIDENCE, Interval
 
@@ -56,7 +56,7 @@ def interquartile_mean(benchmarks: Sequence[Sequence[float]]) -> Estimate:
     """The mean of all values of all benchmarks together without the lowest and the highest quarter, rounded down."""
 
     def statistic(*samples: NDArray[Any], axis: int) -> NDArray[Any]:
-        return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
+        return scipy.stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
 
     return _estimate(statistic, benchmarks)
 
@@ -83,15 +83,15 @@ def interval_of_fractions(fractions: ArrayLike, n: int) -> tuple[NDArray[np.floa
     other probabilities each it is wider than it need be."""
     k = np.rint(np.asarray(fractions) * n)
     tail = (1 - CONFIDENCE) / 2
-    low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
-    high = np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    low = np.where(k > 0, scipy.stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, scipy.stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
     return low, high
 
 
 def _below(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """P(x < y) + P(x = y) / 2 along the last axis: Mann and Whitney's U of y, as a fraction."""
     n, m = x.shape[-1], y.shape[-1]
-    ranks = stats.rankdata(np.concatenate([y, x], axis=-1), axis=-1)[..., :m]
+    ranks = scipy.stats.rankdata(np.concatenate([y, x], axis=-1), axis=-1)[..., :m]
     return (ranks.sum(axis=-1) - m * (m + 1) / 2) / (n * m)
 
 
@@ -100,7 +100,7 @@ def _estimate(statistic: Callable[..., NDArray[Any]], samples: Sequence[Sequence
     value = float(statistic(*arrays, axis=-1))
     if min(map(len, arrays)) < 2:
         return Estimate(value, None)
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         arrays,
         statistic,
         n_resamples=RESAMPLES,

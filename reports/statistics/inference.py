@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy  # whose parts come when they are first used: to load them takes a second
 from numpy.typing import NDArray
-from scipy import integrate, stats
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -63,7 +63,7 @@ def sample_std(values: Sequence[float]) -> float:
 
 def _t(freedom: float) -> float:
     """What the two-sided intervals of Student's distribution reach to."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 # Half-widths: how far a measured and a published value may lie apart by chance, in 95 of 100 cases.
@@ -84,12 +84,17 @@ def half_width_of_means(values: Sequence[float], published_std: float | None, pu
 
 def half_width_of_bests(values: Sequence[float]) -> float:
     """Of the difference of two bests of n values, both drawn from the normal distribution that the values suggest."""
-    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(2) * _std_of_best(len(values)) * sample_std(values)
+    return (
+        float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
+        * math.sqrt(2)
+        * _std_of_best(len(values))
+        * sample_std(values)
+    )
 
 
 def half_width_of_singles(values: Sequence[float]) -> float:
     """Of the difference of two single draws."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * math.sqrt(2) * sample_std(values)
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * math.sqrt(2) * sample_std(values)
 
 
 def half_width_of_single_and_mean(values: Sequence[float]) -> float:
@@ -103,7 +108,9 @@ def _std_of_best(n: int) -> float:
     """The standard deviation of the smallest of n standard normal values."""
 
     def moment(k: int) -> float:
-        return integrate.quad(lambda x: x**k * n * stats.norm.pdf(x) * stats.norm.sf(x) ** (n - 1), -12, 12)[0]
+        return scipy.integrate.quad(
+            lambda x: x**k * n * scipy.stats.norm.pdf(x) * scipy.stats.norm.sf(x) ** (n - 1), -12, 12
+        )[0]
 
     return math.sqrt(moment(2) - moment(1) ** 2)
 
@@ -140,7 +147,7 @@ def _paired(of: NDArray[np.float64]) -> tuple[float, float]:
     """Half of the interval, and p."""
     if np.ptp(of) < SAME:
         return 0.0, math.nan
-    found = stats.ttest_1samp(of, 0.0)
+    found = scipy.stats.ttest_1samp(of, 0.0)
     return _half(found), float(found.pvalue)
 
 
@@ -149,7 +156,7 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float | None, float]
         return None, math.nan
     if max(np.ptp(a), np.ptp(b)) < SAME:
         return 0.0, math.nan
-    found = stats.ttest_ind(a, b, equal_var=False)
+    found = scipy.stats.ttest_ind(a, b, equal_var=False)
     return _half(found), float(found.pvalue)
 
 
@@ -173,7 +180,7 @@ def compare(scores: pd.DataFrame) -> pd.DataFrame:
         if (difference != 0).sum() > 1:
             with warnings.catch_warnings():  # ties make it fall back on the normal approximation, which it says
                 warnings.simplefilter("ignore")
-                p = float(stats.wilcoxon(difference).pvalue)
+                p = float(scipy.stats.wilcoxon(difference).pvalue)
         rows.append((a, b, len(both), float(difference.median()) if len(both) else math.nan, p))
     table = pd.DataFrame(rows, columns=["a", "b", "benchmarks", "median_difference", "p"])
     return table.assign(p_holm=holm(table.p))
@@ -213,8 +220,12 @@ def ranks(scores: pd.DataFrame) -> Ranks | None:
         return None
     mean = complete.rank(axis=1).mean().sort_values()
     equal = all(complete[a].equals(complete[complete.columns[0]].rename(a)) for a in complete)
-    p = float(stats.friedmanchisquare(*(complete[m] for m in complete)).pvalue) if k > 2 and not equal else math.nan
-    q = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) / math.sqrt(2)
+    p = (
+        float(scipy.stats.friedmanchisquare(*(complete[m] for m in complete)).pvalue)
+        if k > 2 and not equal
+        else math.nan
+    )
+    q = float(scipy.stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) / math.sqrt(2)
     return Ranks(mean, n, p, q * math.sqrt(k * (k + 1) / (6 * n)))
 
 
@@ -260,4 +271,4 @@ def _fewest(power: Callable[[int], float]) -> int | None:
 def _power(freedom: int, shift: float) -> float:
     """Of a two-sided t-test whose statistic has this noncentrality."""
     critical = _t(freedom)
-    return float(stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift))
+    return float(scipy.stats.nct.sf(critical, freedom, shift) + scipy.stats.nct.cdf(-critical, freedom, shift))

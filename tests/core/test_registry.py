@@ -191,9 +191,9 @@ def install(folder: Path, entry_points: str, **modules: str) -> None:
 
 @pytest.fixture
 def installed(here: Path) -> Iterator[Path]:
-    registry._entry_points.cache_clear()
+    registry._all_entry_points.cache_clear()
     yield here
-    registry._entry_points.cache_clear()
+    registry._all_entry_points.cache_clear()
 
 
 def test_a_package_adds_members_by_entry_points(installed: Path) -> None:

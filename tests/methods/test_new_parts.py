@@ -9,9 +9,11 @@ import pytest
 import torch
 from toy import SMALL, ToyDataset, ToyPart, run_to_end, same
 
+from harness.core.settings import declared
 from harness.core.types import Budget
+from methods.catalogue import CATALOGUE
 from methods.composition import Composition
-from methods.families import all_settings, resolve
+from methods.families import all_settings, applies, resolve
 from methods.relaxations.relaxation import Relaxation
 from methods.search.search import Search
 from methods.training.joined import Joined
@@ -113,7 +115,11 @@ def test_a_part_that_changes_nothing_is_in_no_spec():
     }
     assert fair.parts["derivation"] == "threshold"
     assert resolve(fair, SPACES["s1"]).settings()["objective"] == {"zero_one_weight": 10.0}
-    assert all_settings()
+
+
+def test_every_setting_of_every_method_on_every_space_is_known():
+    used = (resolve(CATALOGUE[m], s) for m in CATALOGUE for s in SPACES.values() if applies(CATALOGUE[m], s))
+    assert {name for parts in used for part in parts.by_name().values() for name in declared(part)} <= all_settings()
 
 
 def test_single_level_trains_both_on_one_batch_of_all_images():

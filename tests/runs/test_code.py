@@ -12,8 +12,10 @@ from processes import forked, harness
 from harness.core.errors import HarnessError
 from harness.core.registry import forget_plugins
 from harness.core.types import Budget
-from harness.runs.code import changed, code_of, digest_of, said
+from harness.runs import sources
+from harness.runs.code import changed, code_of, digest_of
 from harness.runs.folder import check_code, set_aside
+from harness.runs.sources import Kept, said
 from methods import METHODS
 from methods.search.search import Search
 from spaces import SPACES
@@ -74,6 +76,27 @@ def test_a_run_s_code_is_what_its_parts_import_and_no_more() -> None:
 )
 def test_a_digest_hears_what_a_file_says(one: str, other: str, same: bool) -> None:
     assert (said(one) == said(other)) is same
+
+
+def test_a_file_is_read_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, other = b"from a import b\nimport c.d\n\ndef f():\n    from .. import g\n", b"x = 1\n"
+    file = tmp_path / "cache" / "sources.json"
+    first = Kept(file)
+    source = first.of(content)
+    assert source.imports == ("a b", "c.d ", ".. g")
+    first.save()
+    second = Kept(file)
+    second.of(other)
+    second.save()
+    monkeypatch.setattr(sources, "said", None)  # so that nothing can be read anew
+    third = Kept(file)
+    assert third.of(content) == source
+    assert third.of(other).imports == ()
+    with pytest.raises(TypeError):
+        third.of(other + b"# and more\n")
+    file.write_text("{")
+    with pytest.raises(TypeError):
+        Kept(file).of(content)
 
 
 def test_files_that_changed_come_first() -> None:

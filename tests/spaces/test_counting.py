@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import astuple
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.core.genotype import parse
-from spaces.counting import Count, OperationCount, count, count_operation, parameters
+from spaces.counting import Count, OperationCount, count, count_operation, counting, parameters
 from spaces.darts.network import DartsNetwork
 from spaces.nasbench201.network import NasBench201Network
 from spaces.operations import OPERATIONS
@@ -113,6 +114,29 @@ def test_grouped_strided_and_dilated_convolutions_by_hand() -> None:
     found = count(OneOperation("dil_conv_3x3"), 16)
     norm_and_relu = 2 * 8 * halved + 8 * pixels
     assert found == Count(3 * 8 + 8 + 8 * 9 + 8 * 8 + 2 * 8, lift + dilated, lift + dilated + norm_and_relu)
+
+
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        nn.Conv2d(4, 6, 3),
+        nn.Conv2d(4, 8, (5, 3), stride=(2, 3), padding=(4, 1), dilation=2, groups=4),
+        nn.Conv2d(4, 4, 3, stride=2, padding="valid", bias=False),
+        nn.ConvTranspose2d(4, 6, 3, stride=(3, 2), padding=1, output_padding=1, dilation=2, groups=2),
+    ],
+)
+def test_what_is_counted_has_the_shape_that_it_would_have(convolution: nn.Module) -> None:
+    image = torch.zeros(2, 4, 9, 12)
+    with counting():
+        counted = convolution(image)
+    assert counted.shape == convolution(image).shape
+
+
+def test_a_map_that_is_too_small_is_as_wrong_when_it_is_counted() -> None:
+    convolution = nn.Conv2d(4, 4, 5, dilation=2)
+    for compute in (nullcontext(), counting()):
+        with pytest.raises(RuntimeError), compute:
+            convolution(torch.zeros(1, 4, 8, 12))
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:

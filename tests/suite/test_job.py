@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from processes import forked
@@ -71,3 +73,25 @@ def test_a_calibration_leaves_its_price(tmp_path):
     request = CalibrationRequest(SEARCH, str(tmp_path / "price.json"), Equipment("cpu"))
     assert done(Job(request, str(tmp_path / "log"), str(tmp_path)))["how"] == "done"
     assert json.loads((tmp_path / "price.json").read_text())["steps_timed"] > 0
+
+
+AS_A_WORKER = """
+import json, sys
+from harness.suite import worker
+from harness.suite.job import Job, do
+worker.prepare()
+before = set(sys.modules)
+ending = do(Job.from_json(json.loads(sys.argv[1])))
+print("\\n" + json.dumps([ending.how, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_a_worker_has_imported_what_its_cells_need_before_they_begin(tmp_path):
+    job = Job(SearchRequest(SEARCH, str(tmp_path / "results"), Equipment("cpu")), str(tmp_path / "log"), str(tmp_path))
+    command = [sys.executable, "-c", AS_A_WORKER, json.dumps(job.to_json())]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    how, imported = json.loads(ended.stdout.splitlines()[-1])
+    assert how == "done"
+    packages = ("methods", "matplotlib", "PIL", "scipy", "numpy", "sympy", "pandas")
+    assert [module for module in imported if module.partition(".")[0] in packages] == []
