@@ -170,17 +170,8 @@ def test_nothing_is_recorded_on_a_cpu_nor_where_it_is_switched_off(monkeypatch):
 def test_a_search_on_a_gpu_has_the_same_bits_with_recordings(method, space, monkeypatch):
     deterministic()
 
-    class OnDevice(ToyDataset):
-        def halves(self, *arguments):
-            parts = super().halves(*arguments)
-            for part in parts:
-                batch = part.batch
-                part.batch = lambda indices, augment, batch=batch: tuple(t.cuda() for t in batch(indices, augment))
-            return parts
-
     def search():
-        parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
-        return run_to_end(Search(parts, SPACES[space], OnDevice(), 0, "cuda", Budget(3)))
+        return run_to_end(make_search(method, space, "cuda"))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
