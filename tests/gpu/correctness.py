@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -101,14 +102,14 @@ def twice(names: Sequence[str], device: str) -> Told:
             first = run_to_end(short_search(METHODS[name], space, device=device))
             with recorded("no graphs"):
                 again = run_to_end(short_search(METHODS[name], space, device=device))
-        except Exception as error:
-            wrong[name] = f"{type(error).__name__}: {error}"
+        except Exception:
+            wrong[name] = traceback.format_exc().strip()
             continue
         if not same(first, again):
             wrong[name] = "other bits the second time"
     told = Told(f"{len(names) - len(wrong)} of {len(names)} methods have the same bits twice", wrong)
     if wrong:
-        listed = (f"{name}: {what.splitlines()[0][:160]}" for name, what in wrong.items())
+        listed = (f"{name}: {what.splitlines()[-1][:160]}" for name, what in wrong.items())
         raise Unmet(told._replace(words="\n".join([told.words, *listed])))
     return told
 

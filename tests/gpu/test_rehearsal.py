@@ -165,6 +165,26 @@ def test_parity_tells_what_is_apart() -> None:
         torch.set_default_dtype(before)
 
 
+def test_methods_that_fail_or_differ_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, seeds = correctness.short_search, iter(range(9))
+
+    def searched(method, space, device):
+        if method.name == "gdas":
+            raise RuntimeError("tensors on two devices")
+        return whole(method, space, next(seeds) if method.name == "rea" else 0, device=device)
+
+    monkeypatch.setattr(correctness, "short_search", searched)
+    with pytest.raises(Unmet) as told:
+        correctness.twice(["darts-1st", "gdas", "rea"], "cpu")
+    words, facts = told.value.told
+    assert words.splitlines() == [
+        "1 of 3 methods have the same bits twice",
+        "gdas: RuntimeError: tensors on two devices",
+        "rea: other bits the second time",
+    ]
+    assert "in searched" in facts["gdas"]
+
+
 def test_one_way_is_recorded_and_the_other_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CUDA_GRAPHS", "1")
     with speed.recorded("graphs"):
