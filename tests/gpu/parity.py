@@ -102,7 +102,9 @@ def supernets() -> Iterator[tuple[str, Callable[[str], Values]]]:
 def _supernet(name: str, edge: object, device: str) -> Values:
     space = SPACES[name]
     torch.manual_seed(0)
-    macro = replace(space.macro(), channels=8, cells=min(space.macro().cells, 3))
+    macro = replace(space.macro(), channels=8)
+    if "cells" in vars(macro):  # a space of one cell has no say in it
+        macro = replace(macro, cells=min(macro.cells, 3))
     model = FlatModel(space.supernet(macro, CLASSES, edge).to(memory_format=torch.channels_last), device)
     rows, widest = len(space.widths), max(space.widths)
     draw = torch.Generator().manual_seed(2)
