@@ -84,7 +84,9 @@ def end(results: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
-        if path.suffix == ".json":
+        if path.name == "spec.json":
+            found[name] = json.loads(path.read_text())["spec"]  # beside it stand the commit and the machine
+        elif path.suffix == ".json":
             found[name] = json.loads(path.read_text())
         elif path.suffix == ".jsonl":
             found[name] = [json.loads(line) for line in path.read_text().splitlines()]

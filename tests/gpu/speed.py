@@ -68,7 +68,7 @@ def checks(scale: Scale) -> list[Check]:
         training("no graphs", "float32"),
         search("no graphs", *smaller),
         Check("two searches at once", partial(two_at_once, scale), 60),
-        Check("steps of alpha, darts", partial(alpha_steps, scale), 60),
+        Check("steps of alpha, darts", partial(alpha_steps, scale), 90),
         Check("depthwise convolutions, float32", partial(depthwise, scale), 30),
         search("no graphs", *largest),
     ]

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from gpu import correctness, parity, prepare, run, search, speed
+from gpu import correctness, kills, parity, prepare, run, search, speed
 from gpu.checks import FAILED, LEFT_OUT, OK, Check, Found, Told, Unmet, carried_out, table
 from gpu.scale import ON_CPU, ON_GPU
 
 from harness import data
 from harness.data import Images
+from harness.testing.states import equal
 from methods.training import graphs
 
 
@@ -183,6 +184,20 @@ def test_methods_that_fail_or_differ_are_told_apart(monkeypatch: pytest.MonkeyPa
         "rea: other bits the second time",
     ]
     assert "in searched" in facts["gdas"]
+
+
+def test_ends_differ_by_what_decides_and_not_by_times_and_commits(tmp_path: Path) -> None:
+    ends = []
+    for number, (alpha, seconds) in enumerate([(0.0, 1.0), (0.0, 2.0), (0.5, 1.0)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "spec.json").write_text(json.dumps({"spec": {"seed": 0}, "commit": str(number)}))
+        (folder / "records.jsonl").write_text(json.dumps({"epoch": 0, "cost": {"seconds": seconds}}) + "\n")
+        torch.save({"state": {"alpha": torch.tensor([alpha])}}, folder / "checkpoint.pt")
+        ends.append(kills.end(folder))
+    assert equal(ends[0], ends[1])
+    assert not equal(ends[0], ends[2])
+    assert [*ends[0]] == ["checkpoint.pt", "records.jsonl", "spec.json"]
 
 
 def test_one_way_is_recorded_and_the_other_not(monkeypatch: pytest.MonkeyPatch) -> None:
