@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from harness.core import genotype as genotypes
 from harness.core.errors import unknown
 from spaces.drop_path import path_factors
-from spaces.operations import OPERATIONS, apply
+from spaces.operations import OPERATIONS, Drawing, apply
 
 
 class Cell(nn.Module):
@@ -50,22 +50,35 @@ class Cell(nn.Module):
         return value * factors[index].to(value.dtype)
 
 
-def _drop_path(
-    network: nn.Module, x: Tensor, drop_path: float, draw: Generator | None
-) -> Iterator[Sequence[Tensor] | None]:
-    """Cell by cell, the factors of its edges."""
-    sizes = [len(module.operations) for module in network.modules() if isinstance(module, Cell)]
-    return drop_path_factors(sizes, x, drop_path if network.training else 0.0, draw)
+class FinalNetwork(nn.Module):
+    """A final network is called as `network(images, drop_path, draw)`; see `spaces.darts.network.DartsNetwork`."""
 
+    @property
+    def paths(self) -> list[int]:
+        """How many paths each cell has that drop-path may take."""
+        return [len(module.operations) for module in self.modules() if isinstance(module, Cell)]
 
-def drop_path_factors(
-    sizes: Sequence[int], x: Tensor, drop_path: float, draw: Generator | None
-) -> Iterator[Sequence[Tensor] | None]:
-    """For each size so many factors (B, 1, 1, 1) for a batch x (B, ...); None where nothing is dropped."""
-    if drop_path == 0:
-        return iter([None] * len(sizes))
-    # One draw and one transfer for the whole forward, not one per edge.
-    return iter(path_factors(sum(sizes), x, drop_path, draw).split(list(sizes)))
+    @property
+    def repeats(self) -> bool:
+        """Whether every forward of a shape launches the same kernels, and draws nothing that drop-path does not."""
+        return not any(isinstance(module, Drawing) for module in self.modules())
+
+    def drawn_paths(self, x: Tensor, rate: float, draw: Generator | None) -> Tensor:
+        """What a forward of the batch x (B, ...) may be given as `drop_path` in place of a rate: `path_factors`."""
+        # One draw and one transfer for the whole forward, not one per edge.
+        return path_factors(sum(self.paths), x, rate, draw)
+
+    def factors(
+        self, x: Tensor, drop_path: float | Tensor, draw: Generator | None
+    ) -> Iterator[Sequence[Tensor] | None]:
+        """Cell by cell, the factors (B, 1, 1, 1) of its paths for a batch x (B, ...); None where nothing is dropped."""
+        if isinstance(drop_path, Tensor):
+            drawn = drop_path
+        elif self.training and drop_path:
+            drawn = self.drawn_paths(x, drop_path, draw)
+        else:
+            return iter([None] * len(self.paths))
+        return iter(drawn.split(self.paths))
 
 
 def _operation(name: str, channels: int, stride: int) -> nn.Module:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +24,11 @@ from harness.core.rng import generator, seed_of
 from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
+from methods.training import graphs
+from methods.training.graphs import Recordings
 from methods.training.weights import FlatModel
 from spaces.counting import counting
+from spaces.network import FinalNetwork
 from spaces.relations import space_of
 
 CHECK_EVERY = 50
@@ -108,7 +111,10 @@ class Trainer:
             module = final_network(genotype, recipe, parts, source.classes)
         _check_fit(module, source.image_size)
         self._layout = torch.channels_last if parts.layout.channels_last else torch.contiguous_format
-        self.model = FlatModel(module, device, parts.arithmetic, parts.layout.channels_last)
+        # NCCL asks after events while others record, which spoils a recording.
+        recorded = isinstance(module, FinalNetwork) and module.repeats and group.world == 1 and graphs.wanted(device)
+        recordings = Recordings() if recorded else None
+        self.model = FlatModel(module, device, parts.arithmetic, parts.layout.channels_last, recordings)
 
     def start(self) -> State:
         """The state before the first step."""
@@ -166,17 +172,10 @@ class Trainer:
         images, labels = self.source.train(self.order, self.group, number)
         total = len(self.order.at(number))
         self.model.module.train()
-        self.model.gradient.zero_()
-        drop_path = self.parts.drop_path_at(state.epoch)
-        logits, auxiliary = self._forward(images, drop_path, self._draw("train", number))
-        smoothing, weight = self.parts.training.label_smoothing, self.parts.network.auxiliary
-        loss = objective = F.cross_entropy(logits, labels, label_smoothing=smoothing)
-        if auxiliary is not None:
-            objective = loss + weight * F.cross_entropy(auxiliary, labels, label_smoothing=smoothing)
-        (objective * (len(labels) / total)).backward()  # the sum over the processes is the mean over the batch
+        loss, logits = self._pass(images, labels, total, self.parts.drop_path_at(state.epoch), number)
         correct = (logits.argmax(dim=1) == labels).sum()
         count = correct.new_tensor(len(labels))
-        state.meters += self.group.sum_(torch.stack([loss.detach().double() * count, correct.double(), count.double()]))
+        state.meters += self.group.sum_(torch.stack([loss.double() * count, correct.double(), count.double()]))
         self.group.sum_(self.model.gradient)
         self.group.sum_(state.statistics).div_(self.group.world)
         lr = self.parts.training.lr_at(state.epoch)
@@ -184,7 +183,28 @@ class Trainer:
         state.cost.steps += 1
         state.cost.images += total
 
-    def _forward(self, images: Tensor, drop_path: float, draw: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def _pass(self, images: Tensor, labels: Tensor, total: int, rate: float, number: int) -> tuple[Tensor, ...]:
+        """Mean loss () and logits of this process's share of a batch of `total` images, which sets its share of the
+        gradient: the sum over the processes is that of the mean over the batch."""
+        model, draw = self.model, self._draw("train", number)
+        smoothing, weight = self.parts.training.label_smoothing, self.parts.network.auxiliary
+
+        def once(images: Tensor, labels: Tensor, drop_path: float | Tensor = 0.0) -> tuple[Tensor, ...]:
+            logits, auxiliary = self._forward(images, drop_path, draw)
+            loss = objective = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+            if auxiliary is not None:
+                objective = loss + weight * F.cross_entropy(auxiliary, labels, label_smoothing=smoothing)
+            model.differentiate(objective * (len(labels) / total))
+            return loss.detach(), logits.detach()
+
+        if model.recordings is None:
+            return once(images, labels, rate)
+        paths = [cast(FinalNetwork, model.module).drawn_paths(images, rate, draw)] if rate else []
+        return model.recordings.run(total, once, [images, labels, *paths], [model.gradient, model.statistics])
+
+    def _forward(
+        self, images: Tensor, drop_path: float | Tensor, draw: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
         """float32 logits, and those of the auxiliary head where there is one."""
         out = self.model(images.contiguous(memory_format=self._layout), drop_path, draw)
         return out if isinstance(out, tuple) else (out, None)

@@ -51,13 +51,15 @@ HARD = ("gumbel", "hard-concrete")
 """Relaxations whose gates are 0 and 1."""
 
 
-def short_search(method: Method, space: Space, seed: int = 0, seconds: float | None = None) -> AnySearch:
+def short_search(
+    method: Method, space: Space, seed: int = 0, seconds: float | None = None, device: str = "cpu"
+) -> AnySearch:
     """The search, not begun. Raises HarnessError where the method does not apply to the space."""
     budget = Budget(EPOCHS, seconds)
     layers = [*protocol.load("smoke").layers(method.name, space.name, "toy"), QUICK, _needed(method.composition)]
     parts = deepcopy(method.parts(space, budget, layers))  # what a part remembers by itself is lost with its process
     dataset = _on_table(space) if space.table else ToyDataset(IMAGES)
-    return make_search(parts, space, dataset, seed, "cpu", budget)
+    return make_search(parts, space, dataset, seed, device, budget)
 
 
 def _needed(composition: Composition | BlackBox) -> Mapping[str, Any]:

@@ -12,7 +12,8 @@ SIZE = 8
 class ToyPart:
     """Images whose class is the quadrant that is bright, in noise."""
 
-    def __init__(self, count: int, seed: int) -> None:
+    def __init__(self, count: int, seed: int, device: str = "cpu") -> None:
+        self.device = device
         draw = torch.Generator().manual_seed(seed)
         self.labels = torch.randint(CLASSES, (count,), generator=draw)
         self.images = 0.3 * torch.randn(count, 3, SIZE, SIZE, generator=draw)
@@ -28,7 +29,8 @@ class ToyPart:
         images = self.images[indices]
         if augment is not None:
             images = images + 0.05 * torch.randn(images.shape, generator=augment)
-        return images.contiguous(memory_format=torch.channels_last), self.labels[indices]
+        images = images.contiguous(memory_format=torch.channels_last)
+        return images.to(self.device), self.labels[indices].to(self.device)
 
 
 class ToyDataset:
@@ -36,11 +38,11 @@ class ToyDataset:
 
     name, classes, image_size = "toy", CLASSES, SIZE
 
-    def __init__(self, count: int = 28) -> None:
-        self.count = count
+    def __init__(self, count: int = 28, device: str = "cpu") -> None:
+        self.count, self.device = count, device
 
     def to(self, device: str) -> ToyDataset:
-        return self
+        return ToyDataset(self.count, device)
 
     def halves(self, portion: float, images: int, normalisation: str, split_file: str) -> tuple[ToyPart, ToyPart]:
-        return ToyPart(self.count, 1), ToyPart(self.count, 2)
+        return ToyPart(self.count, 1, self.device), ToyPart(self.count, 2, self.device)

@@ -31,7 +31,7 @@ from methods.blackbox.evaluators import (
 from methods.pricing.price import Price, network_on
 from methods.resolving import Resolved
 from methods.search.records import operation_counts
-from methods.search.state import Saved
+from methods.search.state import Saved, moved
 from methods.strategies.strategy import History, Strategy, flat
 from methods.tabular.data import TableData
 from methods.training.data import Data
@@ -147,8 +147,10 @@ class BlackBoxSearch:
         )
 
     def restore(self, saved: Mapping[str, Any]) -> BlackBoxState:
-        """A state that was saved by to_dict."""
-        return BlackBoxState.from_dict(saved, self.device)
+        """A state that was saved by to_dict. What the strategy sees stays on the CPU, where proposals are made."""
+        state = BlackBoxState.from_dict(saved)
+        state.progress = moved(state.progress, self.device)
+        return state
 
     def advance(self, state: BlackBoxState) -> BlackBoxState:
         """One epoch of a trial's training; before its first the proposal, after its last the record."""

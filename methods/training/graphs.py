@@ -5,8 +5,9 @@ GPU to run it. A recording has no interpreter in it. It reads and writes fixed m
 to where it reads them, its outputs from where it leaves them.
 
 A recording is not trusted. The first pass of a kind runs as it is; the second runs recorded too, and the recording is
-used from then on only if all that both have written is equal to the bit. So a search has the same numbers with and
-without. Of a recording that cannot be made, or that differs, the user is told, and passes go on as they are.
+used from then on only if all that both have written is equal to the bit. So a search, or the training of a cell, has
+the same numbers with and without. Of a recording that cannot be made, or that differs, the user is told, and passes go
+on as they are.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class Recordings:
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
         warnings.warn(
-            f"passes cannot be recorded as CUDA graphs ({reason}); the search goes on without, with the same numbers, "
-            f"slower. {SWITCH}=0 does not try.",
+            f"passes cannot be recorded as CUDA graphs ({reason}); they go on without, with the same numbers, slower. "
+            f"{SWITCH}=0 does not try.",
             stacklevel=3,
         )
 

@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from spaces.darts.topology import reductions
-from spaces.network import Cell, _drop_path
+from spaces.network import Cell, FinalNetwork
 from spaces.operations import FactorizedReduce, norm, relu_conv_bn
 from spaces.stems import STEM_MULTIPLIER, STEMS
 
@@ -42,7 +42,7 @@ class AuxiliaryHead(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-class DartsNetwork(nn.Module):
+class DartsNetwork(FinalNetwork):
     """The DARTS family's network (ZARTS model.py): a stem, `cells` cells of which those at 1/3 and 2/3 of the depth
     halve the map and double the channels, global average pooling and a linear classifier.
 
@@ -73,15 +73,15 @@ class DartsNetwork(nn.Module):
         self.classifier = nn.Linear(newer, classes)
 
     def forward(
-        self, x: Tensor, drop_path: float = 0.0, draw: Generator | None = None
+        self, x: Tensor, drop_path: float | Tensor = 0.0, draw: Generator | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Logits (B, classes), and the auxiliary head's beside them in training where there is one.
 
-        `drop_path` is the probability, in training, with which a sample loses an edge's output; identities are kept.
-        `draw` is this forward's randomness, for drop-path and noise operations."""
+        `drop_path` is the probability, in training, with which a sample loses an edge's output, or `drawn_paths` with
+        it; identities are kept. `draw` is this forward's randomness, for drop-path and noise operations."""
         older, newer = self.stem(x)
         auxiliary = None
-        for index, (cell, factors) in enumerate(zip(self.cells, _drop_path(self, x, drop_path, draw), strict=True)):
+        for index, (cell, factors) in enumerate(zip(self.cells, self.factors(x, drop_path, draw), strict=True)):
             older, newer = newer, cell((older, newer), draw, factors)
             if index == self.auxiliary_at and self.auxiliary is not None and self.training:
                 auxiliary = self.auxiliary(newer)

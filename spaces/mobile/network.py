@@ -8,10 +8,10 @@ from torch import Generator, Tensor, nn
 
 from spaces.mobile.layers import block, last_of, stem_of
 from spaces.mobile.plan import Plan
-from spaces.network import drop_path_factors
+from spaces.network import FinalNetwork
 
 
-class MobileNetwork(nn.Module):
+class MobileNetwork(FinalNetwork):
     """Stem, the chosen blocks in a row, a last convolution, global average pooling, a linear classifier. `operations`
     names one for each block of the plan."""
 
@@ -24,10 +24,14 @@ class MobileNetwork(nn.Module):
             for name, own in zip(operations, plan.blocks, strict=True)
         )
 
-    def forward(self, x: Tensor, drop_path: float = 0.0, draw: Generator | None = None) -> Tensor:
+    @property
+    def paths(self) -> list[int]:
+        return [1] * len(self.blocks)
+
+    def forward(self, x: Tensor, drop_path: float | Tensor = 0.0, draw: Generator | None = None) -> Tensor:
         """Logits (B, classes); the arguments are those of `DartsNetwork.forward`. A block loses what it adds to its
         input; one that adds nothing to its input is kept. No paper of the family has drop-path."""
-        factors = drop_path_factors([1] * len(self.blocks), x, drop_path if self.training else 0.0, draw)
+        factors = self.factors(x, drop_path, draw)
         x = self.stem(x)
         for layer, factor in zip(self.blocks, factors, strict=True):
             x = layer(x) if factor is None or isinstance(layer, nn.Identity) else layer(x, factor[0])

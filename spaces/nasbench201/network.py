@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Generator, Tensor, nn
 
 from harness.core.genotype import Genotype
-from spaces.network import Cell, _drop_path
+from spaces.network import Cell, FinalNetwork
 from spaces.operations import ResidualBlock, norm
 from spaces.stems import image_stem
 
 
-class NasBench201Network(nn.Module):
+class NasBench201Network(FinalNetwork):
     """NAS-Bench-201's network (AutoDL-Projects tiny_network.py): a stem, three stages of `cells` cells at C, 2C and 4C
     channels with residual blocks of stride 2 between them, BN, ReLU, global average pooling, a linear classifier."""
 
@@ -27,10 +27,10 @@ class NasBench201Network(nn.Module):
         self.last = nn.Sequential(norm(channels, affine=True), nn.ReLU())
         self.classifier = nn.Linear(channels, classes)
 
-    def forward(self, x: Tensor, drop_path: float = 0.0, draw: Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, drop_path: float | Tensor = 0.0, draw: Generator | None = None) -> Tensor:
         """Logits (B, classes); the arguments are those of `DartsNetwork.forward`. The benchmark itself was trained
         without drop-path."""
-        factors = _drop_path(self, x, drop_path, draw)
+        factors = self.factors(x, drop_path, draw)
         x = self.stem(x)
         for layer in self.body:
             x = layer((x,), draw, next(factors)) if isinstance(layer, Cell) else layer(x)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import copy
 import io
+import warnings
 
 import pytest
 import torch
 import torch.nn.functional as F
+from recorder import Recorder, recorded_by
 from rich.console import Console
 from rich.live import Live
 from torch import nn
+from toy import same
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.genotype import from_nb201
+from harness.core.genotype import from_nb201, parse
 from harness.core.rng import generator, seed_of
 from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import MemorySource, open_source
 from harness.evaluation.progress import TrainingDisplay
 from harness.evaluation.recipes import RECIPES
 from harness.evaluation.training import State, Trainer, final_network
+from harness.runs.machine import deterministic
+from spaces import SPACES
 from spaces.published import PUBLISHED
 
 DARTS_V2 = PUBLISHED["DARTS_V2"].genotype
@@ -32,22 +37,22 @@ class Coloured:
     """Sixteen random images of 32x32, large enough for the auxiliary head."""
 
     @staticmethod
-    def source() -> MemorySource:
+    def source(device: str = "cpu") -> MemorySource:
         draw = torch.Generator().manual_seed(0)
 
         def part(count, cutout):
             pixels = torch.randint(256, (count, 3, 32, 32), generator=draw, dtype=torch.uint8)
-            images = data.Images(pixels, torch.randint(4, (count,), generator=draw))
-            half = torch.full((3,), 0.5)
+            images = data.Images(pixels, torch.randint(4, (count,), generator=draw)).to(device)
+            half = torch.full((3,), 0.5, device=device)
             return data.ImagePart(images, half, half, padding=4, flip=True, cutout=cutout)
 
         return MemorySource(tuple("abcd"), 32, "random", part(20, 16), part(10, 0))
 
 
-def trainer_of(recipe="cifar", genotype=DARTS_V2, source=None, group=None, **settings):
+def trainer_of(recipe="cifar", genotype=DARTS_V2, source=None, group=None, device="cpu", **settings):
     parts = RECIPES[recipe].parts(user=SMALL | {"auxiliary": 0} | settings)
     source = source or open_source(parts.data, "digits", None, "cpu", 0)
-    return Trainer(genotype, RECIPES[recipe], parts, source, 0, "cpu", group or ProcessGroup())
+    return Trainer(genotype, RECIPES[recipe], parts, source, 0, device, group or ProcessGroup())
 
 
 def drained(trainer, state=None):
@@ -155,6 +160,48 @@ def test_a_state_that_was_saved_goes_on_with_the_same_bits():
     for name in ("weights", "momentum", "statistics", "meters"):
         assert torch.equal(getattr(resumed, name), getattr(straight, name))
     assert [r["test_loss"] for r in resumed.records] == [r["test_loss"] for r in straight.records]
+
+
+CHAIN = SPACES["mobile"].decode([0] * len(SPACES["mobile"].choices))
+RECORDED = [
+    ("cifar", DARTS_V2, {"auxiliary": 0.4, "channels_last": True}),
+    ("cifar", DARTS_V2, {"auxiliary": 0.4, "label_smoothing": 0.1, "autocast": "bfloat16"}),
+    ("nasbench201", NB201, {"size": "1x4", "cutout": 0, "drop_path": 0.3}),
+    ("cifar", CHAIN, {"size": "1x80", "drop_path": 0.3}),
+]
+"""Recipes, cells and settings; batches of 8 and of 4 images, an epoch without drop-path, and two with it."""
+
+
+def end_of(device, recipe, genotype, settings):
+    source = Coloured.source(device)
+    return drained(trainer_of(recipe, genotype, source, device=device, batch=8, epochs=3, **settings))
+
+
+@pytest.mark.parametrize(("recipe", "genotype", "settings"), RECORDED)
+def test_a_training_has_the_same_bits_with_recordings(recipe, genotype, settings, monkeypatch):
+    straight = end_of("cpu", recipe, genotype, settings)
+    recorder = recorded_by(Recorder(), monkeypatch.setattr)
+    assert same(end_of("cpu", recipe, genotype, settings), straight)
+    assert recorder.made == 3  # a batch of 8 in the first epoch and in the second, one of 4 in the third
+    assert recorder.replays == recorder.made + 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(("recipe", "genotype", "settings"), RECORDED)
+def test_a_training_on_a_gpu_has_the_same_bits_with_recordings(recipe, genotype, settings, monkeypatch):
+    deterministic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = end_of("cuda", recipe, genotype, settings)
+    monkeypatch.setenv("HARNESS_CUDA_GRAPHS", "0")
+    assert same(recorded, end_of("cuda", recipe, genotype, settings))
+
+
+def test_noise_is_not_recorded(monkeypatch):
+    recorder = recorded_by(Recorder(), monkeypatch.setattr)
+    noisy = parse(str(DARTS_V2).replace("skip_connect", "noise"))
+    drained(trainer_of(genotype=noisy, epochs=3))
+    assert recorder.made == 0
 
 
 def test_another_seed_is_another_training():

@@ -236,5 +236,19 @@ def test_a_training_that_is_saved_in_the_middle_goes_on() -> None:
     assert math.isfinite(float(state.accuracies.sum()))
 
 
+def test_what_the_strategy_sees_stays_on_the_cpu_in_a_search_on_another_device() -> None:
+    """As it was when the search began; a proposal is made of it, and it grows by a row a trial."""
+    search = trained("reinforce", epochs=4, trial_epochs=2)
+    state = search.start()
+    while state.epoch < 2 or not state.progress:
+        state = search.advance(state)
+    assert state.memory
+    search.device = "meta"
+    restored = search.restore(state.to_dict())
+    seen = [restored.codes, restored.epochs, restored.accuracies, restored.scores, *restored.memory.values()]
+    assert {tensor.device.type for tensor in seen} == {"cpu"}
+    assert {tensor.device.type for tensor in restored.progress.values()} == {"meta"}
+
+
 def test_random_is_what_hyperband_starts_with() -> None:
     assert play(Random(), 9)[0] == play(Hyperband(3, 1, 9), 9)[0]

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.autograd.graph import saved_tensors_hooks
+from recorder import Recorder, one_after_the_other, recorded_by
 from toy import WITH_NETWORKS, ToyDataset, run_to_end, same, small_settings
 
 from harness.core.types import Budget
@@ -38,40 +38,10 @@ CASES = [
 ]
 
 
-class Recorder:
-    """Records as `graphs.record` does, but for the graph; `tamper` is done to what every replay puts out."""
-
-    def __init__(self, tamper=lambda output: output):
-        self.tamper, self.made, self.replays = tamper, 0, 0
-
-    def __call__(self, run, inputs):
-        self.made += 1
-        fixed = [x.clone() for x in inputs]
-        outputs = run(*fixed)
-
-        def replay(*inputs):
-            self.replays += 1
-            for tensor, x in zip(fixed, inputs, strict=True):
-                tensor.copy_(x)
-            with saved_tensors_hooks(lambda x: x, lambda x: x):  # a graph has no hooks
-                again = run(*fixed)
-            for tensor, x in zip(outputs, again, strict=True):
-                tensor.copy_(x)
-            return tuple(self.tamper(output.clone()) for output in outputs)
-
-        return replay
-
-
 @pytest.fixture
 def recorder(monkeypatch):
     """Lets passes on a CPU be recorded, by this recorder."""
-
-    def use(recorder):
-        monkeypatch.setattr(graphs, "wanted", lambda device: True)
-        monkeypatch.setattr(graphs, "record", recorder)
-        return recorder
-
-    return use
+    return lambda recorder: recorded_by(recorder, monkeypatch.setattr)
 
 
 def make_search(method, space, device="cpu"):
@@ -88,11 +58,6 @@ def test_a_search_has_the_same_bits_with_recordings(method, space, recorder, mon
     assert same(state, straight)
     assert used.made > 1
     assert used.replays > straight.cost.forwards // 2
-
-
-def one_after_the_other(score, scratch, alphas, activations):
-    """As on a GPU."""
-    return [score(scratch, alpha) for alpha in alphas]
 
 
 @pytest.mark.parametrize("tamper", [lambda y: y + 1e-7, lambda y: y.nan_to_num() * float("nan")], ids=["off", "nan"])
@@ -205,17 +170,8 @@ def test_nothing_is_recorded_on_a_cpu_nor_where_it_is_switched_off(monkeypatch):
 def test_a_search_on_a_gpu_has_the_same_bits_with_recordings(method, space, monkeypatch):
     deterministic()
 
-    class OnDevice(ToyDataset):
-        def halves(self, *arguments):
-            parts = super().halves(*arguments)
-            for part in parts:
-                batch = part.batch
-                part.batch = lambda indices, augment, batch=batch: tuple(t.cuda() for t in batch(indices, augment))
-            return parts
-
     def search():
-        parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
-        return run_to_end(Search(parts, SPACES[space], OnDevice(), 0, "cuda", Budget(3)))
+        return run_to_end(make_search(method, space, "cuda"))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
