@@ -71,5 +71,10 @@ def around(alpha: Tensor, moves: Tensor) -> Tensor:
 
 
 def weighed(weights: Tensor, rows: Tensor) -> Tensor:
-    """The sum of rows (..., n, d), each times its weight (..., n): in the same order for one search as for several."""
-    return weights @ rows if weights.dim() == 1 else (weights[..., None, :] @ rows)[..., 0, :]
+    """The sum of rows (..., n, d), each times its weight (..., n): in the same order for one search as for several, and
+    one after the other, for products of matrices order their sums by shape and processor."""
+    terms = (weights[..., None] * rows).unbind(-2)
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
