@@ -25,6 +25,7 @@ from harness.evaluation.distributed import ProcessGroup
 from harness.evaluation.images import Source, training_order
 from harness.evaluation.recipes import Parts, Recipe
 from methods.training.weights import FlatModel
+from spaces.folding import folded
 from spaces.relations import space_of
 
 CHECK_EVERY = 50
@@ -164,15 +165,14 @@ class Trainer:
         number = state.epoch * self.steps_per_epoch + state.step
         images, labels = self.source.train(self.order, self.group, number)
         total = len(self.order.at(number))
-        self.model.module.train()
-        self.model.gradient.zero_()
+        network = self.model.module.train()
         drop_path = self.parts.drop_path_at(state.epoch)
-        logits, auxiliary = self._forward(images, drop_path, self._draw("train", number))
+        logits, auxiliary = self._forward(network, images, drop_path, self._draw("train", number))
         smoothing, weight = self.parts.training.label_smoothing, self.parts.network.auxiliary
         loss = objective = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         if auxiliary is not None:
             objective = loss + weight * F.cross_entropy(auxiliary, labels, label_smoothing=smoothing)
-        (objective * (len(labels) / total)).backward()  # the sum over the processes is the mean over the batch
+        self.model.differentiate(objective * (len(labels) / total))  # the sum over the processes is the batch's mean
         correct = (logits.argmax(dim=1) == labels).sum()
         count = correct.new_tensor(len(labels))
         state.meters += self.group.sum_(torch.stack([loss.detach().double() * count, correct.double(), count.double()]))
@@ -183,9 +183,12 @@ class Trainer:
         state.cost.steps += 1
         state.cost.images += total
 
-    def _forward(self, images: Tensor, drop_path: float, draw: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def _forward(
+        self, network: nn.Module, images: Tensor, drop_path: float, draw: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
         """float32 logits, and those of the auxiliary head where there is one."""
-        out = self.model(images.contiguous(memory_format=self._layout), drop_path, draw)
+        images = images.contiguous(memory_format=self._layout)
+        out = self.parts.arithmetic.forward(network, images, drop_path, draw)
         return out if isinstance(out, tuple) else (out, None)
 
     def _draw(self, name: str, step: int) -> torch.Generator:
@@ -220,10 +223,10 @@ class Trainer:
     @torch.no_grad()
     def _test(self, state: State) -> tuple[float, float]:
         """Mean loss, and error in percent, over the test images, in eval mode."""
-        self.model.module.eval()
+        network = folded(self.model.module)
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for number, (images, labels) in enumerate(self.source.test(self.group)):
-            logits, _ = self._forward(images, 0.0, self._draw(f"test-{number}", state.epoch))
+            logits, _ = self._forward(network, images, 0.0, self._draw(f"test-{number}", state.epoch))
             loss = F.cross_entropy(logits, labels, reduction="sum").double()
             wrong = (logits.argmax(dim=1) != labels).sum()
             sums += torch.stack([loss, wrong.double(), wrong.new_tensor(len(labels)).double()])
