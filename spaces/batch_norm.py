@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 VECTOR = 8
-"""Channels of which a multiple is quick as it is (float32 in 256 bits)."""
+"""Channels of which a multiple is quick as it is (float32 in 256 bits), and so is what fills two and more (measured: 4
+channels take 0.6 of torch's time, 12 as long, 36 take 1.15)."""
 SIDE_BY_SIDE = 16
 """Pixels that make one."""
 PIXELS = 8192
@@ -39,6 +40,7 @@ def few_channels(x: Tensor) -> bool:
     pixels = batch * height * width
     return (
         channels % VECTOR > 0
+        and channels < 2 * VECTOR
         and pixels >= PIXELS
         and pixels % SIDE_BY_SIDE == 0
         and x.device.type == "cpu"

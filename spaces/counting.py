@@ -18,8 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from spaces.operations import OPERATIONS, apply
 
 aten = torch.ops.aten
-RELUS = (aten.relu.default, aten.hardtanh.default)
-"""The latter is ReLU6."""
+IN_PLACE = (aten.relu_.default, aten.hardtanh_.default)
+RELUS = (aten.relu.default, aten.hardtanh.default, *IN_PLACE)
+"""The second of two is ReLU6."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Counter(TorchDispatchMode):
             return _convolved(*args)
         if func is aten.native_batch_norm.default:
             return torch.zeros_like(args[0]), *(args[0].new_empty(0) for _ in range(2))
+        if func in IN_PLACE:
+            return args[0]
         return torch.zeros_like(args[0]) if func in RELUS else func(*args, **kwargs)
 
 

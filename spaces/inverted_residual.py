@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from spaces.batch_norm import BatchNorm2d
+from spaces.depthwise import Depthwise
+from spaces.pointwise import Pointwise
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class InvertedResidual(nn.Module):
         self.layers = nn.Sequential(
             *widen,
             *shuffle,
-            *conv_bn_relu(width, width, shape.kernel, stride, affine, groups=width),
-            nn.Conv2d(width, c_out, 1, groups=shape.groups, bias=False),
+            *_bn_relu(Depthwise(width, shape.kernel, stride), affine),
+            Pointwise(width, c_out)
+            if shape.groups == 1
+            else nn.Conv2d(width, c_out, 1, groups=shape.groups, bias=False),
             BatchNorm2d(c_out, affine=affine),
         )
         self.shortcut = stride == 1 and c_in == c_out
@@ -70,10 +74,12 @@ class Shuffle(nn.Module):
         return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
 
 
-def conv_bn_relu(c_in: int, c_out: int, kernel: int, stride: int, affine: bool, groups: int = 1) -> list[nn.Module]:
+def conv_bn_relu(c_in: int, c_out: int, kernel: int, stride: int, affine: bool) -> list[nn.Module]:
     """A convolution, batch norm, ReLU6."""
-    return [
-        nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-        BatchNorm2d(c_out, affine=affine),
-        nn.ReLU6(),
-    ]
+    if kernel == 1:
+        return _bn_relu(Pointwise(c_in, c_out, stride), affine)
+    return _bn_relu(nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False), affine)
+
+
+def _bn_relu(convolution: nn.Conv2d, affine: bool) -> list[nn.Module]:
+    return [convolution, BatchNorm2d(convolution.out_channels, affine=affine), nn.ReLU6(inplace=True)]

@@ -8,7 +8,7 @@ model.py:8-156, NAS-Bench-201 tiny_network.py:16-38.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from itertools import islice
 
 import torch
 from torch import Generator, Tensor, nn
@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from harness.core import genotype as genotypes
 from harness.core.errors import unknown
 from spaces.drop_path import path_factors
-from spaces.operations import OPERATIONS, Drawing, apply
+from spaces.operations import OPERATIONS, Drawing, State, evaluate
 
 
 class Cell(nn.Module):
@@ -33,21 +33,27 @@ class Cell(nn.Module):
             for name, source in edges
         )
 
-    def forward(self, inputs: Sequence[Tensor], draw: Generator | None, factors: Sequence[Tensor] | None) -> Tensor:
+    def forward(self, inputs: Sequence[State], draw: Generator | None, factors: Sequence[Tensor] | None) -> State:
         """`factors` holds, for each edge, what drop-path multiplies its output with: (B, 1, 1, 1)."""
-        states = {state: layer(x) for state, (layer, x) in enumerate(zip(self.preprocess, inputs, strict=True))}
-        numbers = iter(range(len(self.operations)))
-        for state, edges in self.graph.reached:
-            terms = [self._edge(next(numbers), states[source], draw, factors) for _, source in edges]
-            states[state] = reduce(torch.add, terms)
-        return torch.cat([states[state] for state in self.graph.output], dim=1)
+        preprocessed = (evaluate(layer, x, draw) for layer, x in zip(self.preprocess, inputs, strict=True))
+        states = dict(enumerate(map(State, preprocessed)))
+        edges = iter(zip(self.operations, [None] * len(self.operations) if factors is None else factors, strict=True))
+        for node, entering in self.graph.reached:
+            total = None
+            for (operation, factor), (_, source) in zip(islice(edges, len(entering)), entering, strict=True):
+                y = evaluate(operation, states[source], draw)
+                total = _added(total, y, None if isinstance(operation, nn.Identity) else factor)
+            assert total is not None  # something enters what is reached
+            states[node] = State(total)
+        return State([states[node] for node in self.graph.output])
 
-    def _edge(self, index: int, x: Tensor, draw: Generator | None, factors: Sequence[Tensor] | None) -> Tensor:
-        operation = self.operations[index]
-        value = apply(operation, x, draw)
-        if factors is None or isinstance(operation, nn.Identity):
-            return value
-        return value * factors[index].to(value.dtype)
+
+def _added(total: Tensor | None, y: Tensor, factor: Tensor | None) -> Tensor:
+    """total + y * factor, of which those that are None are left out."""
+    if factor is None:
+        return y if total is None else total + y
+    factor = factor.to(y.dtype)
+    return y * factor if total is None else torch.addcmul(total, y, factor)
 
 
 class FinalNetwork(nn.Module):

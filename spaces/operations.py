@@ -1,24 +1,27 @@
 """The operations of the cell spaces, as the DARTS and NAS-Bench-201 code define them.
 
 Every operation maps (B, C, H, W) to (B, C, H/stride, W/stride). Convolutions have no bias, except NAS-Bench-201's where
-their batch norm is not affine; ReLU comes first and is never in place. `affine` is False in a supernet and True in a
-final network. Sources: DARTS operations.py:5-131, NAS-Bench-201 cell_operations.py:95, with the conventions of the
+their batch norm is not affine; ReLU comes first and leaves the state as it is. `affine` is False in a supernet and True
+in a final network. Sources: DARTS operations.py:5-131, NAS-Bench-201 cell_operations.py:95, with the conventions of the
 ZARTS code (model_search.py:26-27: a pool is followed by a batch norm in search and by nothing in the final network).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from harness.core.genotype import AND_SKIP
 from harness.core.registry import Registry
 from spaces.batch_norm import BatchNorm2d
+from spaces.depthwise import Depthwise
 from spaces.inverted_residual import SHAPES, InvertedResidual, Shape
+from spaces.layouts import joined, pixels, side_by_side
+from spaces.pointwise import Images, Pointwise
 
 
 def norm(channels: int, affine: bool) -> nn.BatchNorm2d:
@@ -28,7 +31,7 @@ def norm(channels: int, affine: bool) -> nn.BatchNorm2d:
 class Rectified(nn.Sequential):
     """ReLU, then the layers. A cell rectifies a state once for all the operations that read it, and calls `after`."""
 
-    def after(self, rectified: Tensor) -> Tensor:
+    def after(self, rectified: Images) -> Tensor:
         return super().forward(rectified)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,22 +39,22 @@ class Rectified(nn.Sequential):
 
 
 def relu_conv_bn(c_in: int, c_out: int, affine: bool, kernel: int = 1) -> Rectified:
-    return Rectified(nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, bias=False), norm(c_out, affine))
+    convolution = Pointwise(c_in, c_out) if kernel == 1 else _convolution(c_in, c_out, kernel)
+    return Rectified(convolution, norm(c_out, affine))
+
+
+def _convolution(c_in: int, c_out: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    return nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=bias)
 
 
 def _separable(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
-    padding = dilation * (kernel // 2)
-    return [
-        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
-        nn.Conv2d(channels, channels, 1, bias=False),
-        norm(channels, affine),
-    ]
+    return [Depthwise(channels, kernel, stride, dilation), Pointwise(channels, channels), norm(channels, affine)]
 
 
 def sep_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
     """Twice [ReLU, depthwise, pointwise, BN]; the stride is in the first."""
     first = _separable(channels, kernel, stride, 1, affine)
-    return Rectified(*first, nn.ReLU(), *_separable(channels, kernel, 1, 1, affine))
+    return Rectified(*first, nn.ReLU(inplace=True), *_separable(channels, kernel, 1, 1, affine))
 
 
 def dil_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified:
@@ -59,39 +62,19 @@ def dil_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified
     return Rectified(*_separable(channels, kernel, stride, 2, affine))
 
 
-def every_other(x: Tensor, start: int = 0, stride: int = 2) -> Tensor:
-    """The pixels whose row and column are `start`, `start` + `stride`, ..., in memory of their own, in x's layout.
-
-    What a 1x1 convolution with a stride reads, so that torch is only given ones without: oneDNN's weight gradient of
-    the former writes out of bounds where few channels lie side by side (torch 2.15.0, oneDNN 3.13, AVX-512)."""
-    pixels = x[:, :, start::stride, start::stride]
-    last = x.is_contiguous(memory_format=torch.channels_last)
-    return pixels.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
-
-
-class Pointwise(nn.Conv2d):
-    """A 1x1 convolution, whatever its stride."""
-
-    def __init__(self, c_in: int, c_out: int, stride: int, bias: bool) -> None:
-        super().__init__(c_in, c_out, 1, stride, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        pixels = x if self.stride == (1, 1) else every_other(x, stride=self.stride[0])
-        return F.conv2d(pixels, self.weight, self.bias)
-
-
 class FactorizedReduce(Rectified):
     """ReLU, two 1x1 convolutions of stride 2, the second shifted by one pixel, concatenated; BN. Even H and W only."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
-        self.even = nn.Conv2d(c_in, c_out // 2, 1, bias=False)
-        self.odd = nn.Conv2d(c_in, c_out - c_out // 2, 1, bias=False)
+        self.even = Pointwise(c_in, c_out // 2)
+        self.odd = Pointwise(c_in, c_out - c_out // 2)
         self.norm = norm(c_out, affine)
 
-    def after(self, rectified: Tensor) -> Tensor:
-        pixels = every_other(rectified), every_other(rectified, start=1)
-        return self.norm(torch.cat([self.even(pixels[0]), self.odd(pixels[1])], dim=1))
+    def after(self, rectified: Images) -> Tensor:
+        images = rectified if isinstance(rectified, tuple) else (rectified,)
+        even, odd = zip(*(pixels(image, (0, 1)) for image in images), strict=True)
+        return self.norm(joined([self.even(even), self.odd(odd)]))
 
 
 class Drawing(nn.Module):
@@ -110,7 +93,7 @@ class Noise(Drawing):
     def forward(self, x: Tensor, draw: Generator | None) -> Tensor:
         pixels = x[:, :, :: self.stride, :: self.stride]
         if draw is None:
-            return torch.randn_like(pixels)
+            return torch.randn(pixels.shape, device=x.device, dtype=x.dtype)
         return torch.randn(pixels.shape, generator=draw, device=draw.device, dtype=x.dtype).to(x.device)
 
 
@@ -140,7 +123,7 @@ def nor_conv(channels: int, stride: int, affine: bool, kernel: int) -> Rectified
     convolution = (
         Pointwise(channels, channels, stride, bias=not affine)
         if kernel == 1
-        else nn.Conv2d(channels, channels, kernel, stride, padding=kernel // 2, bias=not affine)
+        else _convolution(channels, channels, kernel, stride, bias=not affine)
     )
     return Rectified(convolution, norm(channels, affine))
 
@@ -204,6 +187,46 @@ def apply(operation: nn.Module, x: Tensor, draw: Generator | None) -> Tensor:
     return operation(x, draw) if isinstance(operation, Drawing) else operation(x)
 
 
+Pool = nn.MaxPool2d | nn.AvgPool2d
+
+
+class State:
+    """A state (B, C, H, W) of a cell, or several side by side in their channels, with what the operations that read it
+    have in common. Those side by side are joined only for what cannot read them apart."""
+
+    def __init__(self, x: Tensor | Sequence[State]) -> None:
+        self._parts = () if isinstance(x, Tensor) else tuple(x)
+        self._pooled: dict[Any, Tensor] = {}
+        if isinstance(x, Tensor):
+            self.x = x
+
+    @cached_property
+    def x(self) -> Tensor:
+        return joined([part.x for part in self._parts])
+
+    @cached_property
+    def rectified(self) -> Any:
+        """max(x, 0), as `Images`."""
+        if self._parts and all(side_by_side(part.x) for part in self._parts):
+            return tuple(part.rectified for part in self._parts)
+        return torch.relu(self.x)
+
+    def pooled(self, pool: Pool) -> Tensor:
+        key = type(pool), pool.stride
+        if key not in self._pooled:
+            self._pooled[key] = pool(self.x)
+        return self._pooled[key]
+
+
+def evaluate(operation: nn.Module, state: State, draw: Generator | None) -> Tensor:
+    """The operation on a state. Without gradients each is on its own, as papers count what an operation costs."""
+    if torch.is_grad_enabled() and isinstance(operation, Rectified):
+        return operation.after(state.rectified)
+    if torch.is_grad_enabled() and isinstance(operation, Pool):
+        return state.pooled(operation)
+    return apply(operation, state.x, draw)
+
+
 class ResidualBlock(nn.Module):
     """NAS-Bench-201's reduction between stages, (B, c_in, H, W) to (B, c_out, H/2, W/2): twice [ReLU, 3x3 convolution,
     BN], the first of stride 2, plus a shortcut of average pooling and a 1x1 convolution. BN is affine in the supernet
@@ -211,10 +234,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        down = nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False)
-        self.first = Rectified(down, norm(c_out, affine=True))
+        self.first = Rectified(_convolution(c_in, c_out, 3, stride=2), norm(c_out, affine=True))
         self.second = relu_conv_bn(c_out, c_out, affine=True, kernel=3)
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), nn.Conv2d(c_in, c_out, 1, bias=False))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), Pointwise(c_in, c_out))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + self.second(self.first(x))

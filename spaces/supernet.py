@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 from torch import Generator, Tensor, nn
 
 from spaces.cells import Edge
-from spaces.operations import Drawing, Rectified, apply
+from spaces.operations import Drawing
 
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
 
@@ -75,11 +75,6 @@ class Supernet(nn.Module):
 def named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The parameters and batch-norm statistics of a module in the order of its layers, without what only counts."""
     return ((name, tensor) for name, tensor in module.state_dict().items() if tensor.is_floating_point())
-
-
-def evaluate(operation: nn.Module, x: Tensor, rectified: Tensor, draw: Generator | None) -> Tensor:
-    """The operation on a state x, of which the rectified values are at hand."""
-    return operation.after(rectified) if isinstance(operation, Rectified) else apply(operation, x, draw)
 
 
 class MixedGraph(nn.Module):

@@ -28,6 +28,7 @@ from methods.training import graphs
 from methods.training.graphs import Recordings
 from methods.training.weights import FlatModel
 from spaces.counting import counting
+from spaces.folding import folded
 from spaces.network import FinalNetwork
 from spaces.relations import space_of
 
@@ -190,7 +191,7 @@ class Trainer:
         smoothing, weight = self.parts.training.label_smoothing, self.parts.network.auxiliary
 
         def once(images: Tensor, labels: Tensor, drop_path: float | Tensor = 0.0) -> tuple[Tensor, ...]:
-            logits, auxiliary = self._forward(images, drop_path, draw)
+            logits, auxiliary = self._forward(model.module, images, drop_path, draw)
             loss = objective = F.cross_entropy(logits, labels, label_smoothing=smoothing)
             if auxiliary is not None:
                 objective = loss + weight * F.cross_entropy(auxiliary, labels, label_smoothing=smoothing)
@@ -203,10 +204,11 @@ class Trainer:
         return model.recordings.run(total, once, [images, labels, *paths], [model.gradient, model.statistics])
 
     def _forward(
-        self, images: Tensor, drop_path: float | Tensor, draw: torch.Generator
+        self, network: nn.Module, images: Tensor, drop_path: float | Tensor, draw: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
         """float32 logits, and those of the auxiliary head where there is one."""
-        out = self.model(images.contiguous(memory_format=self._layout), drop_path, draw)
+        images = images.contiguous(memory_format=self._layout)
+        out = self.parts.arithmetic.forward(network, images, drop_path, draw)
         return out if isinstance(out, tuple) else (out, None)
 
     def _draw(self, name: str, step: int) -> torch.Generator:
@@ -241,10 +243,10 @@ class Trainer:
     @torch.no_grad()
     def _test(self, state: State) -> tuple[float, float]:
         """Mean loss, and error in percent, over the test images, in eval mode."""
-        self.model.module.eval()
+        network = folded(self.model.module)
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for number, (images, labels) in enumerate(self.source.test(self.group)):
-            logits, _ = self._forward(images, 0.0, self._draw(f"test-{number}", state.epoch))
+            logits, _ = self._forward(network, images, 0.0, self._draw(f"test-{number}", state.epoch))
             loss = F.cross_entropy(logits, labels, reduction="sum").double()
             wrong = (logits.argmax(dim=1) != labels).sum()
             sums += torch.stack([loss, wrong.double(), wrong.new_tensor(len(labels)).double()])

@@ -7,8 +7,10 @@ from torch import Generator, Tensor, nn
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype
 from spaces.darts.topology import reductions
+from spaces.layouts import laid_out
 from spaces.network import Cell, FinalNetwork
-from spaces.operations import FactorizedReduce, norm, relu_conv_bn
+from spaces.operations import FactorizedReduce, State, norm, relu_conv_bn
+from spaces.pointwise import Pointwise
 from spaces.stems import STEM_MULTIPLIER, STEMS
 
 
@@ -23,7 +25,7 @@ class AuxiliaryHead(nn.Module):
         self.features = nn.Sequential(
             nn.ReLU(),
             nn.AvgPool2d(5, self.stride),
-            nn.Conv2d(channels, 128, 1, bias=False),
+            Pointwise(channels, 128),
             norm(128, affine=True),
             nn.ReLU(),
             nn.Conv2d(128, 768, 2, bias=False),
@@ -79,13 +81,13 @@ class DartsNetwork(FinalNetwork):
 
         `drop_path` is the probability, in training, with which a sample loses an edge's output, or `drawn_paths` with
         it; identities are kept. `draw` is this forward's randomness, for drop-path and noise operations."""
-        older, newer = self.stem(x)
+        older, newer = (State(state) for state in self.stem(laid_out(x)))
         auxiliary = None
         for index, (cell, factors) in enumerate(zip(self.cells, self.factors(x, drop_path, draw), strict=True)):
             older, newer = newer, cell((older, newer), draw, factors)
             if index == self.auxiliary_at and self.auxiliary is not None and self.training:
-                auxiliary = self.auxiliary(newer)
-        logits = self.classifier(newer.mean(dim=(2, 3)))
+                auxiliary = self.auxiliary(newer.x)
+        logits = self.classifier(newer.x.mean(dim=(2, 3)))
         return logits if auxiliary is None else (logits, auxiliary)
 
 

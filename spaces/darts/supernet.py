@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-import torch
 from torch import Generator, Tensor, nn
 
 from spaces.cells import Edge
 from spaces.darts.topology import INPUTS, NODES, OUTPUTS, reductions
+from spaces.layouts import joined
 from spaces.operations import OPERATIONS, FactorizedReduce, norm, relu_conv_bn
 from spaces.stems import STEM_MULTIPLIER, STEMS
 from spaces.supernet import POOLS, Gates, MixedGraph, Outgoing, Supernet
@@ -43,21 +43,7 @@ class DartsCell(nn.Module):
 
     def forward(self, s0: Tensor, s1: Tensor, gates: Gates, draw: Generator | None) -> Tensor:
         states = self.graph([self.preprocess0(s0), self.preprocess1(s1)], gates, draw)
-        return cast(Tensor, _Joined.apply(*states[-OUTPUTS:]))
-
-
-class _Joined(torch.autograd.Function):
-    """Images side by side in their channels. Each gets a gradient of its own memory: what reads it, the batch norms of
-    all edges to a state, is several times slower on a slice."""
-
-    @staticmethod
-    def forward(ctx: Any, *images: Tensor) -> Tensor:
-        ctx.channels = [image.shape[1] for image in images]
-        return torch.cat(images, dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.contiguous(memory_format=torch.channels_last) for part in gradient.split(ctx.channels, dim=1))
+        return joined(states[-OUTPUTS:])
 
 
 class DartsSupernet(Supernet):

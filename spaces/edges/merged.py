@@ -24,9 +24,9 @@ from torch import Generator, Tensor, nn
 from harness.core.errors import HarnessError
 from spaces.cells import Edge
 from spaces.edges.edge import EdgePart
-from spaces.operations import norm
+from spaces.operations import State, evaluate, norm
 from spaces.space import Space
-from spaces.supernet import POOLS, Build, Outgoing, evaluate, named_tensors
+from spaces.supernet import POOLS, Build, Outgoing, named_tensors
 
 SIDE = 9
 MERGED = {"sep_conv_3x3": (3, 1), "sep_conv_5x5": (5, 1), "dil_conv_3x3": (3, 2), "dil_conv_5x5": (5, 2)}
@@ -97,17 +97,17 @@ class MergedOperations(nn.Module):
     def forward(
         self, x: Tensor, gates: Sequence[Sequence[Tensor]], draw: Generator | None
     ) -> Iterator[tuple[int, Tensor]]:
-        rectified = torch.relu(x)
+        state = State(x)
         shared = {name: pool(x) for name, pool in self.shared.items()}
         for (row, edge), others, own, merged in zip(self.edges, self.others, self.own, self.merged, strict=True):
             gate = dict(zip(edge.operations, gates[row], strict=False))
             total = None
             if isinstance(merged, MergedConvolution):
-                total = merged(rectified, torch.stack([gate[name] for name in merged.names]))
+                total = merged(state.rectified, torch.stack([gate[name] for name in merged.names]))
             for name in others:
                 if name == "none" and len(edge.operations) > 1:
                     continue  # zero whatever its gate
-                y = shared[name] if name in shared else evaluate(cast(nn.ModuleDict, own)[name], x, rectified, draw)
+                y = shared[name] if name in shared else evaluate(cast(nn.ModuleDict, own)[name], state, draw)
                 total = y * gate[name] if total is None else torch.addcmul(total, y, gate[name])
             assert total is not None
             yield edge.target, total

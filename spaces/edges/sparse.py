@@ -16,8 +16,8 @@ from torch import Generator, Tensor, nn
 
 from spaces.cells import Edge
 from spaces.edges.edge import EdgePart
-from spaces.operations import Rectified
-from spaces.supernet import Build, Outgoing, evaluate, named_tensors
+from spaces.operations import State, evaluate
+from spaces.supernet import Build, Outgoing, named_tensors
 
 
 class Active(NamedTuple):
@@ -53,12 +53,11 @@ class SparseOperations(nn.Module):
             [cast(nn.ModuleDict, own)[edge.operations[column]] for column in gates[row].columns]
             for (row, edge), own in zip(self.edges, self.own, strict=True)
         ]
-        some = any(isinstance(operation, Rectified) for operations in chosen for operation in operations)
-        rectified = torch.relu(x) if some else x
+        state = State(x)
         for (row, edge), operations in zip(self.edges, chosen, strict=True):
             total = gates[row].added
             for operation, gate in zip(operations, gates[row].gates, strict=True):
-                y = evaluate(operation, x, rectified, draw)
+                y = evaluate(operation, state, draw)
                 if gate is not None:
                     y = y * gate if total is None else torch.addcmul(total, y, gate)
                 elif total is not None:

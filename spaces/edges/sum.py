@@ -13,12 +13,9 @@ values come from far fewer, by six facts:
     `TOGETHER` is the size of a state at which both take the same time.
 3.  *The gate is the weight of the last batch norm*, which has none of its own in search: gate * BN(x) is BN with the
     weight gate. The multiplication is then free, and so is its backward where no gradient to the gate is wanted.
-4.  *A convolution dilated by 2 sees four images*: the pixels of equal parity of row and column, the phases. On each of
-    them it is an ordinary convolution, for which a CPU has fast gradients. What follows it is pointwise or a mean over
-    pixels, so the operation stays on the phases until its sum is put back. With stride 2 it reads the phase of the
-    even rows and columns only. Images of odd side, and GPUs, keep the dilated kernel.
-5.  *The weight gradient of a 5x5 depthwise convolution* is slow on a CPU, and that of kernels at most 3 wide, with a
-    padding of at most half their width, about 20 times faster. So it is taken in blocks of columns.
+4.  *A convolution dilated by 2 sees four images*, the phases of `spaces.depthwise`. What follows it is pointwise or a
+    mean over pixels, so the operation stays on the phases until its sum is put back.
+5.  *Gradients of depthwise convolutions* are taken as a CPU is fast at them, see there.
 6.  *A sum may be taken in any order.* What lies on the same edges is added in place before nodes take their parts.
 
 Nothing else in the project knows of this. A candidate that is a `Rectified` chain of convolutions, ReLUs and batch
@@ -33,7 +30,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, cast
 
@@ -43,16 +39,14 @@ from torch import Generator, Tensor, nn
 
 from spaces.batch_norm import few_channels, normalised
 from spaces.cells import Edge
+from spaces.depthwise import autocast, depthwise
 from spaces.edges.edge import EdgePart
-from spaces.operations import FactorizedReduce, Rectified, apply, every_other
+from spaces.layouts import Image, Phases, every_other
+from spaces.operations import FactorizedReduce, Rectified, apply
 from spaces.supernet import POOLS, Build, Outgoing, named_tensors
 
 TOGETHER = 3 << 19
 """Bytes of a state up to which its edges run together on a CPU (measured: 1 MiB gains by it, 2 MiB loses)."""
-
-BLOCKS = {1: ((0, 2, 1), (2, 1, 0), (3, 2, 1)), 2: ((0, 2, 0), (2, 2, 0), (4, 2, 0))}
-"""By stride the blocks of columns of a 5x5 kernel, fact 5: the first column, their number and the padding. With stride
-2, where one column is slow, the last block has one that the kernel has not."""
 
 Places = tuple[int, ...]
 """Some of the edges that leave a state, by their numbers."""
@@ -120,7 +114,7 @@ class SumOfOperations(nn.Module):
         if self.shared:
             weights = gates[self.shared_rows, self.shared_columns]
             weights = weights.masked_fill(self.absent, 0) if self.ragged else weights
-            blended = _Blend.apply(*_autocast(weights, *(module(x) for module in self.shared.values())))
+            blended = _Blend.apply(*autocast(weights, *(module(x) for module in self.shared.values())))
             for place, y in zip(self.sharing, blended, strict=True):
                 yield self.edges[place].target, y
         for places, total in sums.by_edges():
@@ -168,7 +162,7 @@ class _State:
             elif layout == "image":
                 self._made[key] = torch.relu(self.x)
             elif layout == "phases":
-                self._made[key] = _Phases.apply(self.rectified())
+                self._made[key] = Phases.apply(self.rectified())
             else:
                 self._made[key] = every_other(self.rectified(), start=("even", "odd").index(layout))
         return self._made[key]
@@ -196,7 +190,7 @@ class _Sums:
 
     def by_edges(self) -> Iterator[tuple[Places, Tensor]]:
         for places, layout in [key for key in self._totals if key[1] == "phases"]:
-            self.add(places, "image", _Image.apply(self._totals.pop((places, layout))))
+            self.add(places, "image", Image.apply(self._totals.pop((places, layout))))
         for (places, _), total in self._totals.items():
             yield places, total
 
@@ -338,8 +332,7 @@ def _convolve(
     stride, dilation = (1, 1) if relaid else (layer.stride[0], layer.dilation[0])
     padding = dilation * (layer.kernel_size[0] // 2)
     if layer.groups > 1:
-        x, weight = _autocast(x, weight)
-        return cast(Any, _Depthwise.apply(x, weight, stride, padding, dilation, rectify))
+        return depthwise(x, weight, stride, padding, dilation, rectify)
     return F.conv2d(x.relu() if rectify else x, weight, bias, stride, padding, dilation, groups)
 
 
@@ -350,14 +343,6 @@ def _normalise(layer: nn.BatchNorm2d, x: Tensor, supply: Iterator[Tensor], weigh
         return normalised(x, weight, None, mean, variance, momentum, layer.eps)
     # What F.batch_norm ends in, without the workspace that it asks for on the way.
     return torch.native_batch_norm(x, weight, None, mean, variance, layer.training, momentum, layer.eps)[0]
-
-
-def _autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The tensors in the type that torch's own convolutions and products would read them in."""
-    device = tensors[0].device.type
-    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-        return tensors
-    return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 
 
 class _Blend(torch.autograd.Function):
@@ -401,116 +386,3 @@ class _Repeated(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient.permute(0, 2, 3, 1).unflatten(3, (ctx.copies, -1)).sum(3).permute(0, 3, 1, 2), None
-
-
-class _Phases(torch.autograd.Function):
-    """(B, C, H, W) to (4 B, C, H/2, W/2): the pixels by the parities of their row and column, fact 4."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _to_phases(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _to_image(gradient)
-
-
-class _Image(torch.autograd.Function):
-    """The inverse of `_Phases`."""
-
-    @staticmethod
-    def forward(ctx: Any, phases: Tensor) -> Tensor:
-        return _to_image(phases)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _to_phases(gradient)
-
-
-def _to_phases(x: Tensor) -> Tensor:
-    batch, channels, height, width = x.shape
-    x = x.contiguous(memory_format=torch.channels_last)
-    row, half = width * channels, (height // 2, width // 2)
-    strides = row, channels, height * row, 2 * row, 2 * channels, 1  # parities of row and column, image, row, column
-    phases = x.as_strided((2, 2, batch, *half, channels), strides).contiguous()
-    return phases.as_strided(
-        (4 * batch, channels, *half), (half[0] * half[1] * channels, 1, half[1] * channels, channels)
-    )
-
-
-def _to_image(phases: Tensor) -> Tensor:
-    batch, channels, height, width = phases.shape
-    phases = phases.contiguous(memory_format=torch.channels_last)
-    row, size = width * channels, batch // 4 * height * width * channels
-    strides = height * row, row, 2 * size, channels, size, 1  # image, row, its parity, column, its parity
-    image = phases.as_strided((batch // 4, height, 2, width, 2, channels), strides).contiguous()
-    row = 2 * width * channels
-    return image.as_strided((batch // 4, channels, 2 * height, 2 * width), (2 * height * row, 1, row, channels))
-
-
-class _Depthwise(torch.autograd.Function):
-    """A depthwise convolution, of max(x, 0) if `rectify`, with its weight gradient as in fact 5."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int, rectify: bool) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.geometry, ctx.rectify = (stride, padding, dilation), rectify
-        return F.conv2d(x.relu() if rectify else x, weight, None, stride, padding, dilation, groups=len(weight))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        stride, padding, dilation = ctx.geometry
-        of_x, of_weight = ctx.needs_input_grad[:2]
-        of_5x5 = of_weight and weight.shape[3] == 5 and dilation == 1
-        blocks = of_5x5 and x.device.type == "cpu" and x.shape[3] % stride == 0
-        read = x.relu() if ctx.rectify else x
-        dx, dw = _gradients(
-            gradient, read, weight, stride, (padding, padding), dilation, of_x, of_weight and not blocks
-        )
-        if blocks:
-            dw = _by_columns(gradient, read, weight, stride)
-        if ctx.rectify and dx is not None:
-            dx = torch.ops.aten.threshold_backward(dx, x, 0)
-        return dx, dw, None, None, None, None
-
-
-def _gradients(
-    gradient: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    stride: int,
-    padding: tuple[int, int],
-    dilation: int,
-    of_x: bool,
-    of_weight: bool,
-) -> tuple[Tensor | None, Tensor | None]:
-    geometry = [stride, stride], list(padding), [dilation, dilation]
-    mask = [of_x, of_weight, False]
-    dx, dw, _ = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, *geometry, False, [0, 0], len(weight), mask
-    )
-    return dx, dw
-
-
-def _by_columns(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of a 5x5 kernel with padding 2, fact 5.
-
-    Column `first` reads pixel stride * w + first - 2 for the output w. A kernel that begins there and has padding p
-    does so for the output w + (first + p - 2) / stride. What this moves out of the image has met zeros only.
-    """
-    blocks: list[Any] = []
-    for first, columns, padding in BLOCKS[stride]:
-        kernel = _kernel_of_shape((len(weight), 1, 5, columns), weight.dtype)
-        shift = (first + padding - 2) // stride
-        missing = (x.shape[3] + 2 * padding - columns) // stride + 1 - gradient.shape[3] - shift
-        moved = F.pad(gradient, (shift, missing)) if shift or missing else gradient
-        blocks.append(_gradients(moved, x, kernel, stride, (2, padding), 1, False, True)[1])
-    whole = torch.cat(blocks, dim=3)
-    return whole if stride == 1 else whole[..., :5]
-
-
-@lru_cache
-def _kernel_of_shape(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A weight gradient does not depend on the weight's values, but is asked for with a weight."""
-    return torch.zeros(shape, dtype=dtype)

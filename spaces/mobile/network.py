@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Generator, Tensor, nn
 
+from spaces.layouts import laid_out
 from spaces.mobile.layers import block, last_of, stem_of
 from spaces.mobile.plan import Plan
 from spaces.network import FinalNetwork
@@ -32,7 +33,7 @@ class MobileNetwork(FinalNetwork):
         """Logits (B, classes); the arguments are those of `DartsNetwork.forward`. A block loses what it adds to its
         input; one that adds nothing to its input is kept. No paper of the family has drop-path."""
         factors = self.factors(x, drop_path, draw)
-        x = self.stem(x)
+        x = self.stem(laid_out(x))
         for layer, factor in zip(self.blocks, factors, strict=True):
             x = layer(x) if factor is None or isinstance(layer, nn.Identity) else layer(x, factor[0])
         return self.classifier(self.last(x))

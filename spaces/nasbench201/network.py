@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Generator, Tensor, nn
 
 from harness.core.genotype import Genotype
+from spaces.layouts import laid_out
 from spaces.network import Cell, FinalNetwork
-from spaces.operations import ResidualBlock, norm
+from spaces.operations import ResidualBlock, State, norm
 from spaces.stems import image_stem
 
 
@@ -31,7 +32,7 @@ class NasBench201Network(FinalNetwork):
         """Logits (B, classes); the arguments are those of `DartsNetwork.forward`. The benchmark itself was trained
         without drop-path."""
         factors = self.factors(x, drop_path, draw)
-        x = self.stem(x)
+        state = State(self.stem(laid_out(x)))
         for layer in self.body:
-            x = layer((x,), draw, next(factors)) if isinstance(layer, Cell) else layer(x)
-        return self.classifier(self.last(x).mean(dim=(2, 3)))
+            state = layer((state,), draw, next(factors)) if isinstance(layer, Cell) else State(layer(state.x))
+        return self.classifier(self.last(state.x).mean(dim=(2, 3)))

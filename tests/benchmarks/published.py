@@ -1,4 +1,4 @@
-"""The plain reference arranged as the published code is (DARTS, ZARTS): per-tensor clipping and SGD, candidates by
+"""The plain references arranged as the published code is (DARTS, ZARTS): per-tensor clipping and SGD, candidates by
 state_dict, losses and accuracies fetched at every step."""
 
 from __future__ import annotations
@@ -73,3 +73,35 @@ class Published:
         self.net.eval()
         self.loss(self.net, batch)[0].item()
         self.net.train()
+
+
+class PublishedTraining:
+    """DARTS train.py: a final network with drop-path, a mask for each edge, and an auxiliary head."""
+
+    def __init__(self, net, rate, lr=0.025, momentum=0.9, decay=3e-4):
+        self.net, self.keep = net, 1 - rate
+        self.edges = sum(len(cell.ops) for cell in net.cells)
+        self.optimizer = torch.optim.SGD(net.parameters(), lr, momentum, weight_decay=decay, foreach=False)
+
+    def step(self, batch):
+        images, labels = batch
+        self.net.train()
+        self.optimizer.zero_grad()
+        masks = torch.stack(
+            [torch.empty(len(images), 1, 1, 1, device=images.device).bernoulli_(self.keep) for _ in range(self.edges)]
+        )
+        logits, auxiliary = self.net(images, self.keep, masks)
+        loss = F.cross_entropy(logits, labels) + 0.4 * F.cross_entropy(auxiliary, labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=False)
+        self.optimizer.step()
+        correct = logits.topk(5, 1).indices == labels[:, None]
+        return loss.item(), correct[:, :1].sum().item(), correct.sum().item()
+
+    @torch.no_grad()
+    def test(self, batch):
+        images, labels = batch
+        self.net.eval()
+        logits = self.net(images)
+        correct = logits.topk(5, 1).indices == labels[:, None]
+        return F.cross_entropy(logits, labels).item(), correct[:, :1].sum().item(), correct.sum().item()

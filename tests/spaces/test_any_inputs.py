@@ -19,6 +19,7 @@ from reports.parameters import parameters
 from spaces.counting import count
 from spaces.darts.network import DartsNetwork
 from spaces.drawing import UNREACHED, _lay_out, draw
+from spaces.operations import State
 
 ODD = Cell(
     2,
@@ -94,7 +95,8 @@ def test_the_same_edge_twice_is_two_operations() -> None:
     cell = network(twice).cells[0].eval()
     x, y = (torch.randn(2, 12, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
     state = cell.preprocess[0](x)
-    assert torch.equal(cell((x, y), None, None), cell.operations[0](state) + cell.operations[1](state))
+    out = cell((State(x), State(y)), None, None).x
+    assert torch.equal(out, cell.operations[0](state) + cell.operations[1](state))
     assert count(network(twice), 16).parameters > count(network(once), 16).parameters
 
 

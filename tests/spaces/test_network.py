@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype, parse
 from spaces.darts.network import DartsNetwork
 from spaces.nasbench201.network import NasBench201Network
-from spaces.operations import Noise, ResidualBlock
+from spaces.operations import Noise, ResidualBlock, State
 from spaces.published import PUBLISHED
 
 NB201 = parse("|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|skip_connect~2|")
@@ -53,7 +53,7 @@ def test_reduction_cells_halve_the_map_and_double_the_channels() -> None:
     network = seeded(lambda: DartsNetwork(DARTS_V2, 4, 8, 10))
     shapes: list[torch.Size] = []
     for cell in network.cells:
-        cell.register_forward_hook(lambda module, args, out: shapes.append(out.shape))
+        cell.register_forward_hook(lambda module, args, out: shapes.append(out.x.shape))
     network(images(size=32))
     assert [shape[1] for shape in shapes] == [16, 16, 32, 32, 32, 64, 64, 64]
     assert [shape[2] for shape in shapes] == [32, 32, 16, 16, 16, 8, 8, 8]
@@ -92,7 +92,7 @@ def test_nasbench201_cell_computes_its_graph() -> None:
     op = cell.operations
     first = op[0](x)
     second = op[2](first)
-    assert torch.equal(cell((x,), None, None), x + op[4](first) + second)
+    assert torch.equal(cell((State(x),), None, None).x, x + op[4](first) + second)
 
 
 @pytest.mark.parametrize("size", [16, 32])
@@ -125,7 +125,7 @@ def test_drop_path_keeps_identities() -> None:
     cell = seeded(lambda: DartsNetwork(uniform_cell("skip_connect", "max_pool_3x3"), 4, 3, 10)).cells[0].eval()
     x, y = (torch.randn(2, 12, 8, 8, generator=generator(seed)) for seed in (1, 2))
     zero = [torch.zeros(2, 1, 1, 1)] * len(cell.operations)
-    assert torch.equal(cell((x, y), None, zero), cell.preprocess[0](x).repeat(1, 4, 1, 1))
+    assert torch.equal(cell((State(x), State(y)), None, zero).x, cell.preprocess[0](x).repeat(1, 4, 1, 1))
 
 
 def test_drop_path_drops_factorized_reductions() -> None:
@@ -133,7 +133,7 @@ def test_drop_path_drops_factorized_reductions() -> None:
     x = torch.randn(2, 16, 8, 8, generator=generator(1))
     zero = [torch.zeros(2, 1, 1, 1)] * len(cell.operations)
     older = torch.randn(2, cell.preprocess[0][0].in_channels, 8, 8, generator=generator(2))
-    assert not cell((older, x), None, zero).any()
+    assert not cell((State(older), State(x)), None, zero).x.any()
 
 
 def test_drop_path_is_per_sample_and_unbiased() -> None:

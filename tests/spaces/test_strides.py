@@ -18,7 +18,8 @@ from methods.families import applies, resolve
 from methods.search.parts import Parts
 from spaces import SPACES
 from spaces.edges import EDGES
-from spaces.operations import OPERATIONS, FactorizedReduce, ResidualBlock, every_other
+from spaces.layouts import every_other
+from spaces.operations import OPERATIONS, FactorizedReduce, ResidualBlock
 from spaces.published import PUBLISHED
 from spaces.relations import space_of
 
@@ -26,7 +27,8 @@ aten = torch.ops.aten
 
 
 class StridedPointwise(TorchDispatchMode):
-    """Collects the weights' shapes of the 1x1 convolutions with a stride that are dispatched inside it."""
+    """Collects the weights' shapes of the 1x1 convolutions with a stride that are dispatched inside it. A product of
+    matrices is a convolution without one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +36,7 @@ class StridedPointwise(TorchDispatchMode):
         self.convolutions = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.convolutions += function is aten.mm.default
         place = {aten.convolution.default: (1, 3), aten.convolution_backward.default: (2, 4)}.get(function)
         if place:
             self.convolutions += 1
