@@ -202,9 +202,10 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
     for path in sorted(results.glob("*/*/spec.json")):
         folder = path.parent
         try:
-            run = _run(folder)
+            result = _load(folder / "result.json") if (folder / "result.json").exists() else None
+            run = _run(folder, result)
             of_run = list(_epochs(folder, run["run"]))
-            looked_up = _looked_up(folder, run["run"])
+            looked_up = _looked_up(result, run["run"]) if result else []
         except DAMAGES as error:
             skip(folder, error, "this run")
             continue
@@ -248,7 +249,8 @@ DAMAGES = (OSError, *untrusted.DAMAGES)
 """What reading a damaged file raises."""
 
 
-def _run(folder: Path) -> dict[str, Any]:
+def _run(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Of a finished run with its result."""
     saved = _load(folder / "spec.json")
     check(saved, SPEC)
     spec, environments = saved["spec"], saved["environments"]
@@ -268,13 +270,12 @@ def _run(folder: Path) -> dict[str, Any]:
         "budget_simulated": settings.get("simulated_seconds") if oracle in CHARGED else None,
         "oracle": oracle,
         "device": " + ".join(dict.fromkeys(compute(environment["device"]) for environment in environments)),
-        "finished": (folder / "result.json").exists(),
+        "finished": result is not None,
         "failed": folder.with_name(f"{folder.name}.failed.json").exists(),
         "spec": spec,
     }
-    if not run["finished"]:
+    if result is None:
         return run
-    result = _load(folder / "result.json")
     check(result, RESULT)
     cost = result["cost"]
     return run | {
@@ -311,24 +312,22 @@ def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:
             raise ValueError(f"{path.name}, line {number}: {reason(error)}") from None
 
 
-def _looked_up(folder: Path, run: str) -> list[dict[str, Any]]:
+def _looked_up(result: Mapping[str, Any], run: str) -> list[dict[str, Any]]:
     """What a search on NAS-Bench-201's table says of its cell, as a look-up."""
-    path = folder / "result.json"
-    table = _load(path).get("table") if path.exists() else None
-    protocol = {"name": "table", "version": 1}
-    return _rows({"kind": "lookup", "protocol": protocol, "accuracies": table}, path, run) if table else []
+    table, protocol = result.get("table"), {"name": "table", "version": 1}
+    return _rows({"kind": "lookup", "protocol": protocol, "accuracies": table}, "result.json", run) if table else []
 
 
 def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
-    return _rows(_load(file), file, run)
+    return _rows(_load(file), file.name, run)
 
 
-def _rows(found: Mapping[str, Any], file: Path, run: str) -> list[dict[str, Any]]:
+def _rows(found: Mapping[str, Any], file: str, run: str) -> list[dict[str, Any]]:
     check(found, EVALUATION)
     cost = found.get("cost") or {}
     row = {
         "run": run,
-        "file": file.name,
+        "file": file,
         "notation": found.get("notation"),
         "kind": found["kind"],
         "protocol": found["protocol"]["name"],

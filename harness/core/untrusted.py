@@ -77,37 +77,38 @@ def check_bounds(value: Any) -> None:
     raise ValueError("it is nested too deeply")
 
 
-def check(value: Any, shape: Shape, where: str = "it") -> None:
-    """Raises ValueError, naming the first place, where a value has not the shape."""
+def check(value: Any, shape: Shape, path: tuple[str | int, ...] = ()) -> None:
+    """Raises ValueError, naming the first place, where a value has not the shape. `path` leads to the value."""
     if isinstance(shape, Kind):
         if not shape.holds(value):
-            raise ValueError(f"{where} is {quoted(value)} and must be {shape.words}")
+            raise ValueError(f"{_place(path)} is {quoted(value)} and must be {shape.words}")
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            raise ValueError(f"{where} is {quoted(value)} and must be a list")
+            raise ValueError(f"{_place(path)} is {quoted(value)} and must be a list")
         for number, item in enumerate(value):
-            check(item, shape[0], f"{where}[{number}]" if where != "it" else f"[{number}]")
+            check(item, shape[0], (*path, number))
     else:
-        _check_object(value, shape, where)
+        _check_object(value, shape, path)
 
 
-def _check_object(value: Any, shape: Mapping[str, Any], where: str) -> None:
+def _check_object(value: Any, shape: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
     if not isinstance(value, dict):
-        raise ValueError(f"{where} is {quoted(value)} and must be an object")
-    named = {key.removesuffix("?"): (inner, key.endswith("?")) for key, inner in shape.items() if key != "*"}
-    for key, (inner, optional) in named.items():
-        if key not in value and not optional:
-            raise ValueError(f"{where} has no {key!r}" if where != "it" else f"it has no {key!r}")
-        if value.get(key) is not None or not optional:
-            _check_item(value[key], inner, key, where)
-    for key in value.keys() - named.keys() if "*" in shape else ():
-        _check_item(value[key], shape["*"], key, where)
+        raise ValueError(f"{_place(path)} is {quoted(value)} and must be an object")
+    for name, inner in shape.items():
+        key, optional = name.removesuffix("?"), name.endswith("?")
+        if name == "*" or (optional and value.get(key) is None):
+            continue
+        if key not in value:
+            raise ValueError(f"{_place(path)} has no {key!r}")
+        check(value[key], inner, (*path, key))
+    for key in value.keys() - {name.removesuffix("?") for name in shape} if "*" in shape else ():
+        check(value[key], shape["*"], (*path, key))
 
 
-def _check_item(value: Any, shape: Shape, key: str, where: str) -> None:
-    if isinstance(shape, Kind) and shape.holds(value):  # of thousands of files: a place is named where it is needed
-        return
-    check(value, shape, visible(key) if where == "it" else f"{where}.{visible(key)}")
+def _place(path: tuple[str | int, ...]) -> str:
+    """In words; of thousands of files few are wrong, so it is put into words where one is."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{visible(step)}" for step in path]
+    return "".join(steps).removeprefix(".") or "it"
 
 
 DAMAGES = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)

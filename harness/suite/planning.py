@@ -43,12 +43,12 @@ class Planner:
         self.device, self.data_root = device, data_root
         self._protocols: dict[str, protocols.Protocol] = {}
         self._searches: dict[SearchCell, runner.Plan] = {}
+        self._evaluations: dict[EvaluationCell, evaluate.Plan] = {}
 
     def place(self, cell: SuiteCell) -> dict[str, Any]:
         """The fields of `harness.suite.cells.Cell` besides what was asked for. Raises HarnessError."""
         if isinstance(cell, SearchCell):
-            found = self.search(cell)
-            return {"folder": str(found.folder), "code": digest_of(found.code)}
+            return {"folder": str(self.search(cell).folder), "code": digest_of(self._kind(cell).code)}
         if isinstance(cell, SelectionCell):
             return {"folder": self._name(cell), "code": ""}
         plan = self.evaluation(cell)
@@ -77,6 +77,12 @@ class Planner:
 
     def evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
         """As `harness evaluate` will plan it, but for another cell of the same space."""
+        kind = replace(cell, search=replace(cell.search, seed=0), selection=None)
+        if kind not in self._evaluations:
+            self._evaluations[kind] = self._evaluation(kind)
+        return self._evaluations[kind]
+
+    def _evaluation(self, cell: EvaluationCell) -> evaluate.Plan:
         epochs = self.search(cell.search).spec["budget"]["epochs"]
         if cell.at_epoch is not None and cell.at_epoch > epochs:
             raise HarnessError(f"at_epoch {cell.at_epoch}: the search has {epochs} epochs; name one of them.")
@@ -96,6 +102,11 @@ class Planner:
 
     def search(self, cell: SearchCell) -> runner.Plan:
         """As `harness run` will plan it."""
+        plan = self._kind(cell)
+        return replace(plan, spec={**plan.spec, "seed": cell.seed})
+
+    def _kind(self, cell: SearchCell) -> runner.Plan:
+        """The plan of the same search with the seed 0."""
         kind = replace(cell, seed=0)
         if kind not in self._searches:
             self._searches[kind] = runner.plan(
@@ -111,8 +122,7 @@ class Planner:
                     results=Path(),
                 )
             )
-        plan = self._searches[kind]
-        return replace(plan, spec={**plan.spec, "seed": cell.seed})
+        return self._searches[kind]
 
     def _protocol(self, name: str) -> protocols.Protocol:
         if name not in self._protocols:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,9 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
             "device": of.device.to_numpy(),
         }
     )
-    known = [_least_known(*row) for row in zip(of.space, found.dataset, found.how, strict=True)]
+    rows = list(zip(of.space, found.dataset, found.how, strict=True))
+    least_known = {row: _least_known(*row) for row in set(rows)}
+    known = [least_known[row] for row in rows]
     least = pd.Series(known, dtype=float).fillna(scored.groupby("benchmark").error.transform("min"))
     scored = scored.assign(regret=scored.error - least)[columns]
     return scored.sort_values(["benchmark", "method", "seed"], ignore_index=True)
@@ -109,6 +112,7 @@ def judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
     return found[found.error.notna()].sort_values("seed").drop_duplicates(["run", "notation", "dataset", "how"])
 
 
+@cache
 def short(dataset: str) -> str:
     """ "CIFAR-10" and "cifar10" are the same."""
     return "".join(character for character in dataset.lower() if character.isalnum())

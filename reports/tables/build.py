@@ -53,9 +53,8 @@ def _build(report: str, layout: Layout, source: Trials, records: Records, epoch:
             columns[column] = None
             rows.setdefault(labels, {})[column] = _cell(layout, entry, source, printed)
     under = f"search: {records.protocol or 'no runs'}; test error of the {epoch} epoch"
-    if trained := sorted(
-        {f"{e.protocol}, version {e.version}" for e in records.evaluations.itertuples() if e.kind == "training"}
-    ):
+    trainings = records.evaluations[records.evaluations.kind == "training"].drop_duplicates(["protocol", "version"])
+    if trained := sorted(f"{e.protocol}, version {e.version}" for e in trainings.itertuples()):
         under += f"; evaluation: {', '.join(trained)}"
     filled = tuple(Row(labels, marked(cells, layout.marks)) for labels, cells in rows.items())
     headings = tuple({"metric": "", "statistic": ""}.get(key, key.capitalize()) for key in layout.rows)

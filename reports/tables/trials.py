@@ -24,7 +24,7 @@ class Trials:
         self.finished = records.finished
         self.groups = dict(list(self.finished.groupby(["method", "space", "dataset"])))
         evaluations = records.evaluations.assign(target=records.evaluations.dataset.map(short))
-        self.evaluations, self.nothing = dict(list(evaluations.groupby("run"))), evaluations.head(0)
+        self.evaluations, self.rows = evaluations, evaluations.groupby("run").indices
         self._known: dict[tuple[Any, ...], pd.DataFrame | str] = {}
 
     def of(self, *key: Any) -> pd.DataFrame | str:
@@ -66,9 +66,12 @@ class Trials:
         rows = [self._trial(run, target, size) for run in runs.sort_values("seed").to_dict("records")]
         return pd.DataFrame(rows)
 
+    def _evaluations(self, run: str) -> pd.DataFrame:
+        return self.evaluations.iloc[self.rows.get(run, [])]
+
     def _trainings(self, run: str, target: str, size: str | None) -> pd.DataFrame:
         """Of a run's cell on this data, those at this size if there are such, else all if they are of one size."""
-        found = self.evaluations.get(run, self.nothing)
+        found = self._evaluations(run)
         trained = found[(found.target == target) & (found.kind == "training")]
         at_size = trained[trained["size"] == size] if size in set(trained["size"]) else trained
         return at_size if at_size["size"].nunique() == 1 else at_size.head(0)
@@ -84,9 +87,7 @@ class Trials:
             "size": None,
             **dict.fromkeys(("test_error_pct", "top1_error_pct", "valid_accuracy_pct", "test_accuracy_pct"), math.nan),
         }
-        found = self.evaluations.get(run["run"])
-        if found is None:
-            return trial
+        found = self._evaluations(run["run"])
         found = found[found.target == target]
         for lookup in found[found.kind == "lookup"].to_dict("records")[:1]:
             trial |= {f"{split}_accuracy_pct": lookup[f"{split}_accuracy"] for split in ("valid", "test")}

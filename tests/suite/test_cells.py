@@ -14,9 +14,11 @@ import harness
 from harness.core.errors import HarnessError
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
+from harness.runs import runner
 from harness.suite import cells, definition
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.planning import Planner
 from harness.suite.status import status_of
 from spaces.published import PUBLISHED
 
@@ -147,3 +149,16 @@ def test_an_interrupted_run_says_how_far_it_came(tmp_path):
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     found = status_of(cell, tmp_path)
     assert (found.state, found.epoch, found.epochs, found.seconds_left) == ("queued", 3, 5, 2 * 21.0)
+
+
+def test_what_seeds_have_in_common_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(runner, "code_of", lambda parts: asked.append("search") or {"a.py": "1"})
+    monkeypatch.setattr(evaluate, "code_of", lambda parts: asked.append("evaluation") or {"b.py": "2"})
+    planner = Planner()
+    searches = [SearchCell("darts-1st", "s1", "digits", seed, "smoke", ()) for seed in range(20)]
+    trainings = [EvaluationCell(search, None, "smoke", None, ()) for search in searches]
+    places = [planner.place(cell) for cell in (*searches, *trainings)]
+    assert asked == ["search", "evaluation"]
+    assert len({place["folder"] for place in places}) == len(searches)
+    assert [place["folder"] for place in places[:20]] == [place["folder"] for place in places[20:]]
