@@ -3,7 +3,7 @@
     python tests/draw_studies.py
 
 A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with
-what they took, and the claim sheet over all of them.
+what they took; claims.md is the claim sheet over all of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ HEAD = """# Studies
 
 Measured by the suites that they are named after, and drawn from the records beside them: `harness report --results
 results/studies/NAME` shows them again, `harness suite unpack results/studies/NAME` makes run folders of them, from
-which `harness suite run NAME` goes on. `python tests/draw_studies.py` writes these pages.
+which `harness suite run NAME --keep` goes on. `python tests/draw_studies.py` writes these pages. What they say of the
+paper's claims stands in [claims.md](claims.md).
 
 | study | of what | searches | hours of search | with |
 |---|---|--:|--:|---|
@@ -56,8 +57,8 @@ def pages() -> dict[Path, str]:
     """Every text by its path."""
     studies = sorted(path.name for path in STUDIES.glob("*/"))
     lines = [_line(name) for name in studies]
-    claims = _printed("claims", "--results", STUDIES)
-    found = {STUDIES / "README.md": HEAD + "\n".join(lines) + "\n\n" + claims}
+    found = {STUDIES / "README.md": HEAD + "\n".join(lines) + "\n"}
+    found[STUDIES / "claims.md"] = _printed("claims", "--results", STUDIES)
     for name in studies:
         shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
         figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""

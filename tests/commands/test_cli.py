@@ -317,7 +317,7 @@ def test_a_pattern_stands_for_the_runs_that_are_done(here: Path) -> None:
         ({"seconds": "nan"}, ["nan seconds; give a number above 0"]),
         ({"seed": "-1"}, ["--seed '-1' is not in the range"]),
         ({"seed": "9" * 300}, ["is not in the range"]),
-        ({"seed": "0-9999999999"}, ["more than the 100,000 seeds of one command"]),
+        ({"seed": "0-9999999999"}, ["more than the 100,000 seeds of one range"]),
         ({"seed": "3-1"}, ["--seed '3-1' is empty; the first number is the smaller one"]),
         ({"seed": "1,,2"}, ["give a number from 0 to 9223372036854775807, two such as 0-499, or several"]),
         ({"checkpoint-seconds": "-1"}, ["-1.0 is not in the range"]),

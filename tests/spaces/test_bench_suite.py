@@ -25,6 +25,7 @@ from spaces.darts.bench import BENCH_SUITE
 from spaces.drawing import svg
 from spaces.edges.merged import MergedOperations
 from spaces.edges.sum import SumOfOperations
+from spaces.operations import State
 from spaces.relations import space_of
 
 NAMES = [space.name for space in BENCH_SUITE]
@@ -126,8 +127,8 @@ def test_drop_path_takes_an_edge_with_its_skip():
     genotype = sampled("bench-wide-all-skip")
     cell = space_of(genotype).network(genotype, 4, 4, 5).cells[0].eval()
     assert not any(isinstance(operation, nn.Identity) for operation in cell.operations)
-    inputs = [torch.randn(2, 12, 8, 8) for _ in range(2)]
-    assert not cell(inputs, None, [torch.zeros(2, 1, 1, 1)] * len(cell.operations)).any()
+    inputs = [State(torch.randn(2, 12, 8, 8)) for _ in range(2)]
+    assert not cell(inputs, None, [torch.zeros(2, 1, 1, 1)] * len(cell.operations)).x.any()
 
 
 def test_the_permanent_skips_are_beside_merged_edges_too():
