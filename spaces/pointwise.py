@@ -38,11 +38,13 @@ class _Products(torch.autograd.Function):
     def forward(ctx: Any, weight: Tensor, *images: Tensor) -> Tensor:
         ctx.save_for_backward(weight, *images)
         shape = images[0].shape[:1] + weight.shape[:1] + images[0].shape[2:]
-        first, *others = zip(images, _columns(weight, images), strict=True)
-        y = F.linear(_rows(first[0]), first[1])
+        # Not a view of the product, which could not be changed in place.
+        y = torch.empty(shape, dtype=weight.dtype, device=weight.device, memory_format=torch.channels_last)
+        rows, (first, *others) = _rows(y), zip(images, _columns(weight, images), strict=True)
+        torch.mm(_rows(first[0]), first[1].t(), out=rows)
         for image, columns in others:
-            y.addmm_(_rows(image), columns.t())
-        return _image(y, shape)
+            rows.addmm_(_rows(image), columns.t())
+        return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

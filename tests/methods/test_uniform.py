@@ -18,8 +18,8 @@ from methods.search.search import Search
 from methods.training.weights import Training
 from spaces import SPACES
 from spaces.edges import sparse
+from spaces.operations import evaluate
 from spaces.paths import path_macs
-from spaces.supernet import evaluate
 
 LIKELY = 1e-3
 """A probability that seeds which are as good as any do not fall below."""
