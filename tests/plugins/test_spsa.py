@@ -15,7 +15,7 @@ from toy_table import write_toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).parent / "spsa"
-SEEDS = 20
+SEEDS = 6
 
 
 @pytest.fixture(scope="module")
