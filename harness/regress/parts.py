@@ -81,7 +81,7 @@ SUPERNET = Part(
         "recalibration_batch": 64,
     },
     epochs=2,
-    seeds=8,
+    seeds=6,
     baseline_seeds=24,
 )
 MERGED = Part(

@@ -45,8 +45,8 @@ def recorder(monkeypatch):
 
 
 def make_search(method, space, device="cpu"):
-    parts = METHODS[method].parts(SPACES[space], Budget(3), user=small_settings(method, space))
-    return Search(parts, SPACES[space], ToyDataset(), 0, device, Budget(3))
+    parts = METHODS[method].parts(SPACES[space], Budget(2), user=small_settings(method, space))
+    return Search(parts, SPACES[space], ToyDataset(), 0, device, Budget(2))
 
 
 @pytest.mark.parametrize(("method", "space"), CASES)
