@@ -59,12 +59,15 @@ def pages() -> dict[Path, str]:
     lines = [_line(name) for name in studies]
     found = {STUDIES / "README.md": HEAD + "\n".join(lines) + "\n"}
     found[STUDIES / "claims.md"] = _printed("claims", "--results", STUDIES)
-    for name in studies:
-        shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
-        figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""
-        command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
-        found[STUDIES / name / "README.md"] = f"# {name}\n\n{summaries()[name]}.\n\n    {command}\n\n{figure}{said}"
-    return found
+    return found | {STUDIES / name / "README.md": page(name) for name in studies}
+
+
+def page(name: str) -> str:
+    """Of one study."""
+    shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
+    figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""
+    command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
+    return f"# {name}\n\n{summaries()[name]}.\n\n    {command}\n\n{figure}{said}"
 
 
 def draw(name: str, out: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import draw_studies
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,6 +18,8 @@ STUDIES = Path(__file__).parents[1] / "results" / "studies"
 NAMES = sorted(path.name for path in STUDIES.glob("*/")) if STUDIES.is_dir() else []
 LARGEST = 1_000_000
 """Bytes of a file."""
+FEW = 1000
+"""Runs whose page is drawn again by default."""
 
 
 def specs(study: str) -> dict[str, dict]:
@@ -47,3 +51,11 @@ def test_every_run_is_one_that_the_suite_asks_for(study: str) -> None:
     first = min(cell.seed for cell in asked)
     resolved = {cell.folder for cell in cells.resolve([cell for cell in asked if cell.seed == first])}
     assert {run for run, spec in found.items() if spec["seed"] == first} <= resolved
+
+
+@pytest.mark.parametrize("study", NAMES)
+def test_the_page_is_what_the_records_say(study: str) -> None:
+    """`HARNESS_STUDIES=all` holds the large ones to it, too."""
+    if len(specs(study)) > FEW and os.environ.get("HARNESS_STUDIES") != "all":
+        pytest.skip(f"more than {FEW} runs are read in a quarter of a minute")
+    assert (STUDIES / study / "README.md").read_text() == draw_studies.page(study)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError, quoted
-from harness.core.files import cache_root, make_folder
+from harness.core.files import cache_root, make_folder, rename
 from harness.core.untrusted import loads
 
 if TYPE_CHECKING:
@@ -76,14 +76,16 @@ def unpack(study: Path, results: Path) -> list[str]:
     _check_protocols(found, results)
     made = []
     for run, files in found.items():
-        folder, is_run = results / run, "/" in run
-        if is_run and folder.exists():
-            continue
-        make_folder(folder)
-        for name, text in files.items():
-            if is_run or not (folder / name).exists():
-                _write(folder / name, text)
-        made += [run] if is_run else []
+        folder = results / run
+        if "/" not in run:  # a protocol's own files
+            make_folder(folder)
+            _write_all(folder, {name: text for name, text in files.items() if not (folder / name).exists()})
+        elif not folder.exists():
+            fresh = folder.with_name(f".{folder.name}.tmp")
+            make_folder(fresh)
+            _write_all(fresh, files)
+            rename(fresh, folder)
+            made.append(run)
     return made
 
 
@@ -184,8 +186,9 @@ def _check_protocols(found: Mapping[str, Mapping[str, str]], results: Path) -> N
             )
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise HarnessError(f"{path} cannot be written: {error.strerror}.") from None
+def _write_all(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        try:
+            (folder / name).write_text(text, "utf-8")
+        except OSError as error:
+            raise HarnessError(f"{folder / name} cannot be written: {error.strerror}.") from None
