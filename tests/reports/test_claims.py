@@ -86,8 +86,10 @@ def test_the_operations_of_four_spaces_count_as_one(tmp_path: Path) -> None:
 def test_saturation_is_that_more_brings_little(tmp_path: Path) -> None:
     for samples, gained in ((4, 0.0), (8, 0.1), (2, -1.0)):
         accuracies = [93.0 + gained + 0.01 * seed for seed in range(4)]
-        settings = {"samples": samples, "weight_mode": "exact", "oracle": "exact"}
+        settings = {"samples": samples, "weight_mode": "exact"}
         looked_up(tmp_path, "zarts-mgs", accuracies, "nasbench201-table", settings=settings)
+    settings = {"samples": 4, "weight_mode": "exact", "oracle": "sampled"}  # another study's
+    looked_up(tmp_path, "zarts-mgs", [80.0, 80.0], "nasbench201-table", settings=settings)
     records = read(tmp_path)
     assert judge(claim("Four samples"), records).mean == pytest.approx(0.4)
     assert judge(claim("Two samples"), records).mean == pytest.approx(1.0)
