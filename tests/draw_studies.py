@@ -49,7 +49,7 @@ SHOWN: Mapping[str, Study] = {
     "solvers": Study(("anytime", "--over", "simulated-seconds"), "anytime-simulated-seconds"),
     "rules": Study(("anytime", "--over", "evaluations"), "anytime-evaluations"),
     "weighing": Study((), ""),
-    "collapse": Study((), "convergence"),
+    "collapse": Study((), "convergence-nasbench201-cifar10"),
 }
 
 

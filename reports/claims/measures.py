@@ -58,11 +58,18 @@ def at_the_end(column: str, records: Records, method: str, space: str, dataset: 
 
 parameterless = partial(at_the_end, "operations.normal.parameterless")
 """Parameterless operations in the normal cell, of 8."""
-seconds = partial(at_the_end, "cost.seconds")
 asked = partial(at_the_end, "cost.loss_evaluations")
 """Losses that the rule asked for."""
 sample_ratio = partial(at_the_end, "rule.esr")
 """The effective sample ratio, a mean over the last epoch's updates."""
+
+
+def passes(records: Records, method: str, space: str, dataset: str) -> BySeed:
+    """Passes over a batch, forward and backward: what a search takes, whatever else the machine does."""
+    forwards, backwards = (
+        at_the_end(f"cost.{kind}", records, method, space, dataset) for kind in ("forwards", "backwards")
+    )
+    return {seed: forwards[seed] + backwards[seed] for seed in forwards}
 
 
 def less(a: BySeed, b: BySeed) -> BySeed:

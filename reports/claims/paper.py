@@ -16,9 +16,9 @@ from reports.claims.measures import (
     less,
     mean,
     parameterless,
+    passes,
     ratio,
     sample_ratio,
-    seconds,
     shortfall,
 )
 from reports.records import Records
@@ -97,7 +97,7 @@ def _near_seven_tenths(records: Records) -> BySeed:
 
 
 def _affordable(records: Records) -> BySeed:
-    of = (seconds(records, method, SUPERNET, CIFAR) for method in ("zarts-mgs", "darts-1st"))
+    of = (passes(records, method, SUPERNET, CIFAR) for method in ("zarts-mgs", "darts-1st"))
     return shortfall(DAYS, ratio(*of))
 
 
@@ -216,8 +216,8 @@ CLAIMS = (
         "Table 3",
         "collapse",
         _affordable,
-        f"{DAYS:g}, less the seconds of zarts-mgs in those of darts-1st",
-        f"{SMALL}; on a CPU, fewer updates of alpha than DARTS makes, fine-tuned for fewer steps than in the paper",
+        f"{DAYS:g}, less the passes of zarts-mgs over batches in those of darts-1st",
+        f"{SMALL}; passes are counted, not time; alpha moves at every fifth step, and M is smaller than in the paper",
     ),
     Claim(
         "Ten steps of fine-tuning are needed: two find worse cells",

@@ -102,6 +102,14 @@ def test_the_effective_sample_ratio(tmp_path: Path) -> None:
     assert (found.verdict, found.mean) == (CONTRADICTED, pytest.approx(-0.3))
 
 
+def test_what_a_search_takes_is_counted_in_passes(tmp_path: Path) -> None:
+    for method, forwards, backwards in (("zarts-mgs", 500, 300), ("darts-1st", 200, 200)):
+        for seed in range(2):
+            cost = {"seconds": 1.0, "forwards": forwards, "backwards": backwards}
+            write_run(tmp_path, method, "nasbench201", seed=seed, cost=cost)
+    assert judge(claim("A search of ZARTS-MGS costs"), read(tmp_path)).mean == pytest.approx(2.5 - 2)
+
+
 def test_landscapes(tmp_path: Path) -> None:
     for seed in range(3):
         folder = write_run(tmp_path, "zarts-mgs", "s2", seed=seed)
