@@ -2,6 +2,8 @@
 
     python tests/draw_studies.py
 
+where NAS-Bench-201's table is imported, which knows the best cell.
+
 A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with
 what they took; claims.md is the claim sheet over all of them.
 """

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import draw_studies
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.runs.folder import spec_hash
 from harness.suite import cells, definition
 from harness.suite.definition import SearchCell
@@ -53,6 +56,17 @@ def test_every_run_is_one_that_the_suite_asks_for(study: str) -> None:
     assert {run for run, spec in found.items() if spec["seed"] == first} <= resolved
 
 
+@pytest.fixture(scope="module")
+def table(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """NAS-Bench-201's, in a cache of its own: the pages say how far from its best cell a search ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        source = shared_data / "nasbench201" / "nasbench201.csv.gz"
+        assert CliRunner().invoke(main, ["data", "import", "nasbench201", str(source)]).exit_code == 0
+        yield
+
+
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("study", NAMES)
 def test_the_page_is_what_the_records_say(study: str) -> None:
     """`HARNESS_STUDIES=all` holds the large ones to it, too."""
