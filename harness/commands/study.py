@@ -41,6 +41,7 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     not. `harness suite unpack` makes run folders of them again, from which a suite goes on.
     """
     from harness.core.packed import pack
+    from harness.data import short_name
     from harness.suite import cells, definition
 
     found = cells.resolve(definition.cells(name, protocol))
@@ -48,10 +49,13 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     done = [cell for cell in searches if cell.is_done(results)]
     if not done:
         raise HarnessError(f"no search of suite {name!r} is done in {results}; `harness suite run {name}` does them.")
+    folders: dict[str, list[str]] = {}
+    for cell in done:  # by the name that is in the runs', which data of several paths may share
+        folders.setdefault(short_name(cell.search.dataset), []).append(cell.folder)
     sizes = {}
-    for dataset in sorted({cell.search.dataset for cell in done}):
-        path = out / f"{Path(dataset).stem}.parquet"
-        sizes[str(path)] = pack(results, [cell.folder for cell in done if cell.search.dataset == dataset], path, epochs)
+    for dataset, of in sorted(folders.items()):
+        path = out / f"{dataset}.parquet"
+        sizes[str(path)] = pack(results, of, path, epochs)
         if sizes[str(path)] > LARGE:
             options.warn(f"{path} has {sizes[str(path)] / 1e6:.1f} MB; --epochs N keeps fewer records.")
     counts = {"packed": len(done), "of": len(searches)}
