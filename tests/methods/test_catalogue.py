@@ -13,33 +13,15 @@ from methods.catalogue import zero_order
 from methods.catalogue.variants import ALIASES, BASES, crosses
 from methods.composition import LEFT_OUT, Composition
 from methods.derivations import DERIVATIONS
-from methods.families import applies
-from methods.freezing import FREEZINGS
-from methods.lookaheads import LOOKAHEADS
+from methods.families import KINDS, applies
 from methods.objectives import OBJECTIVES
-from methods.perturbations import PERTURBATIONS
-from methods.rankings import RANKINGS
 from methods.relaxations import RELAXATIONS
-from methods.rules import RULES
-from methods.samplers import SAMPLERS
-from methods.schedules import SCHEDULES
-from methods.stopping import STOPPINGS
 from methods.strategies import STRATEGIES
 from spaces import SPACES
 from spaces.edges import EDGES
 
-PARTS = {
-    "rule": RULES,
-    "lookahead": LOOKAHEADS,
-    "relaxation": RELAXATIONS,
-    "edge": EDGES,
-    "schedule": SCHEDULES,
-    "perturbation": PERTURBATIONS,
-    "stopping": STOPPINGS,
-    "sampler": SAMPLERS,
-    "freezing": FREEZINGS,
-    "ranking": RANKINGS,
-}
+PARTS = {kind: of for kind, of in KINDS.items() if kind not in ("objective", "derivation", "strategy")}
+"""The kinds of which a composition names a member each."""
 COMPOSITIONS = {name: method for name, method in CATALOGUE.items() if isinstance(method, Composition)}
 
 
