@@ -11,7 +11,7 @@ from itertools import takewhile
 from harness.core.errors import HarnessError, Interrupted
 from harness.runs.folder import RunFolder, claim_protocol, locked
 from harness.runs.loop import stop_signals
-from harness.runs.machine import deterministic, environment
+from harness.runs.machine import deterministic, environment, retain_heap
 from harness.runs.runner import Plan, finished, open_data
 from methods.families import make_search
 from methods.tabular import lockstep
@@ -44,6 +44,7 @@ class Ahead:
         if len(group) < 2 or not group[0][1].space.table:
             return {}
         deterministic()
+        retain_heap()
         plans, data = dict(group), open_data(group[0][1])
         searches: dict[int, TableSearch] = {}
         for number, plan in group:

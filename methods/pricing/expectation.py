@@ -1,18 +1,24 @@
 """What an architecture is worth, or costs, on average, where the gates of every edge are a distribution, and the slopes
-of that: contractions of a grid over all architectures, one axis after the other.
+of that.
 
-Several searches are contracted at once, each to the bits that it has alone: every product is one of small matrices, a
-batch of them, of which each begins at an address that is a multiple of 64 bytes, as a tensor that is alone does. The
-order in which a product sums depends on that.
+A grid over all architectures has an axis for each edge, the operation along it. It is read as a matrix M, with a row
+for all that the first half of the edges choose and a column for all that the others do. With u and v, the chances of
+those, the mean is u M v, and its slopes in u and v are M v and u M.
+
+Several searches are contracted at once, each to the bits that it has alone. The order in which a product of matrices
+sums depends on how it is asked for, so every one is of a batch, has two rows or more, and begins at an address that is
+a multiple of 64 bytes, as a tensor that is alone does.
 """
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from math import prod
+
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-TOGETHER = 64
-"""Candidates that are contracted at once; what they keep on the way is in the processor's cache."""
 LINE = 8
 """Numbers of float64 in 64 bytes."""
 
@@ -20,22 +26,23 @@ LINE = 8
 def expected(grid: Tensor, gates: Tensor) -> Tensor:
     """The mean (searches, n) over all architectures of a grid with an axis for each edge, the operation along it, for
     gates (searches, n, rows, widest), differentiable in them. Their padding is not looked at."""
-    blocks = gates.split(max(1, TOGETHER // gates.shape[1]))
-    return torch.cat([_expected(grid, block) for block in blocks])
-
-
-def _expected(grid: Tensor, gates: Tensor) -> Tensor:
-    widths = tuple(grid.shape)
-    whole = grid.flatten(1).expand(len(gates), -1, -1)
-    rest, own = torch.bmm(gates[:, :, 0, : widths[0]], whole).flatten(0, 1), gates.flatten(0, 1)
-    for edge, width in enumerate(widths[1:], start=1):
-        rest = torch.bmm(own[:, edge, None, :width], rest.view(len(rest), width, -1))[:, 0]
-    return rest[:, 0].view(gates.shape[:2])
+    matrix, first, others = _halved(grid)
+    u, v = _chances(gates, first)[0], _chances(gates, others)[0]
+    return (_times(u, matrix)[..., : v.shape[2]] * v).sum(dim=2)
 
 
 def slopes(grid: Tensor, gates: Tensor) -> Tensor:
     """d expected / d gates, (searches, rows, widest), for gates like that."""
-    return torch.cat([_slopes(grid, block) for block in gates.split(TOGETHER)])
+    matrix, first, others = _halved(grid)
+    found, own = torch.zeros_like(gates), gates[:, None]
+    u, v = _chances(own, first), _chances(own, others)
+    for edges, chances, slope in ((first, u, _times(v[0], matrix.mT)), (others, v, _times(u[0], matrix))):
+        rest = slope[:, 0, : chances[0].shape[2]]
+        for (edge, width), later in zip_longest(edges, chances[1:]):
+            rest = rest.unflatten(1, (width, -1))
+            found[:, edge, :width] = rest[..., 0] if later is None else (rest * later).sum(dim=2)
+            rest = (rest * gates[:, edge, :width, None]).sum(dim=1)
+    return found
 
 
 def as_loss(gates: Tensor, slope: Tensor) -> Tensor:
@@ -45,23 +52,27 @@ def as_loss(gates: Tensor, slope: Tensor) -> Tensor:
     return by_row.sum() - by_row[1:].sum().detach()
 
 
-def _slopes(grid: Tensor, gates: Tensor) -> Tensor:
-    """The grid is contracted as for the loss, and what is left of it before each edge multiplied with the gates of all
-    later ones."""
-    widths, rests = tuple(grid.shape), [grid.flatten(1).expand(len(gates), -1, -1)]
-    for edge, width in enumerate(widths[:-1]):
-        rest = torch.bmm(gates[:, edge, None, :width], rests[-1])[:, 0]
-        rests.append(_aligned(rest).unflatten(1, (widths[edge + 1], -1)))
-    found, later = torch.zeros_like(gates), gates.new_ones(len(gates), 1)
-    for edge in range(len(widths) - 1, -1, -1):
-        if edge < len(widths) - 1:
-            later = (gates[:, edge + 1, : widths[edge + 1], None] * later[:, None]).flatten(1)
-        found[:, edge, : widths[edge]] = torch.bmm(_aligned(later)[:, None], rests[edge].mT)[:, 0]
-    return found
+def _halved(grid: Tensor) -> tuple[Tensor, list[tuple[int, int]], list[tuple[int, int]]]:
+    """The grid as a matrix, as square as can be, padded with zeros to whole lines; the edges of its rows, and of its
+    columns, each with its width."""
+    edges = list(enumerate(grid.shape))
+    split = min(range(len(edges)), key=lambda edge: prod(grid.shape[:edge]) + prod(grid.shape[edge:]))
+    matrix = grid.reshape(prod(grid.shape[:split]), -1)
+    return pad(matrix, (0, -matrix.shape[1] % LINE, 0, -matrix.shape[0] % LINE)), edges[:split], edges[split:]
 
 
-def _aligned(rows: Tensor) -> Tensor:
-    """The same (searches, m), each row at the beginning of a line."""
-    length = rows.shape[1]
-    lines = rows.new_empty(len(rows), -(-length // LINE) * LINE)[:, :length]
-    return lines.copy_(rows)
+def _chances(gates: Tensor, edges: list[tuple[int, int]]) -> list[Tensor]:
+    """(searches, n, choices) of what these edges choose from each one on; those of all come first."""
+    chances: list[Tensor] = []
+    for edge, width in reversed(edges):
+        own = gates[..., edge, :width]
+        chances.insert(0, (own[..., None] * chances[0][..., None, :]).flatten(2) if chances else own)
+    return chances or [gates.new_ones(*gates.shape[:2], 1)]
+
+
+def _times(rows: Tensor, matrix: Tensor) -> Tensor:
+    """rows (searches, n, a or less) times the matrix (a, b). The product of a single row is another routine, whose
+    order depends on the number of threads and of searches: it gets a row of zeros beside it."""
+    count = rows.shape[1]
+    lines = pad(rows, (0, matrix.shape[0] - rows.shape[2], 0, int(count == 1)))
+    return torch.bmm(lines, matrix.expand(len(rows), -1, -1))[:, :count]

@@ -13,7 +13,7 @@ from harness.testing.states import same
 from methods import CATALOGUE, METHODS
 from methods.composition import Composition
 from methods.families import applies, make_search
-from methods.pricing.expectation import TOGETHER, expected, slopes
+from methods.pricing.expectation import expected, slopes
 from methods.rules import RULES
 from methods.tabular.data import TableData
 from methods.tabular.lockstep import advance, fits
@@ -46,14 +46,14 @@ def gates(count: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("candidates", [1, 3, 4, 16])
 def test_a_contraction_has_the_bits_that_it_has_alone(candidates: int) -> None:
-    searches = TOGETHER // candidates + 5
+    searches = 64 // candidates + 5
     all_gates = gates(searches * candidates).view(searches, candidates, 6, 5)
     alone = torch.cat([expected(ERRORS, own[None].clone()) for own in all_gates])
     assert torch.equal(expected(ERRORS, all_gates), alone)
 
 
 def test_slopes_have_the_bits_that_they_have_alone() -> None:
-    all_gates = gates(TOGETHER + 5)
+    all_gates = gates(69)
     alone = torch.cat([slopes(ERRORS, own[None].clone()) for own in all_gates])
     assert torch.equal(slopes(ERRORS, all_gates), alone)
     traced = all_gates[0].clone().requires_grad_()
