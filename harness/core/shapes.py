@@ -82,7 +82,7 @@ PRICE: dict[str, Shape] = {"seconds": FINITE, "memory": FINITE, "memory_kind": T
 """A calibration in the cache."""
 MADE_BY: dict[str, Shape] = {"spec": OBJECT, "code?": {"*": TEXT}}
 """spec.json, for the source files that decided the numbers."""
-PLACES: Shape = [{"folder": TEXT, "code": TEXT, "evaluation?": {"name": TEXT, "spec": OBJECT}}]
+PLACES: Shape = [{"folder": TEXT, "code": TEXT, "evaluation?": {"name": TEXT, "spec": OBJECT}, "on_table?": TRUTH}]
 """The cells of a suite in the cache."""
 SELECTION: dict[str, Shape] = {
     "chosen": TEXT,

@@ -99,18 +99,25 @@ def run_to_end(
     return state
 
 
+_NOTED: list[list[int]] = []
+"""The lists of all `stop_signals` that are open, one within the other: what stops a part stops the whole."""
+
+
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
     """The first SIGINT or SIGTERM is noted in the list, for the work to end cleanly; a second one acts at once."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+        for noted in _NOTED:
+            noted.append(number)
         signal.signal(number, previous[number])
 
     previous: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    _NOTED.append(received)
     try:
         yield received
     finally:
+        _NOTED.pop()
         for number, handler in previous.items():
             signal.signal(number, handler)

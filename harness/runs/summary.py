@@ -23,8 +23,8 @@ def draw_cell(outcome: Outcome) -> Path:
     return path
 
 
-def summary(outcome: Outcome, drawing: Path) -> str:
-    """The run in lines, with where its cell was drawn."""
+def summary(outcome: Outcome, drawing: Path | None = None) -> str:
+    """The run in lines, with where its cell was drawn, if it was."""
     result = outcome.result
     state = "was done before" if outcome.was_done else f"done, {ending(result['stopped_by'])}"
     if outcome.resumed_from is not None:
@@ -36,7 +36,7 @@ def summary(outcome: Outcome, drawing: Path) -> str:
         *_size(result),
         *_accuracies(result),
         *_costs(result["cost"]),
-        ("drawing", str(drawing)),
+        *([("drawing", str(drawing))] if drawing else []),
         ("run folder", str(outcome.folder)),
     ]
     return "\n".join(columns(rows))

@@ -27,7 +27,7 @@ from harness.runs import protocol
 from harness.runs.code import digest_of
 from harness.runs.folder import cell_of, set_aside, spec_hash
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
-from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchRequest
+from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchesRequest, SearchRequest
 from harness.suite.selecting import Candidate, chosen_in, selected
 from harness.tables.costs import cache_digest
 
@@ -48,6 +48,8 @@ class Cell:
     """Of the source files that decide its numbers; empty where none do."""
     selection: Selection | None = None
     """What chooses the run that is evaluated, if it is chosen."""
+    on_table: bool = False
+    """Whether it is a search on a table."""
 
     @property
     def search(self) -> SearchCell:
@@ -68,6 +70,12 @@ class Cell:
             return self.folder
         cell = "" if self.at_epoch is None else f"-epoch{self.at_epoch}"
         return f"{self.folder}.{self.evaluation['name']}-{spec_hash(self.evaluation['spec'])[:8]}{cell}"
+
+    @property
+    def kin(self) -> SearchCell | None:
+        """What it has in common with searches that one process does with it: those that differ in their seed alone, and
+        take seconds each; None where it is done alone."""
+        return replace(self.search, seed=0) if self.on_table else None
 
     @property
     def at_epoch(self) -> int | None:
@@ -123,6 +131,14 @@ class Cell:
             return SearchRequest(self.asked, str(results), equipment)
         assert isinstance(self.asked, EvaluationCell)
         return EvaluationRequest(replace(self.asked, selection=None), str(self.run(results)), equipment)
+
+
+def request_of(cells: Sequence[Cell], results: Path, equipment: Equipment) -> Request:
+    """What a worker is asked to do with a cell, or with several of the same kin."""
+    if len(cells) == 1:
+        return cells[0].request(results, equipment)
+    seeds = tuple(cell.search.seed for cell in cells)
+    return SearchesRequest(cells[0].search, seeds, str(results), equipment)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from harness.core.errors import Interrupted
@@ -18,7 +19,7 @@ from harness.core.files import make_folder, write_json
 from harness.core.registry import plugin_names
 from harness.runs.folder import owner
 from harness.runs.loop import stop_signals
-from harness.suite.cells import Cell, Selection
+from harness.suite.cells import Cell, Selection, request_of
 from harness.suite.executors import Executor
 from harness.suite.job import Ending, Job
 from harness.suite.requests import Equipment
@@ -28,6 +29,9 @@ TICK = 0.5
 """Seconds between two looks at signals and at the display, where nothing ends."""
 REST = 2.0
 """Seconds until a cell that another process works on is looked at again."""
+FEWEST, MOST = 8, 64
+"""Cells of one kin that a worker gets at once, if there are so many: fewer take less time than beginning, more leave
+other workers idle in the end."""
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Driver:
         """Returns when every cell is done, has failed, or waits for one that has. Raises Interrupted after SIGINT or
         SIGTERM, when the cells at work have saved and ended."""
         self._open = {cell.name: cell for cell in self.cells if not cell.is_done(self.results)}
-        self._at_work: dict[str, Cell] = {}
+        self._at_work: dict[str, list[Cell]] = {}
+        self._alone: set[str] = set()
         self._attempts: Counter[str] = Counter()
         self._rests: dict[str, float] = {}
         with stop_signals() as stopped:
@@ -60,7 +65,9 @@ class Driver:
                     if not self._at_work and self._is_stuck():
                         break
                     for name, ending in self.executor.wait(TICK):
-                        self._settle(self._at_work.pop(name), ending)
+                        cells = self._at_work.pop(name)
+                        for cell in cells:
+                            self._settle(cell, ending, is_alone=len(cells) == 1)
                     self.tick()
                 self.executor.stop()
             except BaseException:
@@ -77,13 +84,26 @@ class Driver:
                 break
             if isinstance(cell, Selection):
                 self._decide(cell)
-            elif self._is_free(cell):
-                failure_of(cell, self.results).unlink(missing_ok=True)
-                self._at_work[cell.name] = self._open.pop(cell.name)
-                jobs.append((cell.name, self._job(cell)))
-                self.tell("begun", cell, "")
+            elif cell.name in self._open and self._is_free(cell):
+                cells = [cell, *self._others(cell, self.executor.room - len(jobs))]
+                for each in cells:
+                    failure_of(each, self.results).unlink(missing_ok=True)
+                    del self._open[each.name]
+                    self.tell("begun", each, "")
+                self._at_work[cell.name] = cells
+                jobs.append((cell.name, self._job(cells)))
         if jobs:
             self.executor.submit(jobs)
+
+    def _others(self, first: Cell, room: int) -> list[Cell]:
+        """The cells that its worker does with it: a fair share of those of its kin where there is room for so many
+        jobs, without those that failed together."""
+        if first.kin is None or first.name in self._alone:
+            return []
+        kin = [cell for cell in self._open.values() if cell.kin == first.kin and cell.name not in self._alone]
+        share = max(FEWEST, min(MOST, -(-len(kin) // room)))
+        free = (cell for cell in kin if cell is not first and self._is_free(cell))
+        return list(islice(free, share - 1))
 
     def _decide(self, cell: Selection) -> None:
         """Takes a moment, and is done here."""
@@ -91,8 +111,8 @@ class Driver:
             cell.decide(self.results)
             self.tell("done", self._open.pop(cell.name), "")
 
-    def _job(self, cell: Cell) -> Job:
-        request, log = cell.request(self.results, self.equipment), log_of(cell, self.results)
+    def _job(self, cells: Sequence[Cell]) -> Job:
+        request, log = request_of(cells, self.results, self.equipment), log_of(cells[0], self.results)
         return Job(request, str(log), os.getcwd(), plugin_names())
 
     def _is_free(self, cell: Cell) -> bool:
@@ -107,14 +127,16 @@ class Driver:
         self._rests[cell.name] = time.monotonic() + REST
         return False
 
-    def _settle(self, cell: Cell, ending: Ending) -> None:
-        if ending.how == "done" and cell.is_done(self.results):
+    def _settle(self, cell: Cell, ending: Ending, is_alone: bool) -> None:
+        if (ending.how == "done" or not is_alone) and cell.is_done(self.results):
             self.tell("done", cell, "")
             return
         if ending.how == "busy":
             self._rests[cell.name] = time.monotonic() + REST
         elif ending.how == "stopped":
             self.tell("stopped", cell, "")
+        elif not is_alone:  # whose failure it was shows when it is tried by itself
+            self._alone.add(cell.name)
         else:
             self._attempts[cell.name] += 1
             reason = ending.reason or "it ended without a result"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +13,7 @@ from harness.core.errors import Interrupted
 from harness.core.path import current_folder_last
 from harness.core.registry import add_plugins
 from harness.runs.folder import Busy
+from harness.suite.logged import logged
 from harness.suite.requests import Request, request_from_json, to_json
 
 LONGEST = 500
@@ -56,8 +54,7 @@ def do(job: Job) -> Ending:
     """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and in the log."""
     current_folder_last()
     os.chdir(job.place)
-    with _logged(Path(job.log)) as log:
-        print(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {job.request.title}", file=log)
+    with logged(Path(job.log), job.request.title) as log:
         try:
             from harness.suite.work import carry_out  # imports torch, which those who only hand jobs over do without
 
@@ -78,22 +75,3 @@ def _failed(log: IO[str], message: str) -> Ending:
     reason = (message.splitlines() or [""])[0][:LONGEST]
     print(f"failed: {reason}", file=log)
     return Ending("failed", reason)
-
-
-@contextmanager
-def _logged(path: Path) -> Iterator[IO[str]]:
-    """Whatever this process says goes to the end of the file, what compiled code says included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with open(path, "a", encoding="utf-8", buffering=1) as log:
-        kept = [os.dup(descriptor) for descriptor in (1, 2)]
-        try:
-            for descriptor in (1, 2):
-                os.dup2(log.fileno(), descriptor)
-            with redirect_stdout(log), redirect_stderr(log):
-                yield log
-        finally:
-            for descriptor, saved in zip((1, 2), kept, strict=True):
-                os.dup2(saved, descriptor)
-                os.close(saved)

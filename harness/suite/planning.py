@@ -48,7 +48,9 @@ class Planner:
     def place(self, cell: SuiteCell) -> dict[str, Any]:
         """The fields of `harness.suite.cells.Cell` besides what was asked for. Raises HarnessError."""
         if isinstance(cell, SearchCell):
-            return {"folder": str(self.search(cell).folder), "code": digest_of(self._kind(cell).code)}
+            kind = self._kind(cell)
+            where = {"folder": str(self.search(cell).folder), "code": digest_of(kind.code)}
+            return {**where, "on_table": bool(kind.space.table)}
         if isinstance(cell, SelectionCell):
             return {"folder": self._name(cell), "code": ""}
         plan = self.evaluation(cell)

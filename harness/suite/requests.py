@@ -4,7 +4,7 @@ travel as JSON to any machine; `harness.suite.work` carries them out."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.suite.definition import EvaluationCell, SearchCell, Work, from_json
@@ -48,6 +48,28 @@ class SearchRequest:
 
 
 @dataclass(frozen=True)
+class SearchesRequest:
+    """Searches that differ in their seed alone, one after the other in one process, in lockstep where they can."""
+
+    cell: SearchCell
+    """One of them."""
+    seeds: tuple[int, ...]
+    results: str
+    """The folder of results."""
+    equipment: Equipment
+
+    @property
+    def each(self) -> tuple[SearchRequest, ...]:
+        """What is asked for, one search at a time."""
+        return tuple(SearchRequest(replace(self.cell, seed=seed), self.results, self.equipment) for seed in self.seeds)
+
+    @property
+    def title(self) -> str:
+        """For the log."""
+        return f"{len(self.seeds)} searches together, from {self.each[0].title} on"
+
+
+@dataclass(frozen=True)
 class EvaluationRequest:
     """The evaluation of what a finished search has found, or what is left of it."""
 
@@ -83,9 +105,10 @@ class CalibrationRequest:
         return f"a few steps of harness {kind} {' '.join((*self.cell.options, *self.equipment.options))}"
 
 
-Request = SearchRequest | EvaluationRequest | CalibrationRequest
+Request = SearchRequest | SearchesRequest | EvaluationRequest | CalibrationRequest
 KINDS: Mapping[str, type[Request]] = {
     "search": SearchRequest,
+    "searches": SearchesRequest,
     "evaluation": EvaluationRequest,
     "calibration": CalibrationRequest,
 }
@@ -100,6 +123,8 @@ def to_json(request: Request) -> dict[str, Any]:
 def request_from_json(values: Mapping[str, Any]) -> Request:
     """The request that `to_json` gave."""
     fields = {**values, "cell": from_json(values["cell"]), "equipment": _equipment(values["equipment"])}
+    if "seeds" in fields:
+        fields["seeds"] = tuple(fields["seeds"])
     return KINDS[fields.pop("kind")](**fields)
 
 

@@ -6,20 +6,33 @@ What it says goes to the standard output and error, which a job keeps in the log
 from __future__ import annotations
 
 import sys
+import traceback
 from functools import singledispatch
 from pathlib import Path
 
+from harness.core.errors import Interrupted
 from harness.core.files import write_json
 from harness.evaluation import evaluate
 from harness.evaluation.summary import summary as summary_of_evaluation
 from harness.runs import protocol as protocols
 from harness.runs import runner
+from harness.runs.folder import Busy
 from harness.runs.logs import on_stderr
+from harness.runs.loop import stop_signals
 from harness.runs.summary import draw_cell, summary
+from harness.runs.together import Ahead
 from harness.suite.calibration import measure
 from harness.suite.definition import EvaluationCell
+from harness.suite.logged import logged
 from harness.suite.planning import Planner
-from harness.suite.requests import CalibrationRequest, EvaluationRequest, Request, SearchRequest
+from harness.suite.requests import (
+    CalibrationRequest,
+    EvaluationRequest,
+    Request,
+    SearchesRequest,
+    SearchRequest,
+)
+from methods.families import AnyState
 
 
 @singledispatch
@@ -31,8 +44,36 @@ def carry_out(request: Request) -> None:
 
 @carry_out.register
 def _(request: SearchRequest) -> None:
+    plan = _plan(request)
+    outcome = _search(plan)
+    print(summary(outcome, draw_cell(outcome)))
+
+
+@carry_out.register
+def _(request: SearchesRequest) -> None:
+    """Where one fails the others go on. Each has its log, and no drawing."""
+    plans, errors = [_plan(each) for each in request.each], list[Exception]()
+    ahead = Ahead(plans, _warn)
+    with stop_signals() as stopped:
+        for place, (each, plan) in enumerate(zip(request.each, plans, strict=True)):
+            end = ahead.end(place)
+            with logged(plan.folder.with_name(f"{plan.folder.name}.log"), each.title):
+                try:
+                    print(summary(_search(plan, end)))
+                except Interrupted:
+                    raise
+                except Exception as error:
+                    traceback.print_exc()
+                    errors.append(error)
+            if stopped:
+                raise Interrupted(f"stopped after {place + 1} of {len(plans)} searches.")
+    if errors:
+        raise next((error for error in errors if not isinstance(error, Busy)), errors[0])
+
+
+def _plan(request: SearchRequest) -> runner.Plan:
     cell, equipment = request.cell, request.equipment
-    plan = runner.plan(
+    return runner.plan(
         runner.Request(
             cell.method,
             cell.space,
@@ -46,10 +87,12 @@ def _(request: SearchRequest) -> None:
             track=equipment.track,
         )
     )
+
+
+def _search(plan: runner.Plan, end: AnyState | None = None) -> runner.Outcome:
     print(f"run folder: {plan.folder}")
     with on_stderr():
-        outcome = runner.run(plan, _warn)
-    print(summary(outcome, draw_cell(outcome)))
+        return runner.run(plan, _warn, end=end)
 
 
 @carry_out.register

@@ -7,8 +7,7 @@ import os
 import signal
 
 import pytest
-from drills import write_suite
-from processes import Child
+from drills import Forks, write_suite
 
 from harness.core.errors import Interrupted
 from harness.runs.folder import locked
@@ -17,7 +16,7 @@ from harness.suite import driver as drive
 from harness.suite.cells import Cell, resolve
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.driver import Driver
-from harness.suite.job import Ending, do
+from harness.suite.job import Ending
 from harness.suite.requests import Equipment
 from harness.suite.status import status_of
 
@@ -164,32 +163,6 @@ def test_a_signal_stops_the_executor(driven, tmp_path):
     with pytest.raises(Interrupted):
         Driver([search(0)], tmp_path, executor, tick=lambda: os.kill(os.getpid(), signal.SIGTERM)).run()
     assert executor.ended == "stopped"
-
-
-class Forks:
-    """An executor that does one job at a time in a fork of this process; its ending is what the fork prints last."""
-
-    def __init__(self):
-        self.child = None
-
-    @property
-    def room(self):
-        return self.child is None
-
-    def submit(self, jobs):
-        for self.name, job in jobs:
-            self.child = Child(lambda job=job: print("\n" + json.dumps(vars(do(job)))))
-
-    def wait(self, seconds):
-        ended, self.child = self.child.wait(), None
-        assert ended.code == 0, ended.err
-        return [(self.name, Ending(**json.loads(ended.out.splitlines()[-1])))]
-
-    def stop(self):
-        pass
-
-    def kill(self):
-        pass
 
 
 FAILS = """

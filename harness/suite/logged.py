@@ -1,0 +1,32 @@
+"""The log of a cell: what a process says while it works on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def logged(path: Path, title: str) -> Iterator[IO[str]]:
+    """Under a line with the time and the title, whatever this process says goes to the end of the file, what compiled
+    code says included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, "a", encoding="utf-8", buffering=1) as log:
+        kept = [os.dup(descriptor) for descriptor in (1, 2)]
+        try:
+            for descriptor in (1, 2):
+                os.dup2(log.fileno(), descriptor)
+            with redirect_stdout(log), redirect_stderr(log):
+                print(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {title}")
+                yield log
+        finally:
+            for descriptor, saved in zip((1, 2), kept, strict=True):
+                os.dup2(saved, descriptor)
+                os.close(saved)
