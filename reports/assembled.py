@@ -67,12 +67,13 @@ def leaderboard(records: Records, epoch: str) -> list[Board]:
 
 def statistics(records: Records, epoch: str) -> list[Sheet]:
     from reports import analyses
-    from reports.statistics import anytime, pareto, sheets
+    from reports.statistics import anytime, pareto, rankings, sheets
 
     incumbents = anytime.incumbents(records)
     races = [race for axis in anytime.USUAL for race in anytime.races(incumbents, axis)]
     return [
         *sheets.sheets(records, epoch),
+        *rankings.sheet(records, epoch),
         *anytime.sheets(races),
         *pareto.sheet(records, epoch),
         *analyses.sheets(records),
