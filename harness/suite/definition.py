@@ -14,6 +14,7 @@
     space = ["s1"]
     set = { size = "20x36" }
     at_epoch = [25, 50]         # of the cells that it had after so many epochs, in place of the one that it found
+    seed = [0, 1]               # of the training, one for each; or "0-3"; else 0
     [[select]]                  # one of the searches of this file that match, and are alike but for what is named here
     method = ["r-darts-dp"]
     among = ["search_drop_path"]            # settings, or "seed"
@@ -93,6 +94,8 @@ class EvaluationCell:
     """None: of the one that it finds; else of the one that it had after so many epochs."""
     selection: SelectionCell | None = None
     """What chooses the search, where that is known only then; `search` is the first that it may be."""
+    seed: int = 0
+    """Of the training."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -100,7 +103,8 @@ class EvaluationCell:
         names = ("dataset", "protocol", "recipe", "at_epoch")
         named = {name.replace("_", "-"): getattr(self, name) for name in names}
         given = (f"--{name}={value}" for name, value in named.items() if value is not None)
-        return (*given, *(f"--set={item}" for item in self.settings))
+        seed = (f"--seed={self.seed}",) if self.seed else ()
+        return (*given, *seed, *(f"--set={item}" for item in self.settings))
 
 
 @dataclass(frozen=True)
@@ -179,11 +183,14 @@ class Evaluations:
     protocol: str | None
     recipe: str | None
     settings: Mapping[str, Any]
-    epochs: Sequence[int | None]
+    epochs: Sequence[int | None] = (None,)
     """Of the search, after which to evaluate the cell that it has then; None: when it has ended."""
 
-    selected: bool
+    selected: bool = False
     """Whether they follow the selections that match, in place of the searches."""
+
+    seeds: Sequence[int] = (0,)
+    """Of the trainings of each cell."""
 
     def cells(self, search: SearchCell, protocol: str | None) -> Iterator[EvaluationCell]:
         """The evaluations of one search. `protocol` replaces the one that is named here, if one is."""
@@ -191,8 +198,8 @@ class Evaluations:
         looked_up = self.recipe in (None, "lookup") and in_table
         own = None if search.dataset in DATASETS or looked_up else search.dataset  # a run does not know its data's path
         protocol = self.protocol and (protocol or self.protocol)
-        for settings, at_epoch in product(_combinations(self.settings), self.epochs):
-            yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings, at_epoch)
+        for settings, at_epoch, seed in product(_combinations(self.settings), self.epochs, self.seeds):
+            yield EvaluationCell(search, self.dataset or own, protocol, self.recipe, settings, at_epoch, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -337,33 +344,34 @@ def parse(text: str, name: str) -> Suite:
 
 def _searches(table: Mapping[str, Any]) -> Searches:
     toml.check_keys(table, (*MATCHED, "seed", "protocol", "set"), required=(*MATCHED, "seed"))
-    seeds = table["seed"]
-    if isinstance(seeds, str):
-        seeds = seed_list("seed", seeds)
-    whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed <= MOST_SEED for seed in seeds)
-    toml.expect(whole, "seed", seeds, f'a list of whole numbers from 0 to {MOST_SEED}, or a range such as "0-99"')
     names = {key: toml.strings(table, key, 'names, such as ["s1"]') for key in MATCHED}
-    return Searches(names, seeds, toml.settings(table, "set"), _expect_string(table, "protocol"))
+    return Searches(names, _seeds(table["seed"]), toml.settings(table, "set"), _expect_string(table, "protocol"))
+
+
+def _seeds(given: Any) -> Sequence[int]:
+    seeds = seed_list("seed", given) if isinstance(given, str) else given
+    whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed <= MOST_SEED for seed in seeds)
+    expected = f'a list of whole numbers from 0 to {MOST_SEED}, or a range such as "0-99"'
+    toml.expect(whole and bool(seeds), "seed", seeds, expected)
+    return list(seeds)
 
 
 def _evaluations(table: Mapping[str, Any]) -> Evaluations:
-    toml.check_keys(table, (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch", "selected"), required=())
+    keys = (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch", "seed", "selected")
+    toml.check_keys(table, keys, required=())
     epochs, selected = table.get("at_epoch", [None]), table.get("selected", False)
     whole = isinstance(epochs, list) and all(epoch is None or (type(epoch) is int and epoch > 0) for epoch in epochs)
     toml.expect(whole and bool(epochs), "at_epoch", epochs, "a list of whole numbers from 1 on")
     toml.expect(isinstance(selected, bool), "selected", selected, "true or false")
-    return _trainings(table, toml.patterns(table, MATCHED), toml.settings(table, "set"), epochs, selected)
+    trainings = _trainings(table, toml.patterns(table, MATCHED), toml.settings(table, "set"))
+    return replace(trainings, epochs=epochs, selected=selected, seeds=_seeds(table.get("seed", [0])))
 
 
 def _trainings(
-    table: Mapping[str, Any],
-    patterns: Mapping[str, Sequence[str]],
-    settings: Mapping[str, Any],
-    epochs: Sequence[int | None] = (None,),
-    selected: bool = False,
+    table: Mapping[str, Any], patterns: Mapping[str, Sequence[str]], settings: Mapping[str, Any]
 ) -> Evaluations:
     on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
-    return Evaluations(patterns, on, protocol, recipe, settings, epochs, selected)
+    return Evaluations(patterns, on, protocol, recipe, settings)
 
 
 def _selections(table: Mapping[str, Any]) -> Selections:

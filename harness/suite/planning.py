@@ -91,11 +91,16 @@ class Planner:
         space = SPACES[cell.search.space]
         subject = evaluate.Subject(_typical(space), space.name)
         looked_up = recipe_for(subject.genotype, cell.recipe, subject.table) == LOOKUP
+        if looked_up and cell.seed:
+            raise HarnessError(
+                f"seed {cell.seed}: its cell is looked up, not trained, which takes no seed; leave it out."
+            )
         request = evaluate.Request(
             str(subject.genotype),
             cell.dataset or (None if looked_up else cell.search.dataset),
             cell.recipe,
             cell.protocol or (None if looked_up else cell.search.protocol),
+            seed=cell.seed,
             assignments=cell.settings,
             device=self.device,
             data_root=self.data_root,

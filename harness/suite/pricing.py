@@ -35,7 +35,7 @@ def kind_of(cell: SuiteCell) -> SuiteCell:
     if isinstance(cell, SelectionCell):
         return replace(cell, searches=(replace(cell.search, seed=0),), trainings=())
     if isinstance(cell, EvaluationCell):
-        return replace(cell, search=replace(cell.search, seed=0), at_epoch=None, selection=None)
+        return replace(cell, search=replace(cell.search, seed=0), at_epoch=None, selection=None, seed=0)
     return replace(cell, seed=0)
 
 

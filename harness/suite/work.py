@@ -104,6 +104,7 @@ def _(request: EvaluationRequest) -> None:
             cell.dataset,
             cell.recipe,
             cell.protocol,
+            seed=cell.seed,
             assignments=cell.settings,
             device=equipment.device,
             data_root=_folder(equipment.data),

@@ -71,6 +71,29 @@ def test_the_evaluation_of_a_cell_on_the_way_is_that_of_harness_evaluate(tmp_pat
         resolve([EvaluationCell(SEARCH, None, None, None, (), 9)])
 
 
+def test_each_seed_of_a_training_has_the_file_of_harness_evaluate(tmp_path):
+    found = resolve([EvaluationCell(SEARCH, None, None, None, (), seed=seed) for seed in (0, 1)])
+    run = tmp_path / found[0].folder
+    run.mkdir(parents=True)
+    cell = PUBLISHED["DARTS_V2"].genotype.to_json()
+    (run / "result.json").write_text(json.dumps({"genotype": cell, "space": "s1"}))
+    (run / "spec.json").write_text(json.dumps({"spec": {"dataset": "digits", "dataset_files": None}}))
+    shutil.copy(Path(harness.__file__).parent / "protocols" / "smoke.toml", run.parent / "protocol.toml")
+    files = [evaluate.plan(Request(str(run), seed=seed, device="cpu")).file for seed in (0, 1)]
+    assert [each.output(tmp_path) for each in found] == files
+    assert [resolve([each.asked])[0].name for each in found] == [each.name for each in found]
+    assert found[0].name != found[1].name
+
+
+def test_a_look_up_has_no_seed():
+    search = SearchCell("darts-1st", "nasbench201", "cifar10", 0, "smoke", ())
+    resolve([EvaluationCell(search, None, None, None, ())])
+    with pytest.raises(HarnessError, match=r"seed 1: its cell is looked up, not trained, .* leave it out\."):
+        resolve([EvaluationCell(search, None, None, None, (), seed=1)])
+    trained, again = resolve([EvaluationCell(search, None, None, "nasbench201", (), seed=seed) for seed in (0, 1)])
+    assert trained.name != again.name
+
+
 def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(monkeypatch, tmp_path):
     (first,) = resolve([SEARCH])
 

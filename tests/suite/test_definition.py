@@ -86,6 +86,16 @@ def test_the_cells_on_the_way_are_one_more_axis(suite):
     assert definition.from_json(asdict(cells[1])) == cells[1]
 
 
+def test_seeds_of_a_training_are_one_more_axis(suite):
+    once = definition.cells(suite(SUITE))
+    for written in ("[0, 2]", '"0,2"'):
+        cells = definition.cells(suite(SUITE.replace('on = "cifar100"', f'on = "cifar100"\nseed = {written}')))
+        assert [cell.seed for cell in cells[-2:]] == [0, 2]
+        assert cells[:-1] == once
+    assert cells[-1].options == ("--dataset=cifar100", "--protocol=paper", "--recipe=cifar", "--seed=2")
+    assert definition.from_json(asdict(cells[-1])) == cells[-1]
+
+
 def test_options_are_those_of_the_commands(suite):
     cells = definition.cells(suite(SUITE))
     assert cells[0].options == (
@@ -154,7 +164,9 @@ WRONG = {
     SUITE.replace('on = "cifar100"', "on = 3"): "on = 3 must be a string",
     SUITE.replace("[[evaluate]]", "[[evaluate]]\nat_epoch = [0]"): "at_epoch = [0] must be a list of whole numbers",
     SUITE.replace("[[evaluate]]", "[[evaluate]]\nat_epoch = []"): "at_epoch = [] must be a list of whole numbers",
-    SUITE.replace("[[evaluate]]", "[[evaluate]]\nseed = [1]"): "unknown key 'seed'",
+    SUITE.replace("[[evaluate]]", "[[evaluate]]\nseed = []"): "seed = [] must be a list of whole numbers from 0 to",
+    SUITE.replace("[[evaluate]]", "[[evaluate]]\nseed = 1"): "seed = 1 must be a list of whole numbers from 0 to",
+    SUITE.replace("[[evaluate]]", "[[evaluate]]\nepochs = [1]"): "unknown key 'epochs'",
     "summary = ": "is not valid TOML",
 }
 

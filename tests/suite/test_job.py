@@ -9,13 +9,14 @@ import sys
 import pytest
 from processes import forked
 
+from harness.core.errors import HarnessError
 from harness.core.registry import add_plugins, forget_plugins, plugin_names
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.job import Job, do
 from harness.suite.requests import CalibrationRequest, Equipment, EvaluationRequest, SearchRequest
 
 SEARCH = SearchCell("darts-1st", "nasbench201", "digits", 3, "smoke", ("images=32", "batch=8", "epochs=1"))
-EVALUATION = EvaluationCell(SEARCH, None, "smoke", None, ("size=8x16",), 2)
+EVALUATION = EvaluationCell(SEARCH, None, "smoke", None, ("size=8x16",), 2, seed=4)
 EQUIPMENT = Equipment("cpu", "/data")
 REQUESTS = [
     SearchRequest(SEARCH, "results", EQUIPMENT),
@@ -47,8 +48,21 @@ def test_a_search_and_an_evaluation_say_which_command_asks_for_the_same():
     assert search.command[:4] == ("run", "--method=darts-1st", "--space=nasbench201", "--dataset=digits")
     assert search.command[-3:] == ("--results=results", "--device=cpu", "--data=/data")
     assert evaluation.command[:2] == ("evaluate", "results/a")
-    assert "--at-epoch=2" in evaluation.title
+    assert "--at-epoch=2 --seed=4" in evaluation.title
     assert calibration.title.startswith("a few steps of harness evaluate --protocol=smoke")
+
+
+def test_a_worker_evaluates_what_was_asked_for(monkeypatch):
+    from harness.evaluation import evaluate
+    from harness.suite.work import carry_out
+
+    def plan(request):
+        assert (request.target, request.seed, request.at_epoch) == ("results/a", 4, 2)
+        raise HarnessError("planned")
+
+    monkeypatch.setattr(evaluate, "plan", plan)
+    with pytest.raises(HarnessError, match="planned"):
+        carry_out(REQUESTS[1])
 
 
 def test_a_worker_has_the_plugins_of_its_job(tmp_path):

@@ -27,8 +27,9 @@ def own_cache_and_mode(tmp_path, monkeypatch):
     torch.use_deterministic_algorithms(before)
 
 
-def test_cells_on_the_way_are_measured_once():
-    of = [EvaluationCell(SearchCell("m", "s", "d", seed, "p", ()), None, None, None, (), seed) for seed in (1, 2)]
+def test_cells_on_the_way_and_seeds_are_measured_once():
+    searches = [SearchCell("m", "s", "d", seed, "p", ()) for seed in (1, 2)]
+    of = [EvaluationCell(search, None, None, None, (), search.seed, seed=search.seed) for search in searches]
     assert kind_of(of[0]) == kind_of(of[1]) != kind_of(of[0].search)
 
 
