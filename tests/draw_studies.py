@@ -52,6 +52,9 @@ SHOWN: Mapping[str, Study] = {
     "rules": Study(("anytime", "--over", "evaluations"), "anytime-evaluations"),
     "weighing": Study((), ""),
     "collapse": Study((), "convergence-nasbench201-cifar10"),
+    "finetuning": Study((), "convergence-nasbench201-cifar10"),
+    "robustness": Study((), "convergence-s1-cifar10"),
+    "short-trainings": Study((), ""),
 }
 
 

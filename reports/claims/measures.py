@@ -64,10 +64,10 @@ sample_ratio = partial(at_the_end, "rule.esr")
 """The effective sample ratio, a mean over the last epoch's updates."""
 
 
-def passes(records: Records, method: str, space: str, dataset: str) -> BySeed:
+def passes(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
     """Passes over a batch, forward and backward: what a search takes, whatever else the machine does."""
     forwards, backwards = (
-        at_the_end(f"cost.{kind}", records, method, space, dataset) for kind in ("forwards", "backwards")
+        at_the_end(f"cost.{kind}", records, method, space, dataset, **settings) for kind in ("forwards", "backwards")
     )
     return {seed: forwards[seed] + backwards[seed] for seed in forwards}
 

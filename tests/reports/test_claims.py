@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from reports.claims.claim import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED,
 from reports.claims.paper import CLAIMS
 from reports.records import Records, read
 
+OF_COLLAPSE = {"finetune": "faithful", "finetune_steps": 3}
 COLLAPSES = "DARTS collapses on NAS-Bench-201: its cells are worse than random search's"
+DOMINATED = "DARTS is dominated by parameterless operations on S1-S4, ZARTS is not"
 
 
 def claim(begins: str) -> Claim:
@@ -79,7 +82,7 @@ def test_the_operations_of_four_spaces_count_as_one(tmp_path: Path) -> None:
                 tmp_path, "darts-2nd", space, seed=seed, operations={"normal": {**counts, "parameterless": 3 + more}}
             )
             write_run(tmp_path, "zarts-mgs", space, seed=seed, operations={"normal": {**counts, "parameterless": 2}})
-    found = judge(claim("DARTS is dominated"), read(tmp_path))
+    found = judge(claim(f"{DOMINATED}: darts-2nd"), read(tmp_path))
     assert (found.n, found.mean) == (3, pytest.approx(1 + (2 + 0 + 0 + 0 + 2 + 1 + 1 + 1 + 2 + 2 + 2 + 2) / 12))
 
 
@@ -97,7 +100,7 @@ def test_saturation_is_that_more_brings_little(tmp_path: Path) -> None:
 
 def test_the_effective_sample_ratio(tmp_path: Path) -> None:
     for seed, ratio in enumerate((0.3, 0.31, 0.29)):
-        write_run(tmp_path, "zarts-mgs", "nasbench201", seed=seed, rule={"esr": ratio})
+        write_run(tmp_path, "zarts-mgs", "nasbench201", seed=seed, rule={"esr": ratio}, settings=OF_COLLAPSE)
     found = judge(claim("The effective sample ratio"), read(tmp_path))
     assert (found.verdict, found.mean) == (CONTRADICTED, pytest.approx(-0.3))
 
@@ -106,24 +109,36 @@ def test_what_a_search_takes_is_counted_in_passes(tmp_path: Path) -> None:
     for method, forwards, backwards in (("zarts-mgs", 500, 300), ("darts-1st", 200, 200)):
         for seed in range(2):
             cost = {"seconds": 1.0, "forwards": forwards, "backwards": backwards}
-            write_run(tmp_path, method, "nasbench201", seed=seed, cost=cost)
+            write_run(tmp_path, method, "nasbench201", seed=seed, cost=cost, settings=OF_COLLAPSE)
     assert judge(claim("A search of ZARTS-MGS costs"), read(tmp_path)).mean == pytest.approx(2.5 - 2)
 
 
 def test_landscapes(tmp_path: Path) -> None:
-    for seed in range(3):
-        folder = write_run(tmp_path, "zarts-mgs", "s2", seed=seed)
+    for space, seed in product(("s1", "s2", "s3", "s4"), range(3)):
+        folder = write_run(tmp_path, "zarts-mgs", space, seed=seed)
         content = {
             "kind": "landscape",
             "settings": {},
             "done": True,
             "x": [0.0, 1.0],
             "panels": {"fixed": [[1.0, 2.0], [2.0, 3.0]], "fine-tuned": [[1.0, 1.0], [1.0, 1.1]]},
-            "condition": {"fixed": 100.0, "fine-tuned": 10.0 + seed},
+            "condition": {"fixed": 1000.0 if space == "s1" else 100.0, "fine-tuned": 10.0 + seed},
         }
         (folder / "analysis-landscape.json").write_text(json.dumps(content))
     found = judge(claim("An accurate w*"), read(tmp_path))
-    assert (found.verdict, found.n, found.mean) == (SUPPORTED, 3, pytest.approx(0.9598, abs=1e-3))
+    assert (found.verdict, found.n, found.mean) == (SUPPORTED, 3, pytest.approx(0.9598 + 1 / 4, abs=1e-3))
+
+
+def test_fine_tuning_and_what_the_released_code_makes_of_it(tmp_path: Path) -> None:
+    for steps, gained in ((2, 0.0), (3, 9.0), (10, 0.5)):
+        of = {"finetune": "faithful", "finetune_steps": steps}
+        looked_up(tmp_path, "zarts-mgs", [90.0 + gained + 0.01 * seed for seed in range(3)], settings=of)
+    looked_up(tmp_path, "zarts-mgs", [89.0, 89.2, 88.9], settings={"finetune": "released", "finetune_steps": 3})
+    looked_up(tmp_path, "darts-1st", [89.0, 89.1, 89.0])
+    records = read(tmp_path)
+    assert judge(claim("Ten steps"), records).mean == pytest.approx(0.5)
+    assert judge(claim("Candidates need"), records).mean == pytest.approx(90.51 - (89.0 + 89.2 + 88.9) / 3)
+    assert judge(claim("ZARTS does not collapse there"), records).mean == pytest.approx(99.01 - 89.0333, abs=1e-3)
 
 
 def test_trained_cells_of_variants(tmp_path: Path) -> None:
