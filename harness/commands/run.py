@@ -122,8 +122,8 @@ def run(
     if plans and not as_json:
         names = (", ".join(dict.fromkeys(given)) for given in (methods, spaces, datasets))
         click.echo("{} on {} with {}, ".format(*names) + f"protocol {protocol}, seed {seeds}, {plans[0].device}")
-    outcomes, is_alone, ahead = [], several.count == 1, Ahead(plans, options.warn)
-    with shown(quiet=quiet or as_json) as observe:
+    outcomes, is_alone = [], several.count == 1
+    with shown(quiet=quiet or as_json) as observe, Ahead(plans, options.warn) as ahead:
         for place, plan in enumerate(plans):
             if is_alone and not as_json:
                 click.echo(f"run folder: {plan.folder}")

@@ -144,12 +144,12 @@ def run(
     end: AnyState | None = None,
 ) -> Outcome:
     """Carries a planned search to its end, resuming what is there. Every epoch is a line of the logger `harness`. `end`
-    is where it ends, if that is known already.
+    is where it ends, if that is known already; whoever knows has set aside what was there.
 
     Raises Interrupted after SIGINT or SIGTERM, with the state saved; HarnessError for whatever else went wrong, with
     the last good state kept.
     """
-    if plan.request.again:
+    if plan.request.again and end is None:
         set_aside(plan.folder)
     done = _finished(plan)
     if done is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from itertools import takewhile
 
 from harness.core.errors import HarnessError, Interrupted
-from harness.runs.folder import RunFolder, claim_protocol, locked
+from harness.runs.folder import RunFolder, claim_protocol, locked, set_aside
 from harness.runs.loop import stop_signals
 from harness.runs.machine import deterministic, environment, retain_heap
 from harness.runs.runner import Plan, finished, open_data
@@ -22,23 +23,37 @@ MOST = 64
 
 
 class Ahead:
-    """The searches of plans that come one after the other, in lockstep ahead of their turn."""
+    """The searches of plans that come one after the other, in lockstep ahead of their turn. `with Ahead(...)` holds
+    their folders until then."""
 
     def __init__(self, plans: Sequence[Plan], warn: Callable[[str], None]) -> None:
         self.plans, self.warn = list(plans), warn
         self._tried = 0
         self._ends: dict[int, TableState] = {}
+        self._held: dict[int, _Held] = {}
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for place in list(self._held):
+            self._release(place)
 
     def end(self, place: int) -> TableState | None:
-        """Where the search of the plan at this place ends, if it went with others. Raises Interrupted after SIGINT or
-        SIGTERM, with the states saved."""
+        """Where the search of the plan at this place ends, if it went with others, and its folder free again. Raises
+        Interrupted after SIGINT or SIGTERM, with the states saved."""
         if place >= self._tried:
             first = self.plans[place]
             alike = takewhile(lambda plan: _kind(plan) == _kind(first), self.plans[place : place + MOST])
             group = list(enumerate(alike, start=place))
             self._tried = place + len(group)
             self._ends = self._together([(number, plan) for number, plan in group if not _is_done(plan)])
+        self._release(place)
         return self._ends.pop(place, None)
+
+    def _release(self, place: int) -> None:
+        if place in self._held:
+            self._held.pop(place).lock.close()
 
     def _together(self, group: Sequence[tuple[int, Plan]]) -> dict[int, TableState]:
         if len(group) < 2 or not group[0][1].space.table:
@@ -55,14 +70,15 @@ class Ahead:
         states: dict[int, TableState] = {}
         for number, search in searches.items():
             with suppress(HarnessError):  # which is told when its turn comes
-                states[number] = _begun(plans[number], search, self.warn)
+                self._held[number] = _held(plans[number], self.warn)
+                states[number] = _begun(self._held[number].folder, search)
         saved_at = time.monotonic()
         with stop_signals() as stopped:
             while lockstep.advance(searches, states):
                 if stopped or time.monotonic() - saved_at > group[0][1].request.checkpoint_seconds:
                     for number, state in states.items():
                         with suppress(HarnessError):
-                            _save(plans[number], data.fingerprint, state, self.warn)
+                            _save(plans[number], self._held[number].folder, data.fingerprint, state)
                     saved_at = time.monotonic()
                 if stopped:
                     raise Interrupted(f"stopped; the states of {len(states)} searches are saved.")
@@ -79,18 +95,29 @@ def _is_done(plan: Plan) -> bool:
     return not plan.request.again and finished(plan.folder) is not None
 
 
-def _begun(plan: Plan, search: TableSearch, warn: Callable[[str], None]) -> TableState:
+@dataclass(frozen=True)
+class _Held:
+    """A run folder that nobody else works in until the lock is closed."""
+
+    folder: RunFolder
+    lock: ExitStack
+
+
+def _held(plan: Plan, warn: Callable[[str], None]) -> _Held:
+    """Sets aside what is to be done anew. Raises HarnessError as the run itself would."""
+    if plan.request.again:
+        set_aside(plan.folder)
+    claim_protocol(plan.request.results, plan.request.protocol)
+    lock = ExitStack()
+    return _Held(RunFolder(plan.folder, warn, lock.enter_context(locked(plan.folder, wait=False))), lock)
+
+
+def _begun(folder: RunFolder, search: TableSearch) -> TableState:
     """Where a checkpoint left the search, or its start."""
-    if plan.request.again or not (plan.folder / "checkpoint.pt").exists():
-        return search.start()
-    with locked(plan.folder, wait=False) as lease:
-        saved = RunFolder(plan.folder, warn, lease).load()
+    saved = folder.load()
     return search.start() if saved is None else search.restore(saved)
 
 
-def _save(plan: Plan, data: str, state: TableState, warn: Callable[[str], None]) -> None:
-    claim_protocol(plan.request.results, plan.request.protocol)
-    with locked(plan.folder, wait=False) as lease:
-        folder = RunFolder(plan.folder, warn, lease)
-        folder.open_spec(plan.spec, environment(plan.device, data), plan.code)
-        folder.save(state.to_dict())
+def _save(plan: Plan, folder: RunFolder, data: str, state: TableState) -> None:
+    folder.open_spec(plan.spec, environment(plan.device, data), plan.code)
+    folder.save(state.to_dict())

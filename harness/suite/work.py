@@ -53,8 +53,7 @@ def _(request: SearchRequest) -> None:
 def _(request: SearchesRequest) -> None:
     """Where one fails the others go on. Each has its log, and no drawing."""
     plans, errors = [_plan(each) for each in request.each], list[Exception]()
-    ahead = Ahead(plans, _warn)
-    with stop_signals() as stopped:
+    with stop_signals() as stopped, Ahead(plans, _warn) as ahead:
         for place, (each, plan) in enumerate(zip(request.each, plans, strict=True)):
             end = ahead.end(place)
             with logged(plan.folder.with_name(f"{plan.folder.name}.log"), each.title):

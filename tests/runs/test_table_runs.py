@@ -11,6 +11,12 @@ import pytest
 from processes import Child, contents, end, forked, harness, run_folder
 from toy_table import toy_table, write_toy_table
 
+from harness.core.types import Budget
+from harness.runs.folder import locked, owner
+from harness.runs.protocol import load
+from harness.runs.runner import Request, plan
+from harness.runs.together import Ahead
+
 ON_TABLE = ("run", "--space", "nasbench201-table", "--dataset", "cifar10")
 METHODS = ("zarts-mgs", "rea", "reinforce", "bohb")
 SHORT = {"zarts-cma": "updates=2", "rea": "simulated_seconds=1e9"}
@@ -124,3 +130,29 @@ def test_what_a_table_has_not(tmp_path, monkeypatch):
     assert "there is no NAS-Bench-201 table at " in ended.err
     assert "make it with `harness data import nasbench201 FILE`" in ended.err
     assert not (tmp_path / "r").exists()
+
+
+def test_folders_are_held_until_their_turn(tmp_path):
+    """For whoever else looks for work; what cannot be had is left out, and says so in its turn."""
+    proxy = load("proxy")
+    plans = [
+        plan(Request("zarts-rs", ON_TABLE[2], "cifar10", proxy, Budget(1), seed=seed, results=tmp_path))
+        for seed in range(4)
+    ]
+    with locked(plans[2].folder, wait=False), Ahead(plans, pytest.fail) as ahead:
+        assert ahead.end(0) is not None
+        assert [owner(each.folder) is not None for each in plans] == [False, True, True, True]
+        assert [ahead.end(place) is not None for place in (1, 2)] == [True, False]
+        assert owner(plans[3].folder) is not None
+    assert [owner(each.folder) for each in plans] == [None] * 4
+
+
+def test_what_goes_together_is_set_aside_to_be_done_anew(tmp_path):
+    options = ("--seed", "0-1", "--epochs", "1", "--set", "updates=5")
+    assert run(tmp_path, "zarts-rs", *options).code == 0
+    before = ends(tmp_path)
+    assert run(tmp_path, "zarts-rs", *options, "--again").code == 0
+    assert ends(tmp_path) == before
+    kept = sorted(path.name for path in tmp_path.glob("*/.replaced/*/*"))
+    assert kept == sorted(before)
+    assert len(list(tmp_path.glob("*/.replaced/*/*/result.json"))) == 2
