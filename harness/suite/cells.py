@@ -83,6 +83,11 @@ class Cell:
         return self.asked.at_epoch if isinstance(self.asked, EvaluationCell) else None
 
     @property
+    def training_seed(self) -> int | None:
+        """Of an evaluation; `search.seed` is the search's."""
+        return self.asked.seed if isinstance(self.asked, EvaluationCell) else None
+
+    @property
     def waits_for(self) -> tuple[str, ...]:
         """The names of the cells that must be done before it begins."""
         return () if self.evaluation is None else (self.folder,)

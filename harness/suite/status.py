@@ -44,6 +44,7 @@ class Status:
             "protocol": self.cell.protocol,
             "settings": list(self.cell.asked.settings),
             "at_epoch": self.cell.at_epoch,
+            "training_seed": self.cell.training_seed,
             "state": self.state,
             "epoch": self.epoch,
             "epochs": self.epochs,

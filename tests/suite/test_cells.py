@@ -83,6 +83,7 @@ def test_each_seed_of_a_training_has_the_file_of_harness_evaluate(tmp_path):
     assert [each.output(tmp_path) for each in found] == files
     assert [resolve([each.asked])[0].name for each in found] == [each.name for each in found]
     assert found[0].name != found[1].name
+    assert [each.training_seed for each in found] == [0, 1]
 
 
 def test_a_look_up_has_no_seed():
