@@ -198,7 +198,8 @@ def run(
     def tell(what: str, cell: Cell, reason: str) -> None:
         if not as_json:
             where = f", see {log_of(cell, results)}" if what in ("failed", "retried") else ""
-            click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{': ' if reason else ''}{reason}{where}")
+            why = f": {reason.rstrip('.')}" if reason else ""
+            click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{why}{where}")
 
     if not all(cell.is_done(results) for cell in cells):
         engine = _executor(executor, workers, device, address, parameters, retries, results)

@@ -99,25 +99,28 @@ def run_to_end(
     return state
 
 
-_NOTED: list[list[int]] = []
-"""The lists of all `stop_signals` that are open, one within the other: what stops a part stops the whole."""
+_OPEN: list[list[int]] = []
+"""What the outermost `stop_signals` has received; empty outside of any."""
 
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM is noted in the list, for the work to end cleanly; a second one acts at once."""
+    """The first SIGINT or SIGTERM is noted in the list, for the work to end cleanly; a second one acts at once. Within
+    another, the list is the same: what stops the whole stops its part, and the other way round."""
+    if _OPEN:
+        yield _OPEN[0]
+        return
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        for noted in _NOTED:
-            noted.append(number)
+        received.append(number)
         signal.signal(number, previous[number])
 
     previous: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    _NOTED.append(received)
+    _OPEN.append(received)
     try:
         yield received
     finally:
-        _NOTED.pop()
+        _OPEN.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted
 from harness.runs.folder import RunFolder, claim_protocol, locked, set_aside
@@ -23,8 +24,8 @@ MOST = 64
 
 
 class Ahead:
-    """The searches of plans that come one after the other, in lockstep ahead of their turn. `with Ahead(...)` holds
-    their folders until then."""
+    """The searches of plans that come one after the other, in lockstep ahead of their turn. Their folders are held
+    until then, or the end of `with Ahead(...)`."""
 
     def __init__(self, plans: Sequence[Plan], warn: Callable[[str], None]) -> None:
         self.plans, self.warn = list(plans), warn
@@ -36,7 +37,10 @@ class Ahead:
         return self
 
     def __exit__(self, *error: object) -> None:
+        """What has not had its turn is saved."""
         for place in list(self._held):
+            if place in self._ends:
+                self._save(place, self._ends[place])
             self._release(place)
 
     def end(self, place: int) -> TableState | None:
@@ -60,7 +64,7 @@ class Ahead:
             return {}
         deterministic()
         retain_heap()
-        plans, data = dict(group), open_data(group[0][1])
+        data = open_data(group[0][1])
         searches: dict[int, TableSearch] = {}
         for number, plan in group:
             search = make_search(plan.parts, plan.space, data, plan.request.seed, plan.device, plan.request.budget)
@@ -69,20 +73,25 @@ class Ahead:
             searches[number] = search
         states: dict[int, TableState] = {}
         for number, search in searches.items():
-            with suppress(HarnessError):  # which is told when its turn comes
-                self._held[number] = _held(plans[number], self.warn)
+            with suppress(Exception):  # which is told when its turn comes
+                self._held[number] = _held(self.plans[number], self.warn, data.fingerprint)
                 states[number] = _begun(self._held[number].folder, search)
         saved_at = time.monotonic()
         with stop_signals() as stopped:
             while lockstep.advance(searches, states):
                 if stopped or time.monotonic() - saved_at > group[0][1].request.checkpoint_seconds:
                     for number, state in states.items():
-                        with suppress(HarnessError):
-                            _save(plans[number], self._held[number].folder, data.fingerprint, state)
+                        self._save(number, state)
                     saved_at = time.monotonic()
                 if stopped:
                     raise Interrupted(f"stopped; the states of {len(states)} searches are saved.")
         return states
+
+    def _save(self, place: int, state: TableState) -> None:
+        plan, held = self.plans[place], self._held[place]
+        with suppress(HarnessError):  # as above
+            held.folder.open_spec(plan.spec, held.environment, plan.code)
+            held.folder.save(state.to_dict())
 
 
 def _kind(plan: Plan) -> str:
@@ -100,24 +109,21 @@ class _Held:
     """A run folder that nobody else works in until the lock is closed."""
 
     folder: RunFolder
+    environment: Mapping[str, Any]
     lock: ExitStack
 
 
-def _held(plan: Plan, warn: Callable[[str], None]) -> _Held:
+def _held(plan: Plan, warn: Callable[[str], None], data: str) -> _Held:
     """Sets aside what is to be done anew. Raises HarnessError as the run itself would."""
     if plan.request.again:
         set_aside(plan.folder)
     claim_protocol(plan.request.results, plan.request.protocol)
     lock = ExitStack()
-    return _Held(RunFolder(plan.folder, warn, lock.enter_context(locked(plan.folder, wait=False))), lock)
+    folder = RunFolder(plan.folder, warn, lock.enter_context(locked(plan.folder, wait=False)))
+    return _Held(folder, environment(plan.device, data), lock)
 
 
 def _begun(folder: RunFolder, search: TableSearch) -> TableState:
     """Where a checkpoint left the search, or its start."""
     saved = folder.load()
     return search.start() if saved is None else search.restore(saved)
-
-
-def _save(plan: Plan, folder: RunFolder, data: str, state: TableState) -> None:
-    folder.open_spec(plan.spec, environment(plan.device, data), plan.code)
-    folder.save(state.to_dict())

@@ -349,7 +349,10 @@ def _searches(table: Mapping[str, Any]) -> Searches:
 
 
 def _seeds(given: Any) -> Sequence[int]:
-    seeds = seed_list("seed", given) if isinstance(given, str) else given
+    try:
+        seeds = seed_list("seed", given) if isinstance(given, str) else given
+    except HarnessError as error:
+        raise ValueError(str(error).removesuffix(".")) from None
     whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed <= MOST_SEED for seed in seeds)
     expected = f'a list of whole numbers from 0 to {MOST_SEED}, or a range such as "0-99"'
     toml.expect(whole and bool(seeds), "seed", seeds, expected)

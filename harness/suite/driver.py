@@ -79,13 +79,14 @@ class Driver:
     def _begin(self) -> None:
         """Hands over as many cells as there is room for."""
         jobs: list[tuple[str, Job]] = []
+        workers = self.executor.room + len(self._at_work)
         for cell in list(self._open.values()):
             if len(jobs) == self.executor.room:
                 break
             if isinstance(cell, Selection):
                 self._decide(cell)
             elif cell.name in self._open and self._is_free(cell):
-                cells = [cell, *self._others(cell, self.executor.room - len(jobs))]
+                cells = [cell, *self._others(cell, workers)]
                 for each in cells:
                     failure_of(each, self.results).unlink(missing_ok=True)
                     del self._open[each.name]
@@ -95,13 +96,13 @@ class Driver:
         if jobs:
             self.executor.submit(jobs)
 
-    def _others(self, first: Cell, room: int) -> list[Cell]:
-        """The cells that its worker does with it: a fair share of those of its kin where there is room for so many
-        jobs, without those that failed together."""
+    def _others(self, first: Cell, workers: int) -> list[Cell]:
+        """The cells that its worker does with it: a fair share of those left of its kin, so that shares become smaller
+        towards the end (guided self-scheduling); without those that failed so."""
         if first.kin is None or first.name in self._alone:
             return []
         kin = [cell for cell in self._open.values() if cell.kin == first.kin and cell.name not in self._alone]
-        share = max(FEWEST, min(MOST, -(-len(kin) // room)))
+        share = max(FEWEST, min(MOST, -(-len(kin) // workers)))
         free = (cell for cell in kin if cell is not first and self._is_free(cell))
         return list(islice(free, share - 1))
 
@@ -135,8 +136,9 @@ class Driver:
             self._rests[cell.name] = time.monotonic() + REST
         elif ending.how == "stopped":
             self.tell("stopped", cell, "")
-        elif not is_alone:  # whose failure it was shows when it is tried by itself
+        elif not is_alone:  # whose failure it was shows when each is tried by itself
             self._alone.add(cell.name)
+            self.tell("retried", cell, ending.reason)
         else:
             self._attempts[cell.name] += 1
             reason = ending.reason or "it ended without a result"

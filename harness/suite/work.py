@@ -52,8 +52,8 @@ def _(request: SearchRequest) -> None:
 @carry_out.register
 def _(request: SearchesRequest) -> None:
     """Where one fails the others go on. Each has its log, and no drawing."""
-    plans, errors = [_plan(each) for each in request.each], list[Exception]()
-    with stop_signals() as stopped, Ahead(plans, _warn) as ahead:
+    errors = list[Exception]()
+    with stop_signals() as stopped, Ahead(plans := [_plan(each) for each in request.each], _warn) as ahead:
         for place, (each, plan) in enumerate(zip(request.each, plans, strict=True)):
             end = ahead.end(place)
             with logged(plan.folder.with_name(f"{plan.folder.name}.log"), each.title):

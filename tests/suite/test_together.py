@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from drills import Forks
 from processes import Child, end, forked, harness
 from toy_table import write_toy_table
 
-from harness.suite import definition
+from harness.runs import runner
+from harness.suite import definition, work
 from harness.suite.cells import Cell, request_of, resolve
 from harness.suite.definition import SearchCell
 from harness.suite.driver import FEWEST, MOST, Driver
@@ -45,9 +47,14 @@ class Recording:
     """An executor that ends every job at once: those of several cells without one of them, if that is said."""
 
     def __init__(self, results: Path, cells: list[Cell], room: int, without: int | None = None) -> None:
-        self.results, self.cells, self.room, self.without = results, {cell.name: cell for cell in cells}, room, without
+        self.results, self.workers, self.without = results, room, without
+        self.cells = {cell.name: cell for cell in cells}
         self.seeds: list[tuple[int, ...]] = []
         self.ended: list[tuple[str, Ending]] = []
+
+    @property
+    def room(self) -> int:
+        return self.workers - len(self.ended)
 
     def submit(self, jobs: list[tuple[str, Job]]) -> None:
         for name, job in jobs:
@@ -83,7 +90,7 @@ def shares(results: Path, cells: list[Cell], room: int, without: int | None = No
 def test_workers_get_fair_shares(tmp_path):
     cells = [on_table(seed) for seed in range(40)]
     found = shares(tmp_path / "two", cells, room=2)
-    assert [len(seeds) for seeds in found] == [20, 20]
+    assert [len(seeds) for seeds in found] == [20, 10, FEWEST, 2]
     assert [len(seeds) for seeds in shares(tmp_path / "many", cells, room=1000)] == [FEWEST] * 5
     more = [on_table(seed) for seed in range(MOST + 1)]
     assert [len(seeds) for seeds in shares(tmp_path / "one", more, room=1)] == [MOST, 1]
@@ -148,6 +155,40 @@ def test_a_stop_among_them_leaves_the_rest_to_the_next_job(cells, tmp_path):
     before = {cell.name: end(tmp_path / cell.folder) for cell in strategies if cell.is_done(tmp_path)}
     assert not driven(strategies, tmp_path).failed
     assert before.items() <= {cell.name: end(tmp_path / cell.folder) for cell in strategies}.items()
+
+
+def test_what_has_gone_together_is_saved_at_a_stop(cells, tmp_path):
+    """Stopped while the first is written, and before anything has begun."""
+    rules = [cell for cell in cells if cell.search.method == "zarts-mgs"]
+    job = Job(request_of(rules, tmp_path, Equipment("cpu")), str(tmp_path / "log"), str(tmp_path))
+
+    def stopped_at(module: object, name: str) -> str:
+        """How the job ends where a signal comes as this function is called."""
+
+        def call() -> None:
+            real = getattr(module, name)
+
+            def signalled(*arguments: object, **more: object) -> object:
+                setattr(module, name, real)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return real(*arguments, **more)
+
+            setattr(module, name, signalled)
+            print("\n" + do(job).how)
+
+        return forked(call).out.split()[-1]
+
+    assert stopped_at(runner, "plan") == "stopped"
+    assert not any(cell.is_done(tmp_path) for cell in rules)
+    assert [epochs(tmp_path / cell.folder) for cell in rules] == [1, 1, 1]  # the least that they do together
+    assert stopped_at(work, "summary") == "stopped"
+    assert [cell.is_done(tmp_path) for cell in rules] == [True, False, False]
+    assert [epochs(tmp_path / cell.folder) for cell in rules] == [4, 4, 4]
+
+
+def epochs(folder: Path) -> int:
+    """That are saved."""
+    return len((folder / "records.jsonl").read_text().splitlines())
 
 
 def test_one_that_fails_leaves_the_others_and_says_why(cells, tmp_path):
