@@ -32,8 +32,8 @@ results/studies/NAME` shows them again, `harness suite unpack results/studies/NA
 which `harness suite run NAME --keep` goes on. `python tests/draw_studies.py` writes these pages. What they say of the
 paper's claims stands in [claims.md](claims.md).
 
-| study | of what | searches | hours of search | with |
-|---|---|--:|--:|---|
+| study | of what | searches | trainings | hours of both | with |
+|---|---|--:|--:|--:|---|
 """
 
 
@@ -72,7 +72,8 @@ def page(name: str) -> str:
     shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
     figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""
     command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
-    return f"# {name}\n\n{summaries()[name]}.\n\n    {command}\n\n{figure}{said}"
+    asks = summaries()[name]
+    return f"# {name}\n\n{asks if asks.endswith('?') else asks + '.'}\n\n    {command}\n\n{figure}{said}"
 
 
 def draw(name: str, out: Path) -> None:
@@ -84,17 +85,22 @@ def draw(name: str, out: Path) -> None:
 
 
 def _line(name: str) -> str:
-    results = list(_files(name, "result.json"))
-    hours = spoken(sum(result["cost"]["seconds"] for result in results))
-    environments = [environment for spec in _files(name, "spec.json") for environment in spec["environments"]]
+    files = list(_files(name))
+    searches = [content for file, content in files if file == "result.json"]
+    trainings = [content for file, content in files if file.startswith("evaluation-") and content["kind"] == "training"]
+    hours = spoken(sum(content["cost"]["seconds"] for content in (*searches, *trainings)))
+    environments = [of for file, content in files if file == "spec.json" for of in content["environments"]]
     with_ = sorted({f"commit {of['commit']}, torch {of['torch']}, {of['device']}" for of in environments})
-    return f"| [{name}]({name}/README.md) | {summaries()[name]} | {len(results):,} | {hours} | {'; '.join(with_)} |"
+    counts = f"{len(searches):,} | {len(trainings) or '–'}"
+    return f"| [{name}]({name}/README.md) | {summaries()[name]} | {counts} | {hours} | {'; '.join(with_)} |"
 
 
-def _files(name: str, file: str) -> Iterator[dict[str, Any]]:
+def _files(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The JSON files of all runs, by name."""
     for path in parts(STUDIES / name):
-        for text in pq.read_table(path, filters=[("file", "=", file)]).column("text").to_pylist():
-            yield json.loads(text)
+        table = pq.read_table(path, filters=[("file", "not in", ("records.jsonl", "protocol.toml"))])
+        for file, text in zip(table.column("file").to_pylist(), table.column("text").to_pylist(), strict=True):
+            yield file, json.loads(text)
 
 
 def _printed(*arguments: object) -> str:

@@ -29,8 +29,8 @@ NOTE = (
     "Kendall's tau-b of the test errors, {epoch} epoch, of the cells that searches found, trained from scratch as a "
     "and as b: 1 where both rank them alike, -1 the other way round, 0 where neither says anything of the other. n: "
     f"the cells that both have, at least {FEWEST}; one that several searches found counts once. Seeds are the "
-    "trainings'; tau between two of one configuration is what chance leaves of its ranking. Interval: 95 %, percentiles of "
-    f"{RESAMPLES:,} bootstrap samples of the cells."
+    "trainings'; tau between two of one configuration is what chance leaves of its ranking. Interval: 95 %, "
+    f"percentiles of {RESAMPLES:,} bootstrap samples of the cells."
 )
 
 
