@@ -53,7 +53,7 @@ SHOWN: Mapping[str, Study] = {
     "weighing": Study((), ""),
     "collapse": Study((), "convergence-nasbench201-cifar10"),
     "finetuning": Study((), "convergence-nasbench201-cifar10"),
-    "robustness": Study((), "convergence-s1-cifar10"),
+    "robustness": Study((), "landscape-zarts-mgs-s2-cifar10-s0-537e9cf8"),
     "short-trainings": Study((), ""),
 }
 
