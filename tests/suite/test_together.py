@@ -44,9 +44,9 @@ def on_table(seed: int, method: str = "m") -> Cell:
 
 
 class Recording:
-    """An executor that ends every job at once: those of several cells without one of them, if that is said."""
+    """An executor that ends every job at once: those of several cells but for some seeds, if that is said."""
 
-    def __init__(self, results: Path, cells: list[Cell], room: int, without: int | None = None) -> None:
+    def __init__(self, results: Path, cells: list[Cell], room: int, without: tuple[int, ...] = ()) -> None:
         self.results, self.workers, self.without = results, room, without
         self.cells = {cell.name: cell for cell in cells}
         self.seeds: list[tuple[int, ...]] = []
@@ -62,7 +62,7 @@ class Recording:
             several = isinstance(job.request, SearchesRequest)
             seeds = job.request.seeds if several else (job.request.cell.seed,)
             self.seeds.append(seeds)
-            done = [seed for seed in seeds if seed != self.without or not several]
+            done = [seed for seed in seeds if seed not in self.without or not several]
             for cell in self.cells.values():
                 if cell.search.method == method and cell.search.seed in done:
                     cell.output(self.results).parent.mkdir(parents=True)
@@ -77,7 +77,7 @@ class Recording:
         pass
 
 
-def shares(results: Path, cells: list[Cell], room: int, without: int | None = None) -> list[tuple[int, ...]]:
+def shares(results: Path, cells: list[Cell], room: int, without: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
     """The seeds of each job."""
     executor = Recording(results, cells, room, without)
     driver = Driver(cells, results, executor, retries=0)
@@ -104,7 +104,8 @@ def test_other_methods_and_searches_that_are_on_no_table_go_by_themselves(tmp_pa
 
 
 def test_what_failed_among_others_is_tried_alone(tmp_path):
-    assert shares(tmp_path, [on_table(seed) for seed in range(4)], room=1, without=2) == [(0, 1, 2, 3), (2,)]
+    cells = [on_table(seed) for seed in range(4)]
+    assert shares(tmp_path, cells, room=1, without=(1, 2)) == [(0, 1, 2, 3), (1,), (2,)]
 
 
 @pytest.fixture(scope="module")
