@@ -17,7 +17,7 @@ from spaces import SPACES
 SPACE, SEEDS = SPACES["nasbench201-table"], range(64)
 
 
-@pytest.mark.parametrize(("method", "least"), [("darts-1st", 4), ("zarts-mgs", 4), ("zarts-gld", 4)])
+@pytest.mark.parametrize(("method", "least"), [("darts-1st", 4), ("zarts-mgs", 4), ("zarts-gld", 4), ("zarts-cma", 3)])
 def test_searches_together(versus, benchmark, method: str, least: float) -> None:
     retain_heap()
     data, budget = TableData("cifar10", NasBench201(toy_table())), Budget(1)

@@ -61,9 +61,16 @@ def test_slopes_have_the_bits_that_they_have_alone() -> None:
     torch.testing.assert_close(slopes(ERRORS, all_gates)[0], gradient)
 
 
-@pytest.mark.parametrize("method", TOGETHER_RULES)
-def test_searches_go_together_to_the_bits_that_they_have_alone(method: str) -> None:
-    searches = {seed: search_of(method, seed) for seed in range(3)}
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        *((method, {}) for method in TOGETHER_RULES),
+        ("zarts-cma", {"full_up_to": 0}),
+        ("zarts-cma", {"cma_population": 2}),
+    ],
+)
+def test_searches_go_together_to_the_bits_that_they_have_alone(method: str, settings: dict[str, int]) -> None:
+    searches = {seed: search_of(method, seed, **settings) for seed in range(3)}
     assert all(map(fits, searches.values()))
     states = {seed: search.start() for seed, search in searches.items()}
     searches[0].advance(states[0])  # ahead of the others, as after a resume
@@ -71,12 +78,12 @@ def test_searches_go_together_to_the_bits_that_they_have_alone(method: str) -> N
         pass
     for seed, state in states.items():
         assert state.stopped_by == "epochs"
-        assert same(state, run_to_end(search_of(method, seed)))
+        assert same(state, run_to_end(search_of(method, seed, **settings)))
 
 
 def test_most_rules_go_together() -> None:
     assert len(TOGETHER_RULES) >= 14
-    for method in ("gdas", "beta-darts", "zarts-cma"):
+    for method in ("gdas", "beta-darts"):
         assert not fits(search_of(method, 0))
     assert not fits(search_of("zarts-mgs", 0, oracle="sampled"))
     assert not fits(search_of("zarts-mgs", 0, objective="valid_loss + 0.1*log(flops/100M)"))
