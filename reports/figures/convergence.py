@@ -10,6 +10,7 @@ from reports.figures.panels import MOST_METHODS, figure_of, legend, lines
 from reports.figures.plot import Plot
 from reports.parameters import parameters
 from reports.statistics.scores import LOOK_UP, cells_on_the_way
+from reports.statistics.truth import looked_up
 
 CHANNELS, CELLS = 36, 20
 """Of the networks whose parameters are drawn (paper, section 5)."""
@@ -18,30 +19,27 @@ CLASSES = {"cifar100": 100}
 
 def draw(frames: Frames) -> list[Plot]:
     """Paper, Fig. 2, and supplement, Fig. 3: accuracy, size, and operations without parameters over the epochs."""
-    evaluated = cells_on_the_way(frames.records, frames.epoch)
+    trained = cells_on_the_way(frames.records, frames.epoch)
+    trained = trained[trained.how != LOOK_UP]  # a table knows the cells of all epochs, not of the last alone
     return [
-        _convergence(group, evaluated, str(space), str(dataset))
-        for (space, dataset), group in frames.epochs.groupby(["space", "dataset"])
+        _convergence(group, trained, str(space), str(dataset))
+        for (space, dataset), group in looked_up(frames.epochs).groupby(["space", "dataset"])
     ]
 
 
-def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, dataset: str) -> Plot:
+def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, dataset: str) -> Plot:
     kind = _first_kind(epochs)
     panels = []
-    evaluated = evaluated[evaluated.run.isin(epochs.run)]
-    on_table = "table.test" in epochs and bool(epochs["table.test"].notna().any())
-    if on_table:  # which is of every cell, where look-ups are of the last
-        evaluated = evaluated[evaluated.how != LOOK_UP]
-    if len(evaluated):  # of several sizes of network the one that most cells were trained in
-        how = evaluated.how.mode()[0]
-        trained = evaluated[evaluated.how == how].rename(columns={"accuracy": "trained"})
+    trained = trained[trained.run.isin(epochs.run)]
+    if len(trained):  # of several sizes of network the one that most cells were trained in
+        how = trained.how.mode()[0]
+        trained = trained[trained.how == how].rename(columns={"accuracy": "trained"})
         epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
         panels.append(("trained", f"Trained cell ({how}), test", "accuracy (%)"))
+    panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
         panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
-    if on_table:
-        panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
         counted = epochs.genotype.map(lambda text: parameters(text, CHANNELS, CELLS, classes), na_action="ignore")
@@ -64,7 +62,7 @@ def _convergence(epochs: pd.DataFrame, evaluated: pd.DataFrame, space: str, data
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
         "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "
-        "was evaluated. Parameterless: pooling and skip connections among the chosen operations."
+        "was trained, the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations."
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
 

@@ -154,16 +154,8 @@ def incumbents(records: Records) -> pd.DataFrame:
     runs = records.finished
     runs = runs.assign(method=labelled(runs))[["run", "method", "seed", "space", "dataset", "device"]]
     epochs = records.epochs.merge(runs, on="run")
-    said = [f"table.{part}" for part in ("valid", "test")]
-    frame = epochs.reindex(columns=list(dict.fromkeys([*epochs, "genotype", *said]))).astype(dict.fromkeys(said, float))
-    unsaid = frame["table.test"].isna() & frame.genotype.notna()
-    cells = frame.loc[unsaid, ["genotype", "space", "dataset"]]
-    found = {cell: truth.of_cell(*cell) for cell in dict.fromkeys(cells.itertuples(index=False, name=None))}
-    for part, column in zip(("valid", "test"), said, strict=True):
-        frame.loc[unsaid, column] = [
-            math.nan if (of := found[cell]) is None else of[part] for cell in cells.itertuples(index=False, name=None)
-        ]
-    frame = frame.rename(columns={"table.valid": "valid", "table.test": "test"}).sort_values(["run", "epoch"])
+    frame = truth.looked_up(epochs).rename(columns={"table.valid": "valid", "table.test": "test"})
+    frame = frame.sort_values(["run", "epoch"])
     return frame[frame.test.notna().groupby(frame.run).transform("all")]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+
+import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import parse
@@ -28,6 +31,20 @@ def of_cell(notation: str, space: str, dataset: str) -> Mapping[str, float] | No
         return None if truth is None else truth.accuracies(parse(notation))[dataset]
     except HarnessError:
         return None
+
+
+def looked_up(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Records of epochs (genotype, space, dataset, ...) with the columns table.valid and table.test (percent): what the
+    record says, as those of searches on a table do, else what is known of its cell, else not a number."""
+    said = {part: f"table.{part}" for part in ("valid", "test")}
+    columns = list(dict.fromkeys([*epochs, "genotype", *said.values()]))
+    frame = epochs.reindex(columns=columns).astype(dict.fromkeys(said.values(), float))
+    unsaid = frame["table.test"].isna() & frame.genotype.notna()
+    cells = list(frame.loc[unsaid, ["genotype", "space", "dataset"]].itertuples(index=False, name=None))
+    found = {cell: of_cell(*cell) or {} for cell in dict.fromkeys(cells)}
+    for part, column in said.items():
+        frame.loc[unsaid, column] = [found[cell].get(part, math.nan) for cell in cells]
+    return frame
 
 
 def _known(space: str, dataset: str) -> bool:

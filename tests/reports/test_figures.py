@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from run_folders import notation, write_run, write_training
+from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.core.errors import HarnessError
 from reports import REPORTS, analyses, figures
 from reports.figures.critical_difference import _cliques
 from reports.parameters import parameters
 from reports.records import Records, read
-from reports.statistics import inference
+from reports.statistics import inference, truth
 
 
 def drawn(results: Path, *of: figures.Figure) -> dict[str, figures.Plot]:
@@ -180,6 +180,24 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(figures.nasbench201, "open_table", missing)
     assert not drawn(tmp_path, figures.nasbench201.draw)
+
+
+def test_convergence_shows_what_a_table_says_of_every_epochs_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = "|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    counts = {"cell": {"skip": 1, "parameterless": 1, "none": 5}}
+    folder = write_run(tmp_path, space="nasbench201", genotype=cell, operations=counts, cell=cell)
+    write_lookup(folder, {"cifar10": {"valid": 88.0, "test": 90.0}})
+    accuracies = {"valid": 88.0, "test": 90.0}
+    for known in (accuracies, None):
+        monkeypatch.setattr(truth, "of_cell", lambda *asked, known=known: known if asked[0] == cell else None)
+        (plot,) = drawn(tmp_path, figures.convergence.draw).values()
+        titles = [ax.get_title() for ax in plot.figure.axes]
+        assert (titles[0] == "Derived cell, by the table, test") == (known is not None)
+        assert not any("look-up" in title for title in titles)
+        if known:
+            assert lines(plot, 0) == [([1, 2], [90, 90])]
 
 
 def test_a_search_on_a_table_is_drawn_with_what_the_table_says(tmp_path):
