@@ -5,9 +5,7 @@ A grid over all architectures has an axis for each edge, the operation along it.
 for all that the first half of the edges choose and a column for all that the others do. With u and v, the chances of
 those, the mean is u M v, and its slopes in u and v are M v and u M.
 
-Several searches are contracted at once, each to the bits that it has alone. The order in which a product of matrices
-sums depends on how it is asked for, so every one is of a batch, has two rows or more, and begins at an address that is
-a multiple of 64 bytes, as a tensor that is alone does.
+Several searches are contracted at once, each to the bits that it has alone.
 """
 
 from __future__ import annotations
@@ -17,10 +15,8 @@ from math import prod
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-LINE = 8
-"""Numbers of float64 in 64 bytes."""
+from methods.products import lined, times
 
 
 def expected(grid: Tensor, gates: Tensor) -> Tensor:
@@ -58,7 +54,7 @@ def _halved(grid: Tensor) -> tuple[Tensor, list[tuple[int, int]], list[tuple[int
     edges = list(enumerate(grid.shape))
     split = min(range(len(edges)), key=lambda edge: prod(grid.shape[:edge]) + prod(grid.shape[edge:]))
     matrix = grid.reshape(prod(grid.shape[:split]), -1)
-    return pad(matrix, (0, -matrix.shape[1] % LINE, 0, -matrix.shape[0] % LINE)), edges[:split], edges[split:]
+    return lined(matrix), edges[:split], edges[split:]
 
 
 def _chances(gates: Tensor, edges: list[tuple[int, int]]) -> list[Tensor]:
@@ -71,8 +67,5 @@ def _chances(gates: Tensor, edges: list[tuple[int, int]]) -> list[Tensor]:
 
 
 def _times(rows: Tensor, matrix: Tensor) -> Tensor:
-    """rows (searches, n, a or less) times the matrix (a, b). The product of a single row is another routine, whose
-    order depends on the number of threads and of searches: it gets a row of zeros beside it."""
-    count = rows.shape[1]
-    lines = pad(rows, (0, matrix.shape[0] - rows.shape[2], 0, int(count == 1)))
-    return torch.bmm(lines, matrix.expand(len(rows), -1, -1))[:, :count]
+    """rows (searches, n, a or less) times the matrix (a, b) of all."""
+    return times(rows, matrix.expand(len(rows), -1, -1))

@@ -12,6 +12,7 @@ from torch import Tensor
 from harness.core.errors import HarnessError
 from harness.core.settings import setting
 from harness.core.types import Oracle
+from methods.products import product
 from methods.rules.cma_constants import Constants, diagonal, full
 from methods.rules.estimating import of_losses
 from methods.rules.rule import Draw, Memory, Move, around, normal, weighed
@@ -69,7 +70,7 @@ def root(covariance: Tensor, white: Tensor) -> Tensor:
     if covariance.dim() < white.dim():
         return white * covariance.clamp(min=SMALLEST).sqrt()[..., None, :]
     values, vectors = torch.linalg.eigh(covariance)
-    return white @ ((vectors * values.clamp(min=SMALLEST).sqrt()[..., None, :]) @ vectors.mT)
+    return product(white, product(vectors * values.clamp(min=SMALLEST).sqrt()[..., None, :], vectors.mT))
 
 
 def tell(constants: Constants, memory: Memory, y: Tensor, white: Tensor) -> tuple[Tensor, Memory]:
@@ -95,7 +96,7 @@ def tell(constants: Constants, memory: Memory, y: Tensor, white: Tensor) -> tupl
         covariance = kept * memory["covariance"] + c.c_1 * path.square() + c.c_mu * weighed(signed[..., 0], y.square())
     else:
         one = path[..., None] * path[..., None, :]
-        covariance = kept[..., None] * memory["covariance"] + (c.c_1 * one + c.c_mu * (signed * y).mT @ y)
+        covariance = kept[..., None] * memory["covariance"] + (c.c_1 * one + c.c_mu * product((signed * y).mT, y))
     after = {
         "covariance": covariance,
         "sigma": sigma,

@@ -62,7 +62,8 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
         "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "
-        "was trained, the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations."
+        "was trained, the table's at every epoch. Parameterless: pooling and skip connections among the chosen "
+        "operations."
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
 

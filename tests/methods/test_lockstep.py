@@ -14,6 +14,7 @@ from methods import CATALOGUE, METHODS
 from methods.composition import Composition
 from methods.families import applies, make_search
 from methods.pricing.expectation import expected, slopes
+from methods.products import product
 from methods.rules import RULES
 from methods.tabular.data import TableData
 from methods.tabular.lockstep import advance, fits
@@ -50,6 +51,16 @@ def test_a_contraction_has_the_bits_that_it_has_alone(candidates: int) -> None:
     all_gates = gates(searches * candidates).view(searches, candidates, 6, 5)
     alone = torch.cat([expected(ERRORS, own[None].clone()) for own in all_gates])
     assert torch.equal(expected(ERRORS, all_gates), alone)
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(14, 30, 30), (1, 5, 3), (3, 1, 9)])
+def test_a_product_has_the_bits_that_it_has_alone(rows: int, inner: int, columns: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    left = torch.randn(69, rows, inner, generator=draw, dtype=torch.float64)
+    turned = torch.randn(69, columns, inner, generator=draw, dtype=torch.float64)
+    found = product(left, turned.mT)
+    torch.testing.assert_close(found, left @ turned.mT)
+    assert torch.equal(found, torch.stack([product(own.clone(), of.mT) for own, of in zip(left, turned, strict=True)]))
 
 
 def test_slopes_have_the_bits_that_they_have_alone() -> None:
