@@ -34,6 +34,8 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
+"""The last one first."""
 SHOWN = 3
 """Files that a message names."""
 LEASE = 30.0
@@ -188,9 +190,14 @@ class RunFolder:
 
     def open_spec(self, spec: Mapping[str, Any], environment: Mapping[str, Any], code: Code) -> None:
         """Writes spec.json, or checks that the one there says the same, of the same data and by the same code, and
-        notes a changed environment."""
+        notes a changed environment. Raises HarnessError where it says otherwise, or is not beside a checkpoint."""
         path = self.path / "spec.json"
         if not path.exists():
+            if any((self.path / name).exists() for name in CHECKPOINTS):
+                raise HarnessError(
+                    f"{self.path} has a checkpoint, and no spec.json that says of which run; delete the folder to "
+                    "start again, or choose another one with --results."
+                )
             write_json(path, {"spec": spec, "hash": spec_hash(spec), "code": code, "environments": [environment]})
             return
         known = read_shaped(path, {"spec": OBJECT, "environments": [OBJECT]})
@@ -224,7 +231,7 @@ class RunFolder:
         A damaged one is reported and set aside as checkpoint.damaged.pt, lest the next save take it for a good one to
         fall back on. Raises HarnessError, changing nothing, when all are damaged.
         """
-        paths = [self.path / name for name in ("checkpoint.pt", "checkpoint.previous.pt")]
+        paths = [self.path / name for name in CHECKPOINTS]
         present, damaged = [path for path in paths if path.exists()], []
         for path in present:
             try:

@@ -64,6 +64,7 @@ class Opened(RunFolder):
 def folder(tmp_path):
     """With checkpoints of the steps 1 and 2."""
     folder = Opened(tmp_path / "run")
+    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     for step in (1, 2):
         folder.save(state_at(step))
     return folder
@@ -228,7 +229,6 @@ def test_killed_at_every_operation_on_the_disk(tmp_path):
 def test_killed_in_the_first_save_after_a_damaged_checkpoint(folder, fatal):
     """The damaged one must not take the place of the good one before the new one is safe."""
     folder.last.write_bytes(b"junk")
-    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     loading = 7  # operations: the damaged one put aside, and the records
     assert work_until_killed(folder.path, loading + fatal)
     work(folder.path)
@@ -271,8 +271,16 @@ def test_who_may_wait_for_a_lock_gets_it(tmp_path):
     assert (tmp_path / "entered").exists()
 
 
+@pytest.mark.parametrize("lacking", ["checkpoint.pt", "checkpoint.previous.pt"])
+def test_a_checkpoint_without_a_spec_is_refused(folder, lacking):
+    (folder.path / "spec.json").unlink()
+    (folder.path / lacking).unlink()
+    with pytest.raises(HarnessError, match=r"has a checkpoint, and no spec\.json that says of which run"):
+        folder.open_spec(SPEC, ENVIRONMENT, CODE)
+    assert not (folder.path / "spec.json").exists()
+
+
 def test_a_spec_that_differs_is_refused_with_the_difference(folder):
-    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     other = SPEC | {"settings": {"training": {"lr": 0.1, "batch": 64}}}
     with pytest.raises(
         HarnessError, match=r"describes another run \(settings\.training\.lr: 0\.025 there, 0\.1 here\)"
@@ -281,7 +289,6 @@ def test_a_spec_that_differs_is_refused_with_the_difference(folder):
 
 
 def test_another_environment_is_noted_and_other_data_are_refused(folder):
-    folder.open_spec(SPEC, ENVIRONMENT, CODE)
     folder.open_spec(SPEC, ENVIRONMENT, CODE)
     assert folder.warnings == []
     folder.open_spec(SPEC, ENVIRONMENT | {"torch": "2.8.0"}, CODE)
