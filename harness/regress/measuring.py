@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from harness import data
 from harness.core.settings import applicable
 from harness.core.types import Budget, SearchResult
 from harness.regress.parts import Part
 from methods import METHODS
-from methods.families import resolve
+from methods.families import AnySearch, make_search, resolve
+from methods.tabular import lockstep
 from methods.tabular.data import TableData, open_data
 from spaces import SPACES
 
@@ -48,14 +50,25 @@ def figures(result: SearchResult) -> dict[str, float]:
 
 
 def measure(part: Part, method: str, seeds: Sequence[int], dataset: data.ImageDataset | TableData) -> Figures:
-    """The figures of one method, a run for each seed."""
-    space = SPACES[part.space]
+    """The figures of one method, a run for each seed: in lockstep where it can."""
+    space, budget = SPACES[part.space], Budget(part.epochs)
     settings = applicable(resolve(METHODS[method].composition, space).by_name(), part.settings)
-    runs = [
-        figures(METHODS[method](seed=seed, settings=settings).search(space, dataset, Budget(part.epochs)))
-        for seed in seeds
-    ]
+    parts = METHODS[method].parts(space, budget, user=settings)
+    searches = {seed: make_search(parts, space, dataset, seed, "cpu", budget) for seed in seeds}
+    states: dict[int, Any] = {seed: search.start() for seed, search in searches.items()}
+    together = {seed: search for seed, search in searches.items() if lockstep.fits(search)}
+    while together and lockstep.advance(together, states):
+        pass
+    runs = [figures(_ended(search, states.get(seed))) for seed, search in searches.items()]
     return {name: [run[name] for run in runs] for name in runs[0]}
+
+
+def _ended(search: AnySearch, state: Any) -> SearchResult:
+    """The result of a search from this state on; from its start where lockstep gave it up, for it to say why."""
+    state = search.start() if state is None else state
+    while not state.stopped_by:
+        state = search.advance(state)
+    return search.result(state)
 
 
 def open_dataset(part: Part) -> data.ImageDataset | TableData:

@@ -15,14 +15,17 @@ from toy_table import toy_table, write_toy_table
 from harness import data
 from harness.cli import main
 from harness.core.errors import HarnessError
+from harness.core.types import Budget
 from harness.describing.listing import family
 from harness.regress import judging, measuring, parts
 from harness.tables.nasbench201_truth import NasBench201
+from methods import METHODS
 from methods.catalogue import CATALOGUE
 from methods.lookaheads.fine_tuned import FineTunedOracle
 from methods.rules.gld import GLD
 from methods.rules.mgs import MGS
 from methods.tabular.data import TableData
+from spaces import SPACES
 
 ON_TABLE = replace(
     parts.RULES, settings=dict(parts.RULES.settings) | {"updates": 20, "smallest_radius": 0.03}, epochs=5
@@ -70,6 +73,16 @@ def keep_sigma(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_fine_tune(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FineTunedOracle, "_batches", lambda self: [])
+
+
+def test_seeds_that_go_together_have_the_figures_that_they_have_alone(table: TableData) -> None:
+    short = replace(ON_TABLE, settings={"updates": 2}, epochs=2)
+    found = measuring.measure(short, "zarts-mgs", range(3, 6), table)
+    alone = METHODS["zarts-mgs"](seed=4, settings={"updates": 2}).search(SPACES[short.space], table, Budget(2))
+    assert {name: values[1] for name, values in found.items()} == measuring.figures(alone)
+    beyond = replace(short, settings={"updates": 2, "alpha_lr": 1e308})
+    with pytest.raises(HarnessError, match="alpha is not finite"):
+        measuring.measure(beyond, "darts-1st", range(2), table)
 
 
 def alarms(part, method, dataset, break_it, monkeypatch) -> list[judging.Verdict]:
