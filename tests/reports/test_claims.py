@@ -149,6 +149,13 @@ def test_trained_cells_of_variants(tmp_path: Path) -> None:
     assert (found.verdict, found.mean) == (SUPPORTED, pytest.approx(1 / 3))
 
 
+def test_cells_of_a_variant_that_are_looked_up(tmp_path: Path) -> None:
+    looked_up(tmp_path, "gzas", [92.0, 93.0])
+    looked_up(tmp_path, "gdas", [91.0, 92.0])
+    found = judge(claim("On NAS-Bench-201 ZARTS improves a variant of DARTS: gzas"), read(tmp_path))
+    assert (found.verdict, found.mean, found.n) == (SUPPORTED, pytest.approx(1), 2)
+
+
 def test_the_sheet(tmp_path: Path) -> None:
     looked_up(tmp_path, "random-search", [93.0, 94.0, 93.5])
     looked_up(tmp_path, "darts-1st", [83.0, 83.9, 83.7])
