@@ -10,6 +10,7 @@ import click
 
 from harness.commands import options
 from harness.commands.several import Several
+from harness.core.errors import Interrupted
 
 if TYPE_CHECKING:
     from harness.evaluation.evaluate import Outcome
@@ -78,12 +79,15 @@ def evaluate(
     from harness.evaluation.progress import TrainingDisplay
     from harness.evaluation.summary import summary
     from harness.evaluation.targets import expand
+    from harness.runs.loop import stop_signals
     from harness.runs.progress import shown
 
     found, speaks = expand(targets, options.warn), leads() and not as_json
     several = Several(len(found), as_json)
-    with shown(TrainingDisplay, quiet or not speaks) as observe:
-        for target in found:
+    with stop_signals() as stopped, shown(TrainingDisplay, quiet or not speaks) as observe:
+        for place, target in enumerate(found):
+            if stopped:
+                raise Interrupted(f"stopped after {place} of {len(found)} evaluations.")
             with several.attempt(target):
                 plan = evaluating.plan(
                     evaluating.Request(

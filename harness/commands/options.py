@@ -68,7 +68,9 @@ def as_json() -> Decorator:
 
 def again() -> Decorator:
     return click.option(
-        "--again", is_flag=True, help="Do it anew where it has been done; what is there is kept in .replaced."
+        "--again",
+        is_flag=True,
+        help="Do it anew where it has been done; what is there is kept in .replaced. What is unfinished goes on.",
     )
 
 

@@ -11,6 +11,7 @@ import click
 
 from harness.commands import options
 from harness.commands.several import Several
+from harness.core.errors import Interrupted
 from harness.core.seeds import seed_list
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def run(
     from harness.core.untrusted import reported
     from harness.runs import protocol as protocols
     from harness.runs import runner
+    from harness.runs.loop import stop_signals
     from harness.runs.progress import shown
     from harness.runs.summary import draw_cell, summary_of
     from harness.runs.together import Ahead
@@ -123,8 +125,14 @@ def run(
         names = (", ".join(dict.fromkeys(given)) for given in (methods, spaces, datasets))
         click.echo("{} on {} with {}, ".format(*names) + f"protocol {protocol}, seed {seeds}, {plans[0].device}")
     outcomes, is_alone = [], several.count == 1
-    with shown(quiet=quiet or as_json) as observe, Ahead(plans, options.warn) as ahead:
+    with (
+        stop_signals() as stopped,
+        shown(quiet=quiet or as_json) as observe,
+        Ahead(plans, options.warn) as ahead,
+    ):
         for place, plan in enumerate(plans):
+            if stopped:
+                raise Interrupted(f"stopped after {place} of {len(plans)} runs.")
             if is_alone and not as_json:
                 click.echo(f"run folder: {plan.folder}")
             with several.attempt(plan.folder.name):

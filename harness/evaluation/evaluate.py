@@ -30,7 +30,7 @@ from harness.evaluation.training import State, Trainer, final_network
 from harness.runs import protocol as protocols
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
-from harness.runs.folder import RunFolder, cell_of, check_code, claim_protocol, locked, set_aside, spec_hash
+from harness.runs.folder import RunFolder, begin_anew, cell_of, check_code, claim_protocol, locked, spec_hash
 from harness.runs.lines import Lines
 from harness.runs.logs import LOGGER
 from harness.runs.loop import Observer, run_to_end
@@ -271,7 +271,7 @@ def run(
     the last good state kept.
     """
     if plan.request.again and leads():
-        set_aside(plan.folder, plan.file)
+        begin_anew(plan.folder, plan.file, plan.code)
     if plan.training is None:
         return finished(plan.file) or _look_up(plan, warn)
     with memory_reported(plan.device), shared(plan.device) as group:

@@ -182,6 +182,21 @@ def set_aside(folder: Path, *beside: Path) -> None:
         rename(path, place / path.name)
 
 
+def begin_anew(folder: Path, done: Path, code: Code) -> None:
+    """As `--again` asks: sets aside what is done, which the file `done` shows, or was begun by other code. What this
+    code has begun goes on, for it is what an interrupted `--again` leaves."""
+    if done.exists() or not _begun_by(folder, code):
+        set_aside(folder, *([] if done.is_relative_to(folder) else [done]))
+
+
+def _begun_by(folder: Path, code: Code) -> bool:
+    try:
+        check_code(folder, code)
+    except HarnessError:
+        return False
+    return True
+
+
 class RunFolder:
     """One run on disk. Whoever writes to it holds its lock: `with locked(path, wait=False) as lease`."""
 

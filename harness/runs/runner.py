@@ -21,7 +21,7 @@ from harness.core.shapes import FINISHED
 from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
 from harness.runs.code import Code, code_of
-from harness.runs.folder import RunFolder, check_code, claim_protocol, locked, set_aside, spec_hash
+from harness.runs.folder import RunFolder, begin_anew, check_code, claim_protocol, locked, spec_hash
 from harness.runs.images import open_images
 from harness.runs.lines import Lines
 from harness.runs.logs import LOGGER
@@ -150,7 +150,7 @@ def run(
     the last good state kept.
     """
     if plan.request.again and end is None:
-        set_aside(plan.folder)
+        begin_anew(plan.folder, plan.folder / "result.json", plan.code)
     done = _finished(plan)
     if done is not None:
         return done

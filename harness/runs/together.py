@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted
-from harness.runs.folder import RunFolder, claim_protocol, locked, set_aside
+from harness.runs.folder import RunFolder, begin_anew, claim_protocol, locked
 from harness.runs.loop import stop_signals
 from harness.runs.machine import deterministic, environment, retain_heap
 from harness.runs.runner import Plan, finished, open_data
@@ -116,7 +116,7 @@ class _Held:
 def _held(plan: Plan, warn: Callable[[str], None], data: str) -> _Held:
     """Sets aside what is to be done anew. Raises HarnessError as the run itself would."""
     if plan.request.again:
-        set_aside(plan.folder)
+        begin_anew(plan.folder, plan.folder / "result.json", plan.code)
     claim_protocol(plan.request.results, plan.request.protocol)
     lock = ExitStack()
     folder = RunFolder(plan.folder, warn, lock.enter_context(locked(plan.folder, wait=False)))

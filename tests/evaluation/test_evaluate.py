@@ -186,6 +186,14 @@ def test_a_stopped_evaluation_goes_on(number, straight, tmp_path):
     assert found(tmp_path) == found(straight)
 
 
+def test_a_stop_in_the_last_step_of_an_evaluation_is_heeded(tmp_path):
+    """The one that it came in is done, and the next has not begun."""
+    two = harness(["evaluate", "DARTS_V1", "DARTS_V2", "--results", str(tmp_path), *QUICK])
+    ended = forked(signalled(signal.SIGTERM, two, step=24))
+    assert (ended.code, "stopped after 1 of 2 evaluations" in ended.err) == (130, True)
+    assert len(list(tmp_path.glob("**/evaluation-*.json"))) == 1
+
+
 def test_what_decides_the_outcome_names_the_evaluation(tmp_path):
     def name(target="DARTS_V2", seed=0, *assignments):
         request = Request(target, "digits", None, "smoke", seed=seed, assignments=assignments, device="cpu")

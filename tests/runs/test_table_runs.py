@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
@@ -12,7 +13,7 @@ from processes import Child, contents, end, forked, harness, run_folder
 from toy_table import toy_table, write_toy_table
 
 from harness.core.types import Budget
-from harness.runs.folder import locked, owner
+from harness.runs.folder import RunFolder, locked, owner
 from harness.runs.protocol import load
 from harness.runs.runner import Request, plan
 from harness.runs.together import Ahead
@@ -145,6 +146,49 @@ def test_folders_are_held_until_their_turn(tmp_path):
         assert [ahead.end(place) is not None for place in (1, 2)] == [True, False]
         assert owner(plans[3].folder) is not None
     assert [owner(each.folder) for each in plans] == [None] * 4
+
+
+def finished_at_a_signal(call: Callable[[], object]) -> Callable[[], object]:
+    """The call, told to stop as the first run writes its result."""
+
+    def instead() -> None:
+        finish = RunFolder.finish
+
+        def told(folder: RunFolder, result: object) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            finish(folder, result)
+
+        RunFolder.finish = told
+        call()
+
+    return instead
+
+
+@pytest.mark.parametrize("method", ["zarts-rs", "rea"])
+def test_a_stop_between_two_runs_is_heeded(tmp_path, method):
+    """What has gone together is saved; what goes alone has not begun."""
+    options = ("--seed", "0-2", "--epochs", "2")
+    straight = [*ON_TABLE, "--method", method, "--results", str(tmp_path), *options]
+    stopped = forked(finished_at_a_signal(harness(straight)))
+    assert (stopped.code, "stopped after 1 of 3 runs" in stopped.err) == (130, True)
+    assert len(ends(tmp_path)) == 1
+    assert len(list(tmp_path.glob("*/*/checkpoint.pt"))) == (3 if method == "zarts-rs" else 1)
+    assert forked(harness(straight)).code == 0
+    assert len(ends(tmp_path)) == 3
+
+
+def test_what_is_done_anew_goes_on_after_a_stop(tmp_path):
+    command = harness([*ON_TABLE, "--method", "zarts-rs", "--results", str(tmp_path), "--epochs", "3", "--seed", "0,1"])
+    assert forked(command).code == 0
+    before = ends(tmp_path)
+    anew = harness([*command.args[0], "--again"])
+    assert forked(finished_at_a_signal(anew)).code == 130
+    assert len(list(tmp_path.glob("*/.replaced/*/*"))) == 2
+    (saved,) = (path for path in tmp_path.glob("*/*/checkpoint.pt") if not (path.parent / "result.json").exists())
+    ended = forked(anew)
+    assert ended.code == 0, ended.err
+    assert len(list(tmp_path.glob(f"*/.replaced/*/{saved.parent.name}"))) == 1  # what was saved is not thrown away
+    assert ends(tmp_path) == before
 
 
 def test_what_goes_together_is_set_aside_to_be_done_anew(tmp_path):
