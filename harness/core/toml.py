@@ -116,10 +116,10 @@ def settings(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def strings(table: Mapping[str, Any], key: str, example: str) -> list[str]:
-    """The list of strings under this key. Raises ValueError."""
+    """The list of strings under this key, which has some. Raises ValueError."""
     values = table[key]
     met = isinstance(values, list) and all(isinstance(value, str) for value in values)
-    expect(met, key, values, f"a list of {example}")
+    expect(met and bool(values), key, values, f"a list of {example}")
     return values
 
 

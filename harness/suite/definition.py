@@ -256,6 +256,7 @@ class Suite:
             yield from self._evaluations(search, protocol, selected=False)
         try:
             chosen = [cell for each in self.selections for cell in each.cells(searches, protocol)]
+            self._check_matched(searches, [selection.search for selection in chosen])
         except ValueError as error:
             raise HarnessError(f"suite {self.name}: {error}.") from None
         for selection in chosen:
@@ -263,6 +264,16 @@ class Suite:
             yield selection
             for cell in self._evaluations(selection.search, protocol, selected=True):
                 yield replace(cell, selection=selection)
+
+    def _check_matched(self, searches: Sequence[SearchCell], selected: Sequence[SearchCell]) -> None:
+        """Raises ValueError for a table that is of none of them: by a slip in its patterns, say."""
+        tables = [("select", each.patterns, "search", searches) for each in self.selections]
+        for each in self.evaluations:
+            of = ("selection", selected) if each.selected else ("search", searches)
+            tables.append(("evaluate", each.patterns, *of))
+        for table, patterns, what, among in tables:
+            if not any(_matches(patterns, search) for search in among):
+                raise ValueError(f"an [[{table}]] table matches no {what} of this file: {dict(patterns)}")
 
     def _evaluations(self, search: SearchCell, protocol: str | None, selected: bool) -> Iterator[EvaluationCell]:
         """Those that follow it, or where `selected` those that follow the selections of which it is one."""
@@ -345,7 +356,7 @@ def parse(text: str, name: str) -> Suite:
 def _searches(table: Mapping[str, Any]) -> Searches:
     toml.check_keys(table, (*MATCHED, "seed", "protocol", "set"), required=(*MATCHED, "seed"))
     names = {key: toml.strings(table, key, 'names, such as ["s1"]') for key in MATCHED}
-    return Searches(names, _seeds(table["seed"]), toml.settings(table, "set"), _expect_string(table, "protocol"))
+    return Searches(names, _seeds(table["seed"]), _axes(table), _expect_string(table, "protocol"))
 
 
 def _seeds(given: Any) -> Sequence[int]:
@@ -366,7 +377,7 @@ def _evaluations(table: Mapping[str, Any]) -> Evaluations:
     whole = isinstance(epochs, list) and all(epoch is None or (type(epoch) is int and epoch > 0) for epoch in epochs)
     toml.expect(whole and bool(epochs), "at_epoch", epochs, "a list of whole numbers from 1 on")
     toml.expect(isinstance(selected, bool), "selected", selected, "true or false")
-    trainings = _trainings(table, toml.patterns(table, MATCHED), toml.settings(table, "set"))
+    trainings = _trainings(table, toml.patterns(table, MATCHED), _axes(table))
     return replace(trainings, epochs=epochs, selected=selected, seeds=_seeds(table.get("seed", [0])))
 
 
@@ -390,6 +401,13 @@ def _selections(table: Mapping[str, Any]) -> Selections:
             not isinstance(value, list), name, value, "one value: a selection makes one training of each search"
         )
     return Selections(patterns, tuple(among), _trainings(table, {}, settings) if by == "training" else None)
+
+
+def _axes(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = toml.settings(table, "set")
+    for name, value in settings.items():
+        toml.expect(value != [], name, value, "a value, or a list of some")
+    return settings
 
 
 def _expect_string(table: Mapping[str, Any], key: str) -> str | None:

@@ -160,6 +160,11 @@ WRONG = {
     SUITE.replace("seed = [0, 1]", "seed = 4"): "must be a list of whole numbers from 0 to",
     SUITE.replace("seed = [0, 1]\n", ""): "'seed' is missing",
     SUITE.replace('space = ["s1"]', 'space = "s1"'): "space = 's1' must be a list of names",
+    SUITE.replace('space = ["s1"]', "space = []"): "space = [] must be a list of names",
+    SUITE.replace("lr = [0.1, 0.2]", "lr = []"): "lr = [] must be a value, or a list of some",
+    SUITE
+    + '[[evaluate]]\nmethod = ["zarst-*"]\n': "an [[evaluate]] table matches no search of this file: {'method': ['z",
+    SUITE + "[[evaluate]]\nselected = true\n": "an [[evaluate]] table matches no selection of this file: {}",
     SUITE.replace("set = { lr = [0.1, 0.2], nesterov = true }", "set = 3"): "set = 3 must be a table of settings",
     SUITE.replace('on = "cifar100"', "on = 3"): "on = 3 must be a string",
     SUITE.replace("[[evaluate]]", "[[evaluate]]\nat_epoch = [0]"): "at_epoch = [0] must be a list of whole numbers",
