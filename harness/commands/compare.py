@@ -64,7 +64,7 @@ def _boards(folder: Path, protocol: str | None, epoch: str, where: tuple[str, ..
     from reports.statistics.boards import boards
 
     records = read(folder, options.warn)
-    asked = parse_assignments(where)
+    asked = parse_assignments(where, "--where")
     return [
         board
         for name in ([protocol] if protocol else records.protocols)

@@ -78,7 +78,7 @@ def report(
 
     found = opened(results or Path("results"))
     records = read(found, warn) if results or found.is_dir() else Records()
-    asked = parse_assignments(where)
+    asked = parse_assignments(where, "--where")
     if name is None:
         if over is not None:
             raise HarnessError("--over needs a NAME: `harness report anytime --over ...`.")

@@ -155,15 +155,23 @@ def applicable(parts: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in values.items() if name in names}
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
-    """`["lr=0.1", "sigma=0.2"]` as a mapping. Raises HarnessError for an item without "="."""
+def parse_assignments(assignments: Iterable[str], option: str = "--set") -> dict[str, str]:
+    """`["lr=0.1", "sigma=0.2"]` as a mapping. Raises HarnessError for an item without "=", given by this option."""
     pairs = {}
     for item in assignments:
         name, equals, value = item.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise HarnessError(f"--set {quoted(item)} must have the form name=value.")
+            raise HarnessError(f"{option} {quoted(item)} must have the form name=value.")
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def check_epochs(epochs: int | None, given: Mapping[str, str]) -> None:
+    """Raises HarnessError where `--epochs` and an assignment both say how many."""
+    if epochs is not None and "epochs" in given:
+        raise HarnessError(
+            f"--epochs {epochs} and --set epochs={visible(given['epochs'])} say the same thing; give one."
+        )
 
 
 def _article(kind: type) -> str:

@@ -19,7 +19,7 @@ from harness import data, notations
 from harness.core.errors import HarnessError, quoted, unknown
 from harness.core.files import is_folder, read_object, read_shaped, write_atomic, write_json
 from harness.core.genotype import Genotype, parse
-from harness.core.settings import parse_assignments
+from harness.core.settings import check_epochs, parse_assignments
 from harness.core.shapes import DATA, DONE
 from harness.core.untrusted import TEXT
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
@@ -177,8 +177,10 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
         raise HarnessError(f"protocol {protocol.name}: {unknown('setting', setting, sorted(all_settings()))}")
     short = data.short_name(dataset)
     epochs = {} if request.epochs is None else {"epochs": request.epochs}
+    given = parse_assignments(request.assignments)
+    check_epochs(request.epochs, given)
     layers = protocol.evaluation.layers(name, subject.space, short)
-    parts = recipe.parts(layers, {**parse_assignments(request.assignments), **epochs})
+    parts = recipe.parts(layers, {**given, **epochs})
     spec = {
         "format": FORMAT,
         "kind": parts.kind,

@@ -16,7 +16,7 @@ from harness import data
 from harness.core.errors import HarnessError, unknown
 from harness.core.files import read_shaped
 from harness.core.genotype import Genotype, parse
-from harness.core.settings import parse_assignments
+from harness.core.settings import check_epochs, parse_assignments
 from harness.core.shapes import FINISHED
 from harness.core.types import Budget
 from harness.runs.checkpoint import FORMAT
@@ -104,7 +104,9 @@ def plan(request: Request) -> Plan:
     dataset = request.dataset if space.table else data.short_name(request.dataset)
     _check_names(request.protocol)
     layers = request.protocol.layers(method.name, request.space, dataset)
-    parts = method.parts(space, request.budget, layers, parse_assignments(request.assignments))
+    given = parse_assignments(request.assignments)
+    check_epochs(request.budget.epochs, given)
+    parts = method.parts(space, request.budget, layers, given)
     settings = {name: value for values in parts.settings().values() for name, value in values.items()}
     spec = {
         "format": FORMAT,

@@ -306,6 +306,7 @@ def test_a_pattern_stands_for_the_runs_that_are_done(here: Path) -> None:
         ({"set": "batch=1"}, ["batch=1 is out of range; it must be at least 2"]),
         ({"set": "cells=2"}, ["cells=2 is out of range; it must be at least 3"]),
         ({"set": "lr"}, ["'lr' must have the form name=value"]),
+        ({"epochs": "1", "set": "epochs=2"}, ["--epochs 1 and --set epochs=2 say the same thing; give one."]),
         ({"set": ""}, ["'' must have the form name=value"]),
         ({"set": "warmup=99"}, ["warmup=99 leaves alpha no epoch of epochs=1"]),
         ({"set": "images=1"}, ["leaves a half empty"]),

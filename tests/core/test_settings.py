@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.core.settings import applicable, declared, override, parse_assignments, setting, specified
+from harness.core.settings import applicable, check_epochs, declared, override, parse_assignments, setting, specified
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,10 @@ def test_a_setting_that_came_later_stands_in_a_spec_only_where_it_is_set() -> No
     assert specified(Grown()) == specified(Data()) == {"images": 0}
     assert specified(Grown(resize=32)) == {"images": 0, "resize": 32}
     assert "resize" in declared(Grown())
+
+
+def test_epochs_are_said_once():
+    check_epochs(None, {"epochs": "3"})
+    check_epochs(3, {"lr": "0.1"})
+    with pytest.raises(HarnessError, match="--epochs 3 and --set epochs=5 say the same thing; give one"):
+        check_epochs(3, {"epochs": "5"})
