@@ -30,7 +30,7 @@ BRIEF = ("epoch", "steps", "valid_loss", "best_accuracy", "table", "cost")
 COLUMNS = ("run", "file", "text")
 RUN = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
 FILE = re.compile(
-    r"(spec|result|evaluation-[\w.+-]+|analysis-[\w-]+|selection-[\w.+-]+)\.json|records\.jsonl|protocol\.toml"
+    r"(spec|result|(evaluation|validation|selection)-[\w.+-]+|analysis-[\w-]+)\.json|records\.jsonl|protocol\.toml"
 )
 LEVEL = 19
 """Of the compression: packing is rare, and what is packed ships."""
