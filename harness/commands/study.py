@@ -27,7 +27,8 @@ LARGE = 1_000_000
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="Keep at most so many records of each run, and of them what tables and curves read.  [default: all]",
+    help="Keep at most so many records of each run, and of them what tables and curves read, besides the cells that "
+    "at_epoch of the suite names.  [default: all]",
 )
 @options.as_json()
 def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int | None, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     Every JSON file of the run folders is kept, analyses and evaluations too, with 6 significant digits; checkpoints are
     not. `harness suite unpack` makes run folders of them again, from which a suite goes on.
     """
-    from harness.core.packed import pack
+    from harness.core.packed import Few, pack
     from harness.data import short_name
     from harness.suite import cells, definition
 
@@ -52,10 +53,11 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     folders: dict[str, list[str]] = {}
     for cell in done:  # by the name that is in the runs', which data of several paths may share
         folders.setdefault(short_name(cell.search.dataset), []).append(cell.folder)
+    few = Few(epochs, {cell.at_epoch for cell in found if cell.at_epoch is not None}) if epochs else None
     sizes = {}
     for dataset, of in sorted(folders.items()):
         path = out / f"{dataset}.parquet"
-        sizes[str(path)] = pack(results, of, path, epochs)
+        sizes[str(path)] = pack(results, of, path, few)
         if sizes[str(path)] > LARGE:
             options.warn(f"{path} has {sizes[str(path)] / 1e6:.1f} MB; --epochs N keeps fewer records.")
     counts = {"packed": len(done), "of": len(searches)}

@@ -2,7 +2,8 @@
 
 A row is one file: `run` ("proxy/darts-1st-nasbench201-..."), `file` ("result.json"), `text`. Numbers are kept to DIGITS
 significant digits, but for those of spec.json, whose hash is in the run's name. Of the records of long runs some epochs
-may be kept, with what tables and curves read (BRIEF). Checkpoints stay where they were made.
+may be kept, with what tables and curves read (BRIEF), and the cells that a suite evaluates. Checkpoints stay where they
+were made.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError, quoted
 from harness.core.files import cache_root, make_folder, rename
-from harness.core.untrusted import loads
+from harness.core.untrusted import WHOLE, check, loads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,9 +38,24 @@ LEVEL = 19
 """Of the compression: packing is rare, and what is packed ships."""
 
 
-def pack(results: Path, runs: Sequence[str], to: Path, epochs: int | None) -> int:
+@dataclass(frozen=True)
+class Few:
+    """Which of a run's records are kept."""
+
+    most: int
+    """At most so many for tables and curves, see `spread`."""
+    evaluated: Collection[int] = ()
+    """Those after so many epochs besides, with the cells that the run had then."""
+
+    def of(self, records: Sequence[Any]) -> list[Any]:
+        spared = {record["epoch"] for record in spread(records, self.most)}
+        cells = {after - 1 for after in self.evaluated}
+        return [_brief(record, record["epoch"] in cells) for record in records if record["epoch"] in spared | cells]
+
+
+def pack(results: Path, runs: Sequence[str], to: Path, few: Few | None) -> int:
     """Writes these run folders, relative to the folder of results, and what lies beside them, into one file. Returns
-    its size in bytes. `epochs`: at most so many of each run's records, see `spread`.
+    its size in bytes. `few`: the records of each run that are kept; None: all.
 
     Raises HarnessError where a file cannot be read or written.
     """
@@ -46,7 +63,7 @@ def pack(results: Path, runs: Sequence[str], to: Path, epochs: int | None) -> in
     import pyarrow.parquet as pq
 
     # What is alike lies together: all files of a name, run by run.
-    rows = sorted(_rows(results, runs, epochs), key=lambda row: (row[1], row[0]))
+    rows = sorted(_rows(results, runs, few), key=lambda row: (row[1], row[0]))
     table = pa.table(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {})
     make_folder(to.parent)
     fresh = to.with_name(f".{to.name}.tmp")
@@ -111,18 +128,18 @@ def opened(path: Path) -> Path:
     return place
 
 
-def _rows(results: Path, runs: Sequence[str], epochs: int | None) -> Iterator[tuple[str, str, str]]:
+def _rows(results: Path, runs: Sequence[str], few: Few | None) -> Iterator[tuple[str, str, str]]:
     for run in runs:
         for path in sorted((results / run).iterdir()):
             if FILE.fullmatch(path.name):
-                yield run, path.name, _kept(path, epochs)
+                yield run, path.name, _kept(path, few)
     for protocol in sorted({run.partition("/")[0] for run in runs}):
         for path in sorted((results / protocol).glob("selection-*.json")):
-            yield protocol, path.name, _kept(path, epochs)
+            yield protocol, path.name, _kept(path, few)
         yield protocol, "protocol.toml", (results / protocol / "protocol.toml").read_text("utf-8")
 
 
-def _kept(path: Path, epochs: int | None) -> str:
+def _kept(path: Path, few: Few | None) -> str:
     """What is kept of a file."""
     try:
         text = path.read_text("utf-8")
@@ -131,11 +148,14 @@ def _kept(path: Path, epochs: int | None) -> str:
         if path.name != "records.jsonl":
             return json.dumps(_rounded(loads(text)))
         records = [loads(line) for line in text.splitlines()]
+        check(records, [{"epoch": WHOLE}])
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read ({error}); nothing is packed.") from None
-    if epochs is not None:
-        records = [{key: record[key] for key in BRIEF if key in record} for record in spread(records, epochs)]
-    return "".join(json.dumps(_rounded(record)) + "\n" for record in records)
+    return "".join(json.dumps(_rounded(record)) + "\n" for record in (few.of(records) if few else records))
+
+
+def _brief(record: Mapping[str, Any], with_cell: bool) -> dict[str, Any]:
+    return {key: record[key] for key in (*BRIEF, *(["genotype"] if with_cell else [])) if key in record}
 
 
 def spread(records: Sequence[Any], most: int) -> list[Any]:

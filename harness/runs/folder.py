@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError, quoted, visible
 from harness.core.files import make_folder, read_shaped, rename, write_atomic, write_json
 from harness.core.genotype import parse
 from harness.core.shapes import MADE_BY
-from harness.core.untrusted import ANYTHING, OBJECT, TEXT, check, loads, reason
+from harness.core.untrusted import ANYTHING, OBJECT, TEXT, WHOLE, check, loads, reason
 from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.runs.code import Code, changed
 from harness.runs.protocol import Protocol
@@ -134,19 +134,25 @@ def _copy(results: Path, protocol: Protocol) -> Path:
 def cell_of(run: Path, after: int | None = None) -> Any:
     """The genotype, as JSON, that a finished run has found, or the one that it had after so many epochs.
 
-    Raises HarnessError where the run is not done or was shorter, or a file is damaged.
+    Raises HarnessError where the run is not done, was shorter or does not keep that cell, or a file is damaged.
     """
     found = read_shaped(run / "result.json", {"genotype": ANYTHING})["genotype"]
     if after is None:
         return found
     path = run / "records.jsonl"
     try:
-        lines = path.read_text("utf-8").splitlines()
-        if after > len(lines):
-            raise HarnessError(f"{run} took {len(lines)} epochs; it had no cell after epoch {after}.")
-        record = loads(lines[after - 1])
-        check(record, {"genotype": TEXT})
-        return parse(record["genotype"]).to_json()
+        records = [loads(line) for line in path.read_text("utf-8").splitlines()]
+        check(records, [{"epoch": WHOLE, "genotype?": TEXT}])
+        cells = {record["epoch"] + 1: record.get("genotype") for record in records}
+        took, cell = max(cells, default=0), cells.get(after)
+        if after > took:
+            raise HarnessError(f"{run} took {took} epochs; it had no cell after epoch {after}.")
+        if cell is None:
+            raise HarnessError(
+                f"{path} does not keep the cell after epoch {after}, as `harness suite pack --epochs` left it out; "
+                "pack the runs anew without --epochs, or search anew with another --results folder."
+            )
+        return parse(cell).to_json()
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:

@@ -114,6 +114,20 @@ def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     assert spread(range(3), 1) == [2]
 
 
+def test_cells_on_the_way_that_a_suite_evaluates_are_kept(here: Path) -> None:
+    Path("mine.toml").write_text(SUITE.replace(', "random-search"', "") + "[[evaluate]]\nat_epoch = [2]\n")
+    command("suite", "pack", "mine.toml", "--out=study", "--epochs=1")
+    command("suite", "unpack", "study", "--results=other")
+    first, second = sorted(here.glob("other/smoke/zarts-rs*"))
+    records = [json.loads(line) for line in (first / "records.jsonl").read_text().splitlines()]
+    assert [(record["epoch"], "genotype" in record) for record in records] == [(1, True), (3, False)]
+    for run in (first, second):
+        command("evaluate", run, "--at-epoch=2")
+    status = json.loads(command("suite", "status", "mine.toml", "--results=other", "--json"))
+    assert status["totals"] == {"done": 4}
+    assert "does not keep the cell after epoch 3" in refused("evaluate", first, "--at-epoch=3")
+
+
 def test_what_other_code_has_done_is_kept_if_asked_for(here: Path) -> None:
     for path in Path("results").glob("*/*/spec.json"):
         saved = json.loads(path.read_text())

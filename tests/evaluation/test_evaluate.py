@@ -234,7 +234,7 @@ def test_a_cell_that_a_run_had_on_the_way_is_evaluated(searched, tmp_path):
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     last, (_, reduce) = parse(records[-1]["genotype"]), parse(records[-1]["genotype"]).cells
     earlier = replace(last, cells=(("normal", reduce[1]), reduce))
-    lines = [{**records[-1], "genotype": str(cell)} for cell in (earlier, last)]
+    lines = [{**records[-1], "epoch": epoch, "genotype": str(cell)} for epoch, cell in enumerate((earlier, last))]
     (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     plans = [evaluate.plan(Request(str(folder), device="cpu", at_epoch=epoch)) for epoch in (1, 2, None)]
     assert [plan.subject.genotype for plan in plans] == [earlier, last, last]
@@ -243,7 +243,11 @@ def test_a_cell_that_a_run_had_on_the_way_is_evaluated(searched, tmp_path):
     assert json.loads(ended.out)["genotype"] == earlier.to_json(), ended.err
     ended = forked(harness(["evaluate", str(folder), "--at-epoch", "3"]))
     assert (ended.code, ended.err) == (2, f"harness: {folder} took 2 epochs; it had no cell after epoch 3.\n")
-    for damaged in ("{}", "[]", '{"genotype": 3}', '{"genotype'):
+    (folder / "records.jsonl").write_text(f'{{"epoch": 0}}\n{json.dumps(lines[1])}\n')
+    assert evaluate.find(str(folder), at_epoch=2).genotype == last
+    with pytest.raises(HarnessError, match=r"records\.jsonl does not keep the cell after epoch 1, as .* left it out;"):
+        evaluate.find(str(folder), at_epoch=1)
+    for damaged in ("{}", "[]", '{"epoch": 0, "genotype": 3}', '{"epoch'):
         (folder / "records.jsonl").write_text(f"{damaged}\n")
         with pytest.raises(HarnessError, match=r"records\.jsonl cannot be read"):
             evaluate.find(str(folder), at_epoch=1)

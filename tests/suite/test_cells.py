@@ -61,7 +61,8 @@ def test_the_evaluation_of_a_cell_on_the_way_is_that_of_harness_evaluate(tmp_pat
     run.mkdir(parents=True)
     genotypes = [PUBLISHED[name].genotype for name in ("DARTS_V1", "DARTS_V2")]
     (run / "result.json").write_text(json.dumps({"genotype": genotypes[1].to_json(), "space": "s1"}))
-    (run / "records.jsonl").write_text("".join(json.dumps({"genotype": str(g)}) + "\n" for g in genotypes))
+    records = [{"epoch": epoch, "genotype": str(genotype)} for epoch, genotype in enumerate(genotypes)]
+    (run / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     (run / "spec.json").write_text(json.dumps({"spec": {"dataset": "digits", "dataset_files": None}}))
     shutil.copy(Path(harness.__file__).parent / "protocols" / "smoke.toml", run.parent / "protocol.toml")
     files = [evaluate.plan(Request(str(run), at_epoch=cell.asked.at_epoch, device="cpu")).file for cell in found]
