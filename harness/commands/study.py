@@ -76,5 +76,5 @@ def unpack(study: Path, results: Path) -> None:
     from harness.core.packed import is_packed, unpack
 
     if not is_packed(study):
-        raise HarnessError(f"{study} is no packed study: it holds no Parquet file.")
+        raise HarnessError(f"{study} is no packed study; name a Parquet file, or a folder with them and no runs.")
     click.echo(f"{len(unpack(study, results))} runs unpacked into {results}")

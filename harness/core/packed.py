@@ -77,8 +77,10 @@ def pack(results: Path, runs: Sequence[str], to: Path, few: Few | None) -> int:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a path is such a file, or a folder of them."""
-    return path.suffix == ".parquet" if path.is_file() else bool(parts(path))
+    """Whether a path is such a file, or a folder of them. One with run folders is not, whatever was packed into it."""
+    if path.is_file():
+        return path.suffix == ".parquet"
+    return bool(parts(path)) and not any(path.glob("*/*/spec.json"))
 
 
 def parts(folder: Path) -> list[Path]:
@@ -136,7 +138,16 @@ def _rows(results: Path, runs: Sequence[str], few: Few | None) -> Iterator[tuple
     for protocol in sorted({run.partition("/")[0] for run in runs}):
         for path in sorted((results / protocol).glob("selection-*.json")):
             yield protocol, path.name, _kept(path, few)
-        yield protocol, "protocol.toml", (results / protocol / "protocol.toml").read_text("utf-8")
+        yield protocol, "protocol.toml", _protocol(results / protocol / "protocol.toml")
+
+
+def _protocol(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise HarnessError(
+            f"{path}, the copy of the protocol of the runs beside it, cannot be read ({error.strerror}); put it back."
+        ) from None
 
 
 def _kept(path: Path, few: Few | None) -> str:

@@ -175,6 +175,21 @@ def test_a_study_of_another_version_of_a_protocol_is_not_mixed_in(here: Path) ->
     assert "another version of protocol 'smoke'" in refused("suite", "unpack", "study")
 
 
+def test_what_is_packed_below_the_runs_hides_none_of_them(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=results/packed")
+    command(*SEARCH, "--method=random-search", "--seed=1")
+    table = table_of()
+    assert set(table.n[table.method == "random-search"]) == {2}
+    assert "results is no packed study" in refused("suite", "unpack", "results", "--results=other")
+
+
+def test_a_protocol_that_is_not_beside_its_runs_is_named(here: Path) -> None:
+    Path("results", "smoke", "protocol.toml").unlink()
+    assert "results/smoke/protocol.toml, the copy of the protocol" in refused(
+        "suite", "pack", "mine.toml", "--out=study"
+    )
+
+
 def test_nothing_to_pack_is_said(here: Path) -> None:
     assert "no search of suite 'mine.toml' is done" in refused(
         "suite", "pack", "mine.toml", "--out=s", "--results=none"
