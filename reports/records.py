@@ -23,6 +23,7 @@ import pandas as pd
 
 from harness.core import untrusted
 from harness.core.errors import HarnessError, quoted
+from harness.core.files import selections
 from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SELECTION, SPEC, TRAINING
 from harness.core.types import CHARGED
 from harness.core.untrusted import check, loads, reason
@@ -218,7 +219,7 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
             except DAMAGES as error:
                 skip(file, error, "this evaluation")
     chosen, passed_over = {}, set()
-    for path in sorted(results.glob("*/selection-*.json")):
+    for path in selections(results):
         try:
             selection = _load(path)
             check(selection, SELECTION)

@@ -78,6 +78,12 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
 
 
+def selections(results: Path, protocol: str = "*") -> list[Path]:
+    """The files that say what suites have selected; not those that say that an evaluation of it has failed."""
+    found = results.glob(f"{protocol}/selection-*.json")
+    return sorted(path for path in found if not path.name.endswith(".failed.json"))
+
+
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

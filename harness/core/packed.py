@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError, quoted
-from harness.core.files import cache_root, make_folder, rename
+from harness.core.files import cache_root, make_folder, rename, selections
 from harness.core.untrusted import WHOLE, check, loads
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _rows(results: Path, runs: Sequence[str], few: Few | None) -> Iterator[tuple
             if FILE.fullmatch(path.name):
                 yield run, path.name, _kept(path, few)
     for protocol in sorted({run.partition("/")[0] for run in runs}):
-        for path in sorted((results / protocol).glob("selection-*.json")):
+        for path in selections(results, protocol):
             yield protocol, path.name, _kept(path, few)
         yield protocol, "protocol.toml", _protocol(results / protocol / "protocol.toml")
 

@@ -175,6 +175,14 @@ def test_a_study_of_another_version_of_a_protocol_is_not_mixed_in(here: Path) ->
     assert "another version of protocol 'smoke'" in refused("suite", "unpack", "study")
 
 
+def test_selections_are_packed_and_that_one_failed_to_be_evaluated_is_not(here: Path) -> None:
+    for name in ("selection-a.json", "selection-a.evaluation-b.failed.json"):
+        Path("results", "smoke", name).write_text("{}")
+    command("suite", "pack", "mine.toml", "--out=study")
+    command("suite", "unpack", "study", "--results=other")
+    assert [path.name for path in Path("other", "smoke").glob("*.json")] == ["selection-a.json"]
+
+
 def test_what_is_packed_below_the_runs_hides_none_of_them(here: Path) -> None:
     command("suite", "pack", "mine.toml", "--out=results/packed")
     command(*SEARCH, "--method=random-search", "--seed=1")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from run_folders import notation, write_lookup, write_run, write_training
+from run_folders import notation, write_lookup, write_run, write_selection, write_training
 
 from harness.core.errors import HarnessError
 from reports.records import Records, compute, read
@@ -110,6 +110,15 @@ def test_a_damaged_evaluation_is_left_out_and_its_run_is_not(tmp_path: Path, con
     assert len(found.runs) == len(found.evaluations) == 1
     assert len(warnings) == 1
     assert "evaluation-bad.json" in warnings[0]
+
+
+def test_a_failed_evaluation_of_what_was_selected_is_no_selection(tmp_path: Path) -> None:
+    chosen, other = write_run(tmp_path, seed=0), write_run(tmp_path, seed=1)
+    selection = write_selection(chosen, other, among="seed")
+    selection.with_name(f"{selection.stem}.evaluation-paper-0123abcd.failed.json").write_text('{"reason": "no memory"}')
+    warnings: list[str] = []
+    assert set(read(tmp_path, warnings.append).chosen) == {chosen.name}
+    assert warnings == []
 
 
 def test_protocols_are_never_mixed(tmp_path: Path) -> None:
