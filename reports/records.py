@@ -218,7 +218,7 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
                 evaluations += _evaluations(file, run["run"])
             except DAMAGES as error:
                 skip(file, error, "this evaluation")
-    chosen, passed_over = {}, set()
+    choices = []
     for path in selections(results):
         try:
             selection = _load(path)
@@ -226,11 +226,8 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
         except DAMAGES as error:
             skip(path, error, "this selection")
             continue
-        name = selection["chosen"]
-        for run in (run for run in runs if run["run"] == name and run["finished"]):
-            run["configuration"] = _configuration(run["spec"], without=selection["among"])
-            chosen[name] = f"{selection['by']}, among {len(selection['searches'])}"
-            passed_over |= {each["run"] for each in selection["searches"]} - {name}
+        choices.append(selection)
+    chosen, passed_over = _selected(choices, runs)
     frame = pd.DataFrame(evaluations, columns=EVALUATION_COLUMNS)
     found = frame.run.map({run["run"]: run.get("notation") for run in runs})
     frame = frame.assign(notation=frame.notation.fillna(found))
@@ -242,8 +239,26 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
         frame[~of_found],
         tuple(notes),
         chosen,
-        frozenset(passed_over),
+        passed_over,
     )
+
+
+def _selected(
+    found: Sequence[Mapping[str, Any]], runs: Iterable[dict[str, Any]]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """How the chosen runs were chosen, in words, and those that no selection chose. The chosen ones are given the
+    configuration that all have in common. A selection among some of another's searches is of a suite that has grown."""
+    finished = {run["run"]: run for run in runs if run["finished"]}
+    among = [(selection["by"], {each["run"] for each in selection["searches"]}) for selection in found]
+    chosen, compared = {}, set[str]()
+    for selection, (by, names) in zip(found, among, strict=True):
+        run = finished.get(selection["chosen"])
+        if run is None or any(by == of and names < more for of, more in among):
+            continue
+        run["configuration"] = _configuration(run["spec"], without=selection["among"])
+        chosen[run["run"]] = f"{by}, among {len(names)}"
+        compared |= names
+    return chosen, frozenset(compared - chosen.keys())
 
 
 DAMAGES = (OSError, *untrusted.DAMAGES)

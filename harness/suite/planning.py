@@ -14,7 +14,7 @@ from harness.runs import protocol as protocols
 from harness.runs import runner
 from harness.runs.code import digest_of
 from harness.runs.folder import check_code, spec_hash
-from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell, alike
+from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from spaces import SPACES, Space
 from spaces.published import PUBLISHED
 
@@ -36,6 +36,11 @@ def _typical(space: Space) -> Genotype:
     return known.get(tuple(space.cells)) or space.decode(last)
 
 
+def _without_cell(plan: evaluate.Plan) -> dict[str, Any]:
+    """The spec of an evaluation before the search has found the cell."""
+    return {key: value for key, value in plan.spec.items() if key != "genotype"}
+
+
 class Planner:
     """Plans the cells of one suite; what all seeds have in common, once."""
 
@@ -54,21 +59,24 @@ class Planner:
         if isinstance(cell, SelectionCell):
             return {"folder": self._name(cell), "code": ""}
         plan = self.evaluation(cell)
-        spec = {key: value for key, value in plan.spec.items() if key != "genotype"}
         name, _, _ = plan.name.rpartition("-")  # the rest is the digest, of which the genotype is a part
         code = digest_of(plan.code) if plan.code else ""
         return {
             "folder": self._name(cell.selection) if cell.selection else str(self.search(cell.search).folder),
             "code": code,
-            "evaluation": {"name": name, "spec": spec},
+            "evaluation": {"name": name, "spec": _without_cell(plan)},
         }
 
     def _name(self, cell: SelectionCell) -> str:
-        """Of its file, without ending: one for all that select among the same searches, with more or fewer values."""
-        common, search = alike(cell.search, cell.among), self.search(cell.search)
-        digest = spec_hash({"settings": common.settings, "seed": common.seed, "among": sorted(cell.among)})[:8]
-        name = f"selection-{common.method}-{common.space}-{search.spec['dataset']}-{digest}"
-        return str(search.folder.parent / name)
+        """Of its file, without ending: another one for all that decides what the file says."""
+        search = self.search(cell.search)
+        decides = {
+            "among": cell.among,
+            "searches": [[self.search(each).folder.name, *each.settings] for each in cell.searches],
+            "trainings": [_without_cell(self.evaluation(each)) for each in cell.trainings],
+        }
+        name = f"selection-{search.spec['method']}-{search.spec['space']}-{search.spec['dataset']}"
+        return str(search.folder.parent / f"{name}-{spec_hash(decides)[:8]}")
 
     def check_code(self, cell: SuiteCell, folder: Path) -> None:
         """Raises HarnessError, naming the files that changed, where other code has worked in the cell's folder."""

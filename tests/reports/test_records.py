@@ -121,6 +121,17 @@ def test_a_failed_evaluation_of_what_was_selected_is_no_selection(tmp_path: Path
     assert warnings == []
 
 
+def test_of_two_selections_both_count_unless_one_is_among_some_of_the_others_searches(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, seed=seed) for seed in range(3)]
+    write_selection(runs[0], runs[1], among="seed")
+    assert set(read(tmp_path).select().runs.run) == {runs[0].name, runs[2].name}
+    other = write_selection(runs[1], runs[0], among="seed")
+    assert set(read(tmp_path).select().runs.run) == {run.name for run in runs}
+    other.unlink()
+    write_selection(runs[2], *runs[:2], among="seed")
+    assert set(read(tmp_path).select().runs.run) == {runs[2].name}
+
+
 def test_protocols_are_never_mixed(tmp_path: Path) -> None:
     write_run(tmp_path, protocol="paper")
     write_run(tmp_path, protocol="proxy")

@@ -14,7 +14,7 @@ from drills import Runner, kill_all
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.suite import definition
-from harness.suite.cells import Cell, Selection
+from harness.suite.cells import Cell, Selection, resolve
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell
 from harness.suite.driver import Driver
 from harness.suite.job import Ending
@@ -130,6 +130,37 @@ def test_a_malformed_selection_is_explained(text, cells_of):
     with pytest.raises(HarnessError) as error:
         cells_of(text)
     assert WRONG[text] in str(error.value)
+
+
+NAMED = """
+summary = "a test"
+protocol = "smoke"
+[[search]]
+method = ["darts-1st"]
+space = ["s1"]
+dataset = ["digits"]
+seed = [0, 1]
+[[select]]
+among = ["seed"]
+by = "training"
+set = { epochs = 3 }
+"""
+OTHERS = {
+    "measure": NAMED.replace('"training"\nset = { epochs = 3 }', '"valid_loss"'),
+    "training": NAMED.replace("epochs = 3", "epochs = 4"),
+    "candidates": NAMED.replace("[0, 1]", "[0, 1, 2]"),
+    "order": NAMED.replace("[0, 1]", "[1, 0]"),  # of equals the first is chosen
+    "settings": NAMED.replace("seed = [0, 1]", "seed = [0, 1]\nset = { lr = 0.1 }"),
+}
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+def test_selections_that_may_say_different_things_have_files_of_their_own(text, cells_of):
+    (first,), (other,) = (
+        [cell for cell in resolve(cells_of(each)) if isinstance(cell, Selection)] for each in (NAMED, text)
+    )
+    assert first.folder.startswith("smoke/selection-darts-1st-s1-digits-")
+    assert other.folder != first.folder
 
 
 def search(seed):
