@@ -204,6 +204,7 @@ def _plan_lookup(request: Request, subject: Subject) -> Plan:
         "--dataset": request.dataset,
         "--protocol": request.protocol,
         "--epochs": request.epochs,
+        "--seed": request.seed,  # 0 is that of whoever names none
         "--set": request.assignments,
     }
     if named := [option for option, value in given.items() if value]:

@@ -310,6 +310,7 @@ REFUSED = {
         ["evaluate", CELL, "--protocol", "paper", "--set", "lr=1"],
         "--protocol and --set: a NAS-Bench-201 cell is looked up",
     ),
+    "a seed for a look-up": (["evaluate", CELL, "--seed", "7"], "--seed: a NAS-Bench-201 cell is looked up"),
     "a recipe of another family": (
         ["evaluate", CELL, "--recipe", "cifar", *DIGITS],
         "recipe 'cifar' is not for a NAS-Bench-201 cell; use --recipe lookup or nasbench201.",
