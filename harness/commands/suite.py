@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +198,8 @@ def run(
 
     def tell(what: str, cell: Cell, reason: str) -> None:
         if not as_json:
-            where = f", see {log_of(cell, results)}" if what in ("failed", "retried") else ""
+            log = log_of(cell, results)
+            where = f", see {log}" if what in ("failed", "retried") and log.exists() else ""
             why = f": {reason.rstrip('.')}" if reason else ""
             click.echo(f"{time.strftime('%H:%M:%S')} {what:<7} {cell.name}{why}{where}")
 
@@ -230,12 +232,19 @@ def _settle_outdated(cells: list[Cell], results: Path, again: bool) -> None:
     """Moves what other code has made out of the way. Raises HarnessError where that is not asked for, before anything
     has begun."""
     for cell in cells:
-        if cell.is_outdated(results):
+        if _is_outdated(cell, results):
             if not again:
                 from harness.suite.planning import Planner
 
                 Planner().check_code(cell.asked, cell.workplace(results))
             cell.set_aside(results)
+
+
+def _is_outdated(cell: Cell, results: Path) -> bool:
+    """A cell of which that cannot be read is not: it fails, and its status says why."""
+    with suppress(HarnessError):
+        return cell.is_outdated(results)
+    return False
 
 
 def check_protocols(cells: list[Cell], results: Path) -> None:

@@ -116,10 +116,13 @@ class Cell:
         return self.evaluation is None or (results / self.folder / "result.json").exists()
 
     def is_done(self, results: Path) -> bool:
-        return self.may_begin(results) and self.output(results).exists()
+        """Whether its file is there. Where the search is damaged, nobody can say which that is, and it is not done."""
+        with suppress(HarnessError):
+            return self.may_begin(results) and self.output(results).exists()
+        return False
 
     def is_outdated(self, results: Path) -> bool:
-        """Whether other code has done it, or begun it."""
+        """Whether other code has done it, or begun it. Raises HarnessError where what says so is damaged."""
         if not self.code or not self.may_begin(results):
             return False
         spec = self.workplace(results) / "spec.json"

@@ -25,7 +25,8 @@ def total_line(found: Sequence[Status]) -> str:
 
 def _detail(item: Status, results: Path) -> str:
     if item.state == "failed":
-        return f"{item.reason} (log: {log_of(item.cell, results)})"
+        log = log_of(item.cell, results)
+        return f"{item.reason} (log: {log})" if log.exists() else f"{item.reason}"
     if item.state != "running":
         return f"{item.epoch} of {item.epochs} epochs done" if item.epoch else ""
     epoch = "" if item.epoch is None else f"epoch {min(item.epoch + 1, item.epochs or 0)} of {item.epochs}, "

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from harness.core.errors import Interrupted
+from harness.core.errors import HarnessError, Interrupted
 from harness.core.files import make_folder, write_json
 from harness.core.registry import plugin_names
 from harness.runs.folder import owner
@@ -70,6 +71,9 @@ class Driver:
                             self._settle(cell, ending, is_alone=len(cells) == 1)
                     self.tick()
                 self.executor.stop()
+            except HarnessError:
+                self.executor.stop()  # the cells at work are sound: they save first
+                raise
             except BaseException:
                 self.executor.kill()
                 raise
@@ -88,7 +92,6 @@ class Driver:
             elif cell.name in self._open and self._is_free(cell):
                 cells = [cell, *self._others(cell, workers)]
                 for each in cells:
-                    failure_of(each, self.results).unlink(missing_ok=True)
                     del self._open[each.name]
                     self.tell("begun", each, "")
                 self._at_work[cell.name] = cells
@@ -109,24 +112,44 @@ class Driver:
     def _decide(self, cell: Selection) -> None:
         """Takes a moment, and is done here."""
         if cell.may_begin(self.results):
-            cell.decide(self.results)
-            self.tell("done", self._open.pop(cell.name), "")
+            with self._answering(cell):
+                cell.decide(self.results)
+                self._forget_failure(cell)
+                self.tell("done", self._open.pop(cell.name), "")
 
     def _job(self, cells: Sequence[Cell]) -> Job:
         request, log = request_of(cells, self.results, self.equipment), log_of(cells[0], self.results)
         return Job(request, str(log), os.getcwd(), plugin_names())
 
     def _is_free(self, cell: Cell) -> bool:
-        """Whether it may begin now. One that somebody else has done is struck off."""
+        """Whether it may begin now, as if it had never failed. One that somebody else has done is struck off."""
         if self._rests.get(cell.name, 0.0) > time.monotonic() or not cell.may_begin(self.results):
             return False
         if cell.is_done(self.results):
             self.tell("done", self._open.pop(cell.name), "by another process")
             return False
-        if owner(cell.workplace(self.results)) is None:
-            return True
-        self._rests[cell.name] = time.monotonic() + REST
+        with self._answering(cell):
+            if owner(cell.workplace(self.results)) is None:
+                self._forget_failure(cell)
+                return True
+            self._rests[cell.name] = time.monotonic() + REST
         return False
+
+    @contextmanager
+    def _answering(self, cell: Cell) -> Iterator[None]:
+        """What goes wrong within is this cell's failure, which another attempt would meet again."""
+        try:
+            yield
+        except HarnessError as error:
+            self._give_up(self._open.pop(cell.name), str(error))
+
+    def _forget_failure(self, cell: Cell) -> None:
+        """Deletes what an earlier driver has written of it. Raises HarnessError."""
+        path = failure_of(cell, self.results)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise HarnessError(f"{path} cannot be deleted: {error.strerror}; delete it to go on.") from None
 
     def _settle(self, cell: Cell, ending: Ending, is_alone: bool) -> None:
         if (ending.how == "done" or not is_alone) and cell.is_done(self.results):
@@ -151,8 +174,9 @@ class Driver:
     def _give_up(self, cell: Cell, reason: str) -> None:
         failure = {"reason": reason, "attempts": self._attempts[cell.name], "log": log_of(cell, self.results).name}
         path = failure_of(cell, self.results)
-        make_folder(path.parent)
-        write_json(path, failure)
+        with suppress(HarnessError):  # it is told all the same
+            make_folder(path.parent)
+            write_json(path, failure)
         self.failed.append(cell)
         self.tell("failed", cell, reason)
 

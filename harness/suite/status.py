@@ -65,7 +65,21 @@ def failure_of(cell: Cell, results: Path) -> Path:
 
 
 def status_of(cell: Cell, results: Path) -> Status:
-    """Where one cell stands. Raises HarnessError where what is on the disk is damaged."""
+    """Where one cell stands: it has failed, too, where what is on the disk is damaged."""
+    try:
+        return _standing(cell, results)
+    except HarnessError as error:
+        return Status(cell, "failed", reason=str(error))
+
+
+def totals(standings: Sequence[Status]) -> dict[str, int]:
+    """How many cells are in each state."""
+    counted = Counter(standing.state for standing in standings)
+    return {state: counted[state] for state in STATES if counted[state]}
+
+
+def _standing(cell: Cell, results: Path) -> Status:
+    """Raises HarnessError where what is on the disk is damaged."""
     if not cell.may_begin(results):
         return Status(cell, "waiting")
     if cell.is_done(results):
@@ -77,12 +91,6 @@ def status_of(cell: Cell, results: Path) -> Status:
     if failure.exists():
         return _progress(cell, results, "failed", reason=read_shaped(failure, {"reason": TEXT})["reason"])
     return _progress(cell, results, "queued")
-
-
-def totals(standings: Sequence[Status]) -> dict[str, int]:
-    """How many cells are in each state."""
-    counted = Counter(standing.state for standing in standings)
-    return {state: counted[state] for state in STATES if counted[state]}
 
 
 def _progress(cell: Cell, results: Path, state: str, where: str | None = None, reason: str | None = None) -> Status:

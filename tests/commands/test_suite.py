@@ -129,6 +129,22 @@ def test_what_other_code_has_done_is_not_taken_for_done(tmp_path, monkeypatch):
     assert len(list(Path("results/smoke/.replaced").glob("1/darts-1st-*"))) == 1
 
 
+def test_a_damaged_spec_is_a_failure_of_its_cell_alone(here):
+    (here / "mine.toml").write_text(SUITE.replace("[[evaluate]]", ""))
+    cells = json.loads(suite("status", "mine.toml", "--json").stdout)["cells"]
+    for cell in cells:
+        folder = here / "results" / cell["cell"]
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text('{"genotype": {}}')
+    (folder / "spec.json").write_text("{")
+    said = suite("status", "mine.toml").stdout
+    assert "spec.json cannot be read as JSON" in said
+    assert "log:" not in said
+    ended = suite("run", "mine.toml", "--device=cpu")
+    assert ended.exit_code == 1
+    assert ended.stdout == "2 cells: 1 done, 1 failed\n"
+
+
 PLUGIN = """
 from dataclasses import replace
 from methods.catalogue import CATALOGUE

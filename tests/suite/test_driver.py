@@ -9,7 +9,7 @@ import signal
 import pytest
 from drills import Forks, write_suite
 
-from harness.core.errors import Interrupted
+from harness.core.errors import HarnessError, Interrupted
 from harness.runs.folder import locked
 from harness.suite import definition
 from harness.suite import driver as drive
@@ -18,7 +18,7 @@ from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.driver import Driver
 from harness.suite.job import Ending
 from harness.suite.requests import Equipment
-from harness.suite.status import status_of
+from harness.suite.status import failure_of, status_of
 
 GENOTYPE = {"cell": "any"}
 DONE, FAILED, BUSY, STOPPED = Ending("done"), Ending("failed", "why"), Ending("busy"), Ending("stopped")
@@ -156,6 +156,60 @@ def test_done_without_its_file_is_a_failure(driven, tmp_path):
     _, driving, _ = driven([search(0)], s0=[Ending("done")] * 3)
     assert [cell.name for cell in driving.failed] == [search(0).name]
     assert "without a result" in status_of(search(0), tmp_path).reason
+
+
+def on_the_way(of: Cell, epoch):
+    asked = EvaluationCell(of.search, None, "p", None, (), epoch)
+    return Cell(asked, of.folder, {"name": "evaluation", "spec": {}})
+
+
+def cut_short(results):
+    """A search that took an epoch, and an evaluation of the cell after its third."""
+    after = on_the_way(search(0), 3)
+    (results / after.folder).mkdir(parents=True)
+    (results / after.folder / "records.jsonl").write_text(json.dumps({"genotype": "..."}) + "\n")
+    return after, "m-s-d-s0 took 1 epochs; it had no cell after epoch 3."
+
+
+def truncated(results):
+    """A search whose result is half a file, and an evaluation of it."""
+    (results / search(0).folder).mkdir(parents=True)
+    (results / search(0).folder / "result.json").write_text('{"genotype"')
+    return evaluation(search(0)), "result.json cannot be read as JSON: Expecting ':' delimiter: line 1 column 12"
+
+
+@pytest.mark.parametrize("damaged", [cut_short, truncated])
+def test_a_cell_that_cannot_begin_is_given_up_at_once_and_the_others_go_on(damaged, driven, tmp_path):
+    bad, reason = damaged(tmp_path)
+    cells = [search(0), bad, search(1), evaluation(search(1))]
+    for _ in range(2):  # what a driver has left stops neither the next one nor a look
+        executor, driving, told = driven(cells)
+        assert states(cells, tmp_path) == ["done", "failed", "done", "done"]
+        assert [(what, cell.name) for what, cell, _ in told if cell.name == bad.name] == [("failed", bad.name)]
+        assert executor.ended == "stopped"
+        assert [cell.name for cell in driving.failed] == [bad.name]
+        assert reason in status_of(bad, tmp_path).reason
+        assert bad.name not in executor.begun
+
+
+def test_a_damaged_record_of_a_failure_is_a_failure_until_the_next_attempt(driven, tmp_path):
+    failure_of(search(0), tmp_path).parent.mkdir()
+    failure_of(search(0), tmp_path).write_text("{")
+    assert states([search(0)], tmp_path) == ["failed"]
+    assert "failed.json cannot be read as JSON" in status_of(search(0), tmp_path).reason
+    driven([search(0)])
+    assert states([search(0)], tmp_path) == ["done"]
+
+
+def test_an_error_that_is_no_cells_lets_those_at_work_save(tmp_path):
+    class Refusing(Scripted):
+        def wait(self, seconds):
+            raise HarnessError("no more of it")
+
+    executor = Refusing(tmp_path, [search(0)], {})
+    with pytest.raises(HarnessError, match="no more of it"):
+        Driver([search(0)], tmp_path, executor).run()
+    assert executor.ended == "stopped"
 
 
 def test_a_signal_stops_the_executor(driven, tmp_path):

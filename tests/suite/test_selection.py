@@ -289,6 +289,23 @@ def test_what_waits_for_a_failure_through_others_is_left(tmp_path):
     assert len(executor.begun) == 3
 
 
+def test_a_selection_that_cannot_decide_fails_and_is_made_once_it_can(tmp_path):
+    searches, _, selection, evaluation = made(by_training=False)
+    cells = [*searches, selection, evaluation]
+    for each in searches:
+        write(each, tmp_path)
+        (tmp_path / each.folder / "records.jsonl").write_text("")
+    executor = AsSaid(tmp_path, cells, ())
+    Driver(cells, tmp_path, executor).run()
+    assert [status_of(cell, tmp_path).state for cell in cells] == ["done", "done", "failed", "waiting"]
+    assert "m-s-d-s0/records.jsonl cannot be read" in status_of(selection, tmp_path).reason
+    for each in searches:
+        (tmp_path / each.folder / "records.jsonl").write_text(json.dumps({"valid_loss": 1.0}))
+    Driver(cells, tmp_path, executor).run()
+    assert [status_of(cell, tmp_path).state for cell in cells] == ["done"] * 4
+    assert not list(tmp_path.rglob("*.failed.json"))
+
+
 def test_a_selection_costs_nothing_and_what_follows_it_ends_after_all_it_compares():
     searches, trainings, selection, evaluation = made(by_training=True)
     cells = [*searches, *trainings, selection, evaluation]
