@@ -229,14 +229,21 @@ def _equipment(device: str, data: Path | None, track: tuple[str, ...] = ()) -> E
 
 
 def _settle_outdated(cells: list[Cell], results: Path, again: bool) -> None:
-    """Moves what other code has made out of the way. Raises HarnessError where that is not asked for, before anything
-    has begun."""
-    for cell in cells:
-        if _is_outdated(cell, results):
-            if not again:
-                from harness.suite.planning import Planner
+    """Moves what other code has made out of the way. Raises OtherCode where that is not asked for, before anything has
+    begun."""
+    outdated = [cell for cell in cells if _is_outdated(cell, results)]
+    if not outdated:
+        return
+    from harness.runs.folder import OtherCode
+    from harness.suite.planning import Planner  # takes torch
 
-                Planner().check_code(cell.asked, cell.workplace(results))
+    planner = Planner()
+    for cell in outdated:
+        try:
+            planner.check_code(cell.asked, cell.workplace(results))
+        except OtherCode:
+            if not again:
+                raise
             cell.set_aside(results)
 
 

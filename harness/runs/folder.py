@@ -46,6 +46,10 @@ class Busy(HarnessError):
     """Another process is working in the folder."""
 
 
+class OtherCode(HarnessError):
+    """What is in the folder was made by other code than this."""
+
+
 @contextmanager
 def locked(folder: Path, wait: bool) -> Iterator[SoftFileLease]:
     """Makes the folder and holds it. Raises HarnessError when it cannot be written, Busy when another process holds it,
@@ -160,13 +164,13 @@ def cell_of(run: Path, after: int | None = None) -> Any:
 
 
 def check_code(folder: Path, code: Code) -> None:
-    """Raises HarnessError where the run in this folder was made by other code than this. One that does not say by which
+    """Raises OtherCode where the run in this folder was made by other code than this. One that does not say by which
     it was made, as before that was noted, passes."""
     known = read_shaped(folder / "spec.json", MADE_BY).get("code", code)
     files = changed(known, code)
     if files:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        raise HarnessError(
+        raise OtherCode(
             f"{folder} was made by other code: {', '.join(files[:SHOWN])}{more} changed since. Give --again to make it "
             "anew, which keeps the old folder, or choose another one with --results."
         )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -283,5 +284,23 @@ def code_digest() -> str:
 
 
 def plugin_digest(name: str) -> str:
-    """Of a plugin's file; a module, which an installed package holds, is known by its name."""
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest() if name.endswith(".py") else name
+    """Of a plugin's source files, read without importing them."""
+    digest = hashlib.sha256()
+    for path in _plugin_files(name):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _plugin_files(name: str) -> list[Path]:
+    """A plugin's own file; of a module all files of the package that it is in, as it may import them. None where there
+    is no such module, which its import will say."""
+    if name.endswith(".py"):
+        return [Path(name)]
+    spec = None
+    with suppress(ValueError):  # a name that none can have
+        spec = find_spec(name.partition(".")[0])
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return sorted(path for folder in spec.submodule_search_locations for path in Path(folder).rglob("*.py"))
+    return [Path(spec.origin)] if spec.has_location and spec.origin else []

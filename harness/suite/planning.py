@@ -79,7 +79,7 @@ class Planner:
         return str(search.folder.parent / f"{name}-{spec_hash(decides)[:8]}")
 
     def check_code(self, cell: SuiteCell, folder: Path) -> None:
-        """Raises HarnessError, naming the files that changed, where other code has worked in the cell's folder."""
+        """Raises OtherCode, naming the files that changed, where other code has worked in the cell's folder."""
         if isinstance(cell, EvaluationCell):
             check_code(folder, self.evaluation(cell).code)
         elif isinstance(cell, SearchCell):

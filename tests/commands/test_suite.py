@@ -12,6 +12,8 @@ from processes import forked, harness
 
 from harness.cli import main
 from harness.suite import definition
+from harness.suite.definition import SearchCell
+from harness.suite.planning import Planner
 
 SUITE = """
 summary = "two searches and what follows"
@@ -127,6 +129,23 @@ def test_what_other_code_has_done_is_not_taken_for_done(tmp_path, monkeypatch):
     assert again.code == 0, again.err
     assert "1 done" in again.out
     assert len(list(Path("results/smoke/.replaced").glob("1/darts-1st-*"))) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--again"]], ids=["", "again"])
+def test_what_this_code_has_done_stays_whatever_the_cache_says(options, here):
+    (here / "mine.toml").write_text(SUITE.replace("[[evaluate]]", "").replace("[0, 1]", "[0]"))
+    (cell,) = json.loads(suite("status", "mine.toml", "--json").stdout)["cells"]
+    code = Planner().search(SearchCell("darts-1st", "s1", "digits", 0, "smoke", ())).code
+    folder = here / "results" / cell["cell"]
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps({"spec": {}, "code": code}))
+    (folder / "result.json").write_text('{"genotype": {}}')
+    (kept,) = here.glob("cache/harness/suites/*.json")
+    (place,) = json.loads(kept.read_text())
+    kept.write_text(json.dumps([{**place, "code": "of another time"}]))
+    suite("run", "mine.toml", "--device=cpu", *options)
+    assert (folder / "result.json").exists()
+    assert not list(here.rglob(".replaced"))
 
 
 def test_a_damaged_spec_is_a_failure_of_its_cell_alone(here):

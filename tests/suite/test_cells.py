@@ -119,6 +119,31 @@ def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(mon
         resolve([SEARCH])
 
 
+@pytest.mark.parametrize(
+    ("plugin", "edited"),
+    [("mine.py", "mine.py"), ("lonely_plugin", "lonely_plugin.py"), ("packed_plugin.parts", "packed_plugin/helper.py")],
+)
+def test_a_plugin_that_is_edited_is_worked_out_again(plugin, edited, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "packed_plugin").mkdir()
+    for name in ("mine.py", "lonely_plugin.py", *(f"packed_plugin/{each}.py" for each in ("parts", "helper"))):
+        (tmp_path / name).write_text("raise AssertionError('it was imported')")
+    places = [{"folder": "smoke/x", "code": ""}]
+    monkeypatch.setattr(cells, "_places", lambda asked: places)
+    monkeypatch.setattr(cells, "plugin_names", lambda: (plugin,))
+    (first,) = resolve([SEARCH])
+    places = [{"folder": "smoke/x", "code": "another"}]
+    assert resolve([SEARCH]) == [first]
+    (tmp_path / edited).write_text("LATER = 1")
+    (later,) = resolve([SEARCH])
+    assert later.code == "another"
+
+
+def test_a_plugin_that_is_not_there_has_a_digest():
+    assert cells.plugin_digest("absent_plugin") == cells.plugin_digest("..") != cells.plugin_digest("harness.cli")
+
+
 def test_a_damaged_cache_is_worked_out_again(tmp_path):
     (first,) = resolve([SEARCH])
     (kept,) = (tmp_path / "cache").rglob("*.json")
