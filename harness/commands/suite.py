@@ -205,6 +205,7 @@ def run(
 
     if not all(cell.is_done(results) for cell in cells):
         engine = _executor(executor, workers, device, address, parameters, retries, results)
+        claim_protocols(cells, results)
         Driver(cells, results, engine, _equipment(device, data, track), retries, tell).run()
     found = [status_of(cell, results) for cell in cells]
     if as_json:
@@ -261,6 +262,15 @@ def check_protocols(cells: list[Cell], results: Path) -> None:
 
     for name in sorted({cell.search.protocol for cell in cells}):
         check_protocol(results, protocols.load(name))
+
+
+def claim_protocols(cells: list[Cell], results: Path) -> None:
+    """As each run does. Raises HarnessError where the results folder cannot be written, before anything has begun."""
+    from harness.runs import protocol as protocols
+    from harness.runs.folder import claim_protocol
+
+    for name in sorted({cell.search.protocol for cell in cells}):
+        claim_protocol(results, protocols.load(name))
 
 
 def _executor(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from harness.core.errors import Interrupted
+from harness.core.errors import HarnessError, Interrupted
 from harness.core.path import current_folder_last
 from harness.core.registry import add_plugins
 from harness.runs.folder import Busy
@@ -51,27 +51,37 @@ class Ending:
 
 
 def do(job: Job) -> Ending:
-    """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and in the log."""
+    """Does the cell, or what is left of it. Raises nothing: what goes wrong is in the ending and, if that can be
+    written, in the log."""
     current_folder_last()
-    os.chdir(job.place)
-    with logged(Path(job.log), job.request.title) as log:
-        try:
-            from harness.suite.work import carry_out  # imports torch, which those who only hand jobs over do without
+    try:
+        os.chdir(job.place)
+        with logged(Path(job.log), job.request.title) as log:
+            return _ending(job, log)
+    except (HarnessError, OSError) as error:
+        return Ending("failed", _reason(error))
 
-            add_plugins(job.plugins)
-            carry_out(job.request)
-        except Busy as busy:
-            return Ending("busy", str(busy))
-        except (Interrupted, KeyboardInterrupt) as stop:  # Ray cancels a task that is not searching yet by the latter
-            print(f"stopped: {stop or 'interrupted.'}", file=log)
-            return Ending("stopped")
-        except Exception as error:
-            traceback.print_exc(file=log)
-            return _failed(log, str(error) or type(error).__name__)
+
+def _ending(job: Job, log: IO[str]) -> Ending:
+    """Raises OSError where the log cannot be written any more."""
+    try:
+        from harness.suite.work import carry_out  # imports torch, which those who only hand jobs over do without
+
+        add_plugins(job.plugins)
+        carry_out(job.request)
+    except Busy as busy:
+        return Ending("busy", str(busy))
+    except (Interrupted, KeyboardInterrupt) as stop:  # Ray cancels a task that is not searching yet by the latter
+        print(f"stopped: {stop or 'interrupted.'}", file=log)
+        return Ending("stopped")
+    except Exception as error:
+        traceback.print_exc(file=log)
+        print(f"failed: {_reason(error)}", file=log)
+        return Ending("failed", _reason(error))
     return Ending("done")
 
 
-def _failed(log: IO[str], message: str) -> Ending:
-    reason = (message.splitlines() or [""])[0][:LONGEST]
-    print(f"failed: {reason}", file=log)
-    return Ending("failed", reason)
+def _reason(error: Exception) -> str:
+    """Its first line."""
+    message = str(error) or type(error).__name__
+    return (message.splitlines() or [""])[0][:LONGEST]

@@ -79,6 +79,7 @@ def version_two(here):
             "device 'cuda' is not here: PyTorch sees no CUDA device.",
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here"),
         ),
+        (["run", "mine.toml", "--results=mine.toml"], "the folder mine.toml/smoke cannot be made: Not a directory;"),
         (["run", "mine.toml", "--executor=slurm"], "there is no Slurm here: sbatch is not found."),
         (["run", "mine.toml", "--executor=slurm", "--option=cluster=local", "--option=x=1"], "submitit refuses"),
         (["run", "mine.toml", "--executor=ray", "--address=127.0.0.1:9"], "no Ray cluster answers at 127.0.0.1:9"),

@@ -201,6 +201,15 @@ def test_a_damaged_record_of_a_failure_is_a_failure_until_the_next_attempt(drive
     assert states([search(0)], tmp_path) == ["done"]
 
 
+def test_a_record_of_a_failure_that_cannot_be_deleted_is_a_failure_of_its_cell_alone(driven, tmp_path):
+    failure_of(search(0), tmp_path).mkdir(parents=True)
+    executor, driving, _ = driven([search(0), search(1)])
+    assert executor.begun == [search(1).name]
+    assert [cell.name for cell in driving.failed] == [search(0).name]
+    assert states([search(0), search(1)], tmp_path) == ["failed", "done"]
+    assert "failed.json cannot be read: Is a directory" in status_of(search(0), tmp_path).reason
+
+
 def test_an_error_that_is_no_cells_lets_those_at_work_save(tmp_path):
     class Refusing(Scripted):
         def wait(self, seconds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -63,6 +64,23 @@ def test_a_worker_evaluates_what_was_asked_for(monkeypatch):
     monkeypatch.setattr(evaluate, "plan", plan)
     with pytest.raises(HarnessError, match="planned"):
         carry_out(REQUESTS[1])
+
+
+def test_a_log_that_cannot_be_written_is_the_reason_of_a_failure(tmp_path):
+    (tmp_path / "log").mkdir()
+    (tmp_path / "file").touch()
+    for log, reason in (
+        ("log", f"the log {tmp_path}/log cannot be written: Is a directory; move it away, or choose another --results"),
+        ("file/log", f"the folder {tmp_path}/file cannot be made: File exists"),
+    ):
+        ending = do(Job(REQUESTS[0], str(tmp_path / log), os.getcwd()))
+        assert ending.how == "failed"
+        assert ending.reason.startswith(reason)
+
+
+def test_a_working_directory_that_is_gone_is_the_reason_of_a_failure(tmp_path):
+    ending = do(Job(REQUESTS[0], str(tmp_path / "log"), str(tmp_path / "gone")))
+    assert (ending.how, "No such file or directory" in ending.reason) == ("failed", True)
 
 
 def test_a_worker_has_the_plugins_of_its_job(tmp_path):
