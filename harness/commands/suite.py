@@ -188,6 +188,7 @@ def run(
     from harness.trackers import check
 
     check(track)
+    _check_belonging(executor, address, parameters)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
     if again and keep:
@@ -271,6 +272,14 @@ def claim_protocols(cells: list[Cell], results: Path) -> None:
 
     for name in sorted({cell.search.protocol for cell in cells}):
         claim_protocol(results, protocols.load(name))
+
+
+def _check_belonging(executor: str, address: str | None, parameters: tuple[str, ...]) -> None:
+    """Raises HarnessError for what another executor is told by."""
+    if address and executor != "ray":
+        raise HarnessError(f"--address {address} is of a Ray cluster; give --executor ray with it, or leave it out.")
+    if parameters and executor != "slurm":
+        raise HarnessError(f"--option {parameters[0]} is for Slurm; give --executor slurm with it, or leave it out.")
 
 
 def _executor(

@@ -22,7 +22,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def environments(device: str, workers: int | None) -> list[dict[str, str]]:
     """One set of environment variables per worker: a GPU each, or a share of the cores.
 
-    Raises HarnessError where GPUs are asked for and there are none, or fewer than workers.
+    Raises HarnessError where GPUs are asked for and there are none, or fewer than workers, and where OMP_NUM_THREADS is
+    no number.
     """
     gpus = _gpus() if device != "cpu" else []
     if device.startswith("cuda") and not gpus:
@@ -33,8 +34,18 @@ def environments(device: str, workers: int | None) -> list[dict[str, str]]:
         return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus[:workers]]
     cores = len(os.sched_getaffinity(0))
     count = workers or cores
-    threads = os.environ.get(THREADS[0]) or str(max(1, cores // count))
+    threads = str(wanted_threads() or max(1, cores // count))
     return [dict.fromkeys(THREADS, threads)] * count
+
+
+def wanted_threads() -> int | None:
+    """As OMP_NUM_THREADS says, of a list the first, which is for the outermost level; None where it says nothing.
+    Raises HarnessError where it is no number."""
+    said = os.environ.get(THREADS[0], "")
+    first = said.partition(",")[0].strip()
+    if first and not (first.isdecimal() and int(first)):
+        raise HarnessError(f"{THREADS[0]} is {quoted(said)} and must be a number of threads; change it, or unset it.")
+    return int(first) if first else None
 
 
 def _gpus() -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError, quoted
 from harness.suite.job import Ending, Job, do
-from harness.suite.local import THREADS, environments
+from harness.suite.local import THREADS, environments, wanted_threads
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
 import ray
@@ -35,7 +35,7 @@ class RayExecutor:
         one is required."""
         address = address or os.environ.get("RAY_ADDRESS")
         here = environments(device, workers)
-        threads = int(os.environ.get(THREADS[0]) or ("1" if address else here[0].get(THREADS[0], "1")))
+        threads = wanted_threads() or (1 if address else int(here[0].get(THREADS[0], "1")))
         if address is None:
             ray.init(
                 num_cpus=len(here) * threads, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR

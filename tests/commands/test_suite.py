@@ -80,6 +80,8 @@ def version_two(here):
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here"),
         ),
         (["run", "mine.toml", "--results=mine.toml"], "the folder mine.toml/smoke cannot be made: Not a directory;"),
+        (["run", "mine.toml", "--address=10.0.0.1:6379"], "--address 10.0.0.1:6379 is of a Ray cluster; give"),
+        (["run", "mine.toml", "--option=a=1"], "--option a=1 is for Slurm; give --executor slurm with it, or leave it"),
         (["run", "mine.toml", "--executor=slurm"], "there is no Slurm here: sbatch is not found."),
         (["run", "mine.toml", "--executor=slurm", "--option=cluster=local", "--option=x=1"], "submitit refuses"),
         (["run", "mine.toml", "--executor=ray", "--address=127.0.0.1:9"], "no Ray cluster answers at 127.0.0.1:9"),

@@ -13,6 +13,7 @@ from harness.runs import protocol, runner
 from harness.suite import calibration
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.local import environments
 from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
 from harness.suite.requests import Equipment
 from harness.suite.status import Status
@@ -72,6 +73,19 @@ def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
     assert found["seconds_to_end"] == 1800.0
     assert [kind["unknown"] for kind in found["kinds"]] == [None, "no data"]
     assert [kind["cells"] for kind in found["kinds"]] == [2, 1]
+
+
+@pytest.mark.parametrize(("said", "threads"), [("3", "3"), ("2,1", "2"), (" 4 , 2", "4")])
+def test_a_worker_has_the_threads_of_the_outermost_level(said, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert environments("cpu", 2) == [{"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}] * 2
+
+
+@pytest.mark.parametrize("said", ["many", "0", "-1"])
+def test_threads_that_are_no_number_are_refused(said, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    with pytest.raises(HarnessError, match=f"OMP_NUM_THREADS is '{said}' and must be a number of threads"):
+        environments("cpu", 2)
 
 
 class Clock:
