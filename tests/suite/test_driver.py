@@ -167,7 +167,7 @@ def cut_short(results):
     """A search that took an epoch, and an evaluation of the cell after its third."""
     after = on_the_way(search(0), 3)
     (results / after.folder).mkdir(parents=True)
-    (results / after.folder / "records.jsonl").write_text(json.dumps({"genotype": "..."}) + "\n")
+    (results / after.folder / "records.jsonl").write_text(json.dumps({"epoch": 0, "genotype": "..."}) + "\n")
     return after, "m-s-d-s0 took 1 epochs; it had no cell after epoch 3."
 
 
