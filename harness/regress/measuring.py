@@ -55,16 +55,16 @@ def measure(part: Part, method: str, seeds: Sequence[int], dataset: data.ImageDa
     settings = applicable(resolve(METHODS[method].composition, space).by_name(), part.settings)
     parts = METHODS[method].parts(space, budget, user=settings)
     searches = {seed: make_search(parts, space, dataset, seed, "cpu", budget) for seed in seeds}
-    states: dict[int, Any] = {seed: search.start() for seed, search in searches.items()}
     together = {seed: search for seed, search in searches.items() if lockstep.fits(search)}
-    while together and lockstep.advance(together, states):
+    states = {seed: search.start() for seed, search in together.items()}
+    while lockstep.advance(together, states):
         pass
     runs = [figures(_ended(search, states.get(seed))) for seed, search in searches.items()]
     return {name: [run[name] for run in runs] for name in runs[0]}
 
 
 def _ended(search: AnySearch, state: Any) -> SearchResult:
-    """The result of a search from this state on; from its start where lockstep gave it up, for it to say why."""
+    """The result of a search from this state on; from its start where it goes alone, or to say why it cannot go on."""
     state = search.start() if state is None else state
     while not state.stopped_by:
         state = search.advance(state)
