@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, unknown
 from harness.core.registry import Registry
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
@@ -173,6 +173,13 @@ def _check_on_table(method: Composition, space: Space) -> None:
             f"{space.name} is searched on a table, and its choices are not the operations of its edges, one by one; "
             "only methods without an alpha can search it."
         )
+
+
+def check_on_table(dataset: str, space: Space) -> None:
+    """Raises HarnessError for a data set that the table of the space does not have."""
+    table = TABLES[space.table]
+    if dataset not in table.datasets:
+        raise unknown(f"data set of {table.title}'s table", dataset, table.datasets)
 
 
 def applies(method: Composition | BlackBox, space: Space) -> bool:

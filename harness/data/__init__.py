@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.data.catalogue import DATASETS
-from harness.data.identity import content_digest, file_digest, short_name
+from harness.data.identity import check_name, content_digest, file_digest, short_name
 
 if TYPE_CHECKING:
     from harness.data.images import ImageDataset, ImagePart, Images
@@ -26,6 +26,7 @@ __all__ = [
     "Report",
     "StreamedDataset",
     "check",
+    "check_name",
     "content_digest",
     "file_digest",
     "load",

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from harness.core.errors import HarnessError, quoted, visible
+from harness.core.errors import HarnessError, quoted, unknown, visible
 from harness.data.catalogue import DATASETS
 from harness.data.layout import place_of, training_files
 
@@ -31,6 +31,13 @@ def short_name(name: str) -> str:
         raise HarnessError(f"dataset {quoted(name)} is no path: {why}.") from None
     full = stem if column is None else f"{stem}-{column}"
     return re.sub(r"[^a-z0-9]+", "-", full.lower()).strip("-") or "data"
+
+
+def check_name(name: str) -> None:
+    """Raises HarnessError for a name that is neither known nor that of something here. What is written as a path
+    passes: it may be there later."""
+    if name not in DATASETS and os.sep not in name and not (name and place_of(name).path.exists()):
+        raise unknown("dataset", name, DATASETS)
 
 
 def file_digest(name: str) -> str | None:

@@ -7,17 +7,16 @@ different classes, so these are put in one fixed random order, the same for ever
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from harness.core.errors import HarnessError, quoted, unknown
+from harness.core.errors import HarnessError, quoted
 from harness.core.rng import generator
 from harness.data.catalogue import DATASETS
 from harness.data.folders import is_class_folder, is_image_folder, read_folder
-from harness.data.identity import default_root, short_name
+from harness.data.identity import check_name, default_root, short_name
 from harness.data.images import ImageDataset, Images
 from harness.data.layout import parquet_home, place_of
 from harness.data.normalisation import PUBLISHED
@@ -75,12 +74,11 @@ def load(
 
 
 def _read_path(name: str) -> Source:
+    check_name(name)
     path, column = place_of(name)
-    if not name or not path.exists():
-        if os.sep in name:
-            shown = name if column is None else path
-            raise HarnessError(f"{shown} does not exist; give a folder of images, a Parquet file or a folder of those.")
-        raise unknown("dataset", name, DATASETS)
+    if not path.exists():
+        shown = name if column is None else path
+        raise HarnessError(f"{shown} does not exist; give a folder of images, a Parquet file or a folder of those.")
     try:
         return _read_there(name, path, column)
     except OSError as error:

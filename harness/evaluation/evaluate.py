@@ -176,6 +176,7 @@ def plan_cell(request: Request, subject: Subject) -> Plan:
     for setting in sorted(protocol.evaluation.mentioned() - all_settings()):
         raise HarnessError(f"protocol {protocol.name}: {unknown('setting', setting, sorted(all_settings()))}")
     short = data.short_name(dataset)
+    data.check_name(dataset)
     epochs = {} if request.epochs is None else {"epochs": request.epochs}
     given = parse_assignments(request.assignments)
     check_epochs(request.epochs, given)

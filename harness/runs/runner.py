@@ -35,7 +35,7 @@ from harness.runs.result import describe_result
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
 from methods import METHODS
-from methods.families import AnyParts, AnySearch, AnyState, all_settings, make_search, search_type
+from methods.families import AnyParts, AnySearch, AnyState, all_settings, check_on_table, make_search, search_type
 from methods.tabular.data import TableData
 from methods.tabular.data import open_data as open_table
 from methods.training.data import Data
@@ -102,6 +102,7 @@ def plan(request: Request) -> Plan:
     method = METHODS[request.method]
     space = SPACES[request.space]
     dataset = request.dataset if space.table else data.short_name(request.dataset)
+    _check_dataset(request.dataset, space)
     _check_names(request.protocol)
     layers = request.protocol.layers(method.name, request.space, dataset)
     given = parse_assignments(request.assignments)
@@ -123,6 +124,14 @@ def plan(request: Request) -> Plan:
         **priced_by(parts, space),
     }
     return Plan(request, method, space, parts, resolve_device(request.device), spec)
+
+
+def _check_dataset(dataset: str, space: Space) -> None:
+    """Raises HarnessError for a data set that is not known."""
+    if space.table:
+        check_on_table(dataset, space)
+    else:
+        data.check_name(dataset)
 
 
 def _check_names(protocol: Protocol) -> None:

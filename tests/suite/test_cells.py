@@ -53,6 +53,22 @@ def test_mistakes_are_all_named_before_anything_is_begun():
     assert str(error.value).endswith("And 1 more.")
 
 
+@pytest.mark.parametrize(
+    ("space", "dataset", "on", "message"),
+    [
+        ("s1", "digit", None, "with digit: unknown dataset 'digit'; did you mean 'digits'?"),
+        ("s1", "digits", "cifar01", "with digits: unknown dataset 'cifar01'; did you mean 'cifar10'?"),
+        ("nasbench201-table", "cifar01", None, "unknown data set of NAS-Bench-201's table 'cifar01'; did you mean"),
+    ],
+)
+def test_a_data_set_that_is_not_known_is_named_before_anything_is_begun(space, dataset, on, message):
+    search = SearchCell("darts-1st", space, dataset, 0, "smoke", ())
+    with pytest.raises(HarnessError) as error:
+        resolve([search, *([EvaluationCell(search, on, None, None, ())] if on else [])])
+    assert str(error.value).startswith(f"nothing is begun. darts-1st on {space} with ")
+    assert message in str(error.value)
+
+
 def test_the_evaluation_of_a_cell_on_the_way_is_that_of_harness_evaluate(tmp_path):
     asked = [EvaluationCell(SEARCH, None, None, None, (), epoch) for epoch in (None, 1, 2)]
     found = resolve(asked)
