@@ -74,6 +74,8 @@ def status(name: str, protocol: str | None, results: Path, as_json: bool, watch:
     from harness.suite import display
     from harness.suite.status import status_of, totals
 
+    if as_json and watch:
+        raise HarnessError("--watch keeps on the screen what --json prints once; give one of them.")
     cells = _cells(name, protocol)
 
     def look() -> list[Status]:

@@ -74,6 +74,7 @@ def version_two(here):
         (["run", "tabel2"], "unknown suite 'tabel2'; did you mean 'table2'?"),
         (["run", "absent.toml"], "suite file absent.toml cannot be read: No such file"),
         (["run", "mine.toml", "--protocol=prox"], "unknown protocol 'prox'"),
+        (["status", "mine.toml", "--watch", "--json"], "--watch keeps on the screen what --json prints once; give one"),
         pytest.param(
             ["run", "mine.toml", "--device=cuda"],
             "device 'cuda' is not here: PyTorch sees no CUDA device.",
