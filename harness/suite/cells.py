@@ -199,7 +199,8 @@ class Selection(Cell):
 
 
 def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:
-    """Raises HarnessError, naming the cells, where a method, space or setting is unknown or does not fit."""
+    """The cells that were asked for; what is written in two ways ("3e-4", "0.0003") is one. Raises HarnessError, naming
+    the cells, where a method, space or setting is unknown or does not fit."""
     path = cache_root() / "suites" / f"{_digest(asked)}.json"
     try:
         places = read_json(path)
@@ -227,7 +228,10 @@ def _linked(asked: Sequence[SuiteCell], places: Sequence[Mapping[str, Any]]) -> 
             found[cell] = Cell(cell, **place, selection=selection)
         else:
             found[cell] = Cell(cell, **place)
-    return list(found.values())
+    unique: dict[str, Cell] = {}
+    for each in found.values():
+        unique.setdefault(each.name, each)
+    return list(unique.values())
 
 
 def _places(asked: Sequence[SuiteCell]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,15 @@ SEARCH = SearchCell("darts-1st", "s1", "digits", 3, "smoke", ("lr=0.1",))
 
 @pytest.mark.parametrize("name", definition.available())
 def test_every_shipped_suite_resolves_to_cells_of_different_folders(name):
-    resolved = resolve(definition.cells(name))
-    assert len({cell.name for cell in resolved}) == len(resolved)
+    asked = definition.cells(name)
+    assert len({cell.name for cell in resolve(asked)}) == len(asked)
+
+
+def test_what_is_written_in_two_ways_is_one_cell():
+    searches = [replace(SEARCH, settings=written) for written in (("lr=3e-2", "batch=8"), ("batch=8", "lr=0.03"))]
+    other = replace(SEARCH, settings=("lr=0.3", "batch=8"))
+    asked = [*searches, *(EvaluationCell(search, None, None, None, ()) for search in searches), other]
+    assert [cell.asked for cell in resolve(asked)] == [asked[0], asked[2], other]
 
 
 def test_mistakes_are_all_named_before_anything_is_begun():
