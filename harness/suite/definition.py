@@ -1,7 +1,7 @@
 """Suites: which searches to make, and what follows each of them, in TOML files.
 
     summary = "..."
-    protocol = "proxy"          # of every cell that names no other
+    protocol = "proxy"          # of every cell that names no other; a file by its path from this one
     include = ["table2", "other.toml"]      # all that other suites hold, too; a file by its path from this one
     plugins = ["my_method.py"]  # what does not ship with the harness: files by their paths from this one, or modules
     [[search]]                  # every combination; a list in `set` is one more axis
@@ -345,18 +345,25 @@ def parse(text: str, name: str) -> Suite:
             _expect_string(table, key)
         include = tuple(toml.strings(table, "include", "suites")) if "include" in table else ()
         plugins = tuple(toml.strings(table, "plugins", "Python files or modules")) if "plugins" in table else ()
-        searches = tuple(_searches(item) for item in toml.array(table, "search"))
-        evaluations = tuple(_evaluations(item) for item in toml.array(table, "evaluate"))
-        selections = tuple(_selections(item) for item in toml.array(table, "select"))
+        searches = tuple(_searches(item, name) for item in toml.array(table, "search"))
+        evaluations = tuple(_evaluations(item, name) for item in toml.array(table, "evaluate"))
+        selections = tuple(_selections(item, name) for item in toml.array(table, "select"))
     except ValueError as error:
         raise HarnessError(f"suite {name}: {error}.") from None
-    return Suite(name, table["summary"], table["protocol"], include, plugins, searches, evaluations, selections)
+    protocol = toml.beside(name, table["protocol"])
+    return Suite(name, table["summary"], protocol, include, plugins, searches, evaluations, selections)
 
 
-def _searches(table: Mapping[str, Any]) -> Searches:
+def _protocol(table: Mapping[str, Any], suite: str) -> str | None:
+    """A name as it is; a file's path from where we are."""
+    named = _expect_string(table, "protocol")
+    return None if named is None else toml.beside(suite, named)
+
+
+def _searches(table: Mapping[str, Any], suite: str) -> Searches:
     toml.check_keys(table, (*MATCHED, "seed", "protocol", "set"), required=(*MATCHED, "seed"))
     names = {key: toml.strings(table, key, 'names, such as ["s1"]') for key in MATCHED}
-    return Searches(names, _seeds(table["seed"]), _axes(table), _expect_string(table, "protocol"))
+    return Searches(names, _seeds(table["seed"]), _axes(table), _protocol(table, suite))
 
 
 def _seeds(given: Any) -> Sequence[int]:
@@ -370,25 +377,25 @@ def _seeds(given: Any) -> Sequence[int]:
     return list(seeds)
 
 
-def _evaluations(table: Mapping[str, Any]) -> Evaluations:
+def _evaluations(table: Mapping[str, Any], suite: str) -> Evaluations:
     keys = (*MATCHED, "on", "protocol", "recipe", "set", "at_epoch", "seed", "selected")
     toml.check_keys(table, keys, required=())
     epochs, selected = table.get("at_epoch", [None]), table.get("selected", False)
     whole = isinstance(epochs, list) and all(epoch is None or (type(epoch) is int and epoch > 0) for epoch in epochs)
     toml.expect(whole and bool(epochs), "at_epoch", epochs, "a list of whole numbers from 1 on")
     toml.expect(isinstance(selected, bool), "selected", selected, "true or false")
-    trainings = _trainings(table, toml.patterns(table, MATCHED), _axes(table))
+    trainings = _trainings(table, suite, toml.patterns(table, MATCHED), _axes(table))
     return replace(trainings, epochs=epochs, selected=selected, seeds=_seeds(table.get("seed", [0])))
 
 
 def _trainings(
-    table: Mapping[str, Any], patterns: Mapping[str, Sequence[str]], settings: Mapping[str, Any]
+    table: Mapping[str, Any], suite: str, patterns: Mapping[str, Sequence[str]], settings: Mapping[str, Any]
 ) -> Evaluations:
-    on, protocol, recipe = (_expect_string(table, key) for key in ("on", "protocol", "recipe"))
-    return Evaluations(patterns, on, protocol, recipe, settings)
+    on, recipe = (_expect_string(table, key) for key in ("on", "recipe"))
+    return Evaluations(patterns, on, _protocol(table, suite), recipe, settings)
 
 
-def _selections(table: Mapping[str, Any]) -> Selections:
+def _selections(table: Mapping[str, Any], suite: str) -> Selections:
     by = table.get("by")
     of_training = ("protocol", "recipe", "set") if by == "training" else ()
     toml.check_keys(table, (*MATCHED, "among", "by", *of_training), required=("among", "by"))
@@ -400,7 +407,7 @@ def _selections(table: Mapping[str, Any]) -> Selections:
         toml.expect(
             not isinstance(value, list), name, value, "one value: a selection makes one training of each search"
         )
-    return Selections(patterns, tuple(among), _trainings(table, {}, settings) if by == "training" else None)
+    return Selections(patterns, tuple(among), _trainings(table, suite, {}, settings) if by == "training" else None)
 
 
 def _axes(table: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -138,6 +138,16 @@ def test_plugins_are_named_from_the_folder_of_their_file_and_those_of_included_s
     assert definition.plugins("smoke") == []
 
 
+def test_protocols_are_named_from_the_folder_of_their_suite(suite, tmp_path):
+    (tmp_path / "sub").mkdir()
+    suite(SUITE.replace('"smoke"', '"p.toml"').replace('"paper"', '"../q.toml"'), "sub/mine.toml")
+    name = suite('summary = "o"\nprotocol = "smoke"\ninclude = ["sub/mine.toml"]', "other.toml")
+    cells, given = definition.cells(name), definition.cells(name, "mine.toml")
+    searches, evaluations = str(tmp_path / "sub" / "p.toml"), str(tmp_path / "q.toml")
+    assert {cell.protocol for cell in cells} == {searches, "proxy", None, evaluations}
+    assert {cell.protocol for cell in given} == {"mine.toml", None}
+
+
 def test_a_cycle_is_named(suite, tmp_path):
     head = 'summary = "c"\nprotocol = "smoke"\n'
     suite(head + 'include = ["b.toml"]', "a.toml")
