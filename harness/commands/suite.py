@@ -162,7 +162,11 @@ def plan(
 @click.option(
     "--again", is_flag=True, help="Do anew what other code than this has done; what is there is kept in .replaced."
 )
-@click.option("--keep", is_flag=True, help="Take what other code than this has done as it is.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Take what other code than this has done as it is; with --again, only what it left unfinished is done anew.",
+)
 def run(
     name: str,
     protocol: str | None,
@@ -193,10 +197,7 @@ def run(
     _check_belonging(executor, address, parameters)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
-    if again and keep:
-        raise HarnessError("--again does anew what --keep keeps; give one of them.")
-    if not keep:
-        _settle_outdated(cells, results, again)
+    _settle_outdated([cell for cell in cells if not (keep and cell.is_done(results))], results, again)
     began = time.monotonic()
 
     def tell(what: str, cell: Cell, reason: str) -> None:

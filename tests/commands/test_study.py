@@ -128,18 +128,38 @@ def test_cells_on_the_way_that_a_suite_evaluates_are_kept(here: Path) -> None:
     assert "does not keep the cell after epoch 3" in refused("evaluate", first, "--at-epoch=3")
 
 
-def test_what_other_code_has_done_is_kept_if_asked_for(here: Path) -> None:
+def pretend_other_code() -> None:
+    """Of all runs."""
     for path in Path("results").glob("*/*/spec.json"):
         saved = json.loads(path.read_text())
         saved["code"] = dict.fromkeys(saved["code"], "another")
         path.write_text(json.dumps(saved))
+
+
+def test_what_other_code_has_done_is_kept_if_asked_for(here: Path) -> None:
+    pretend_other_code()
     assert "made by other code" in refused("suite", "run", "mine.toml", "--device=cpu")
     before = texts(Path("results"), "*/*/result.json")
     command("suite", "run", "mine.toml", "--device=cpu", "--keep")
     after = texts(Path("results"), "*/*/result.json")
     assert len(after) == 4
     assert before.items() <= after.items()
-    assert "give one of them" in refused("suite", "run", "mine.toml", "--keep", "--again")
+
+
+def test_what_other_code_has_left_unfinished_is_not_kept(here: Path) -> None:
+    pretend_other_code()
+    unfinished = next(Path("results").glob("smoke/zarts-rs-*"))
+    (unfinished / "result.json").unlink()
+    before = texts(Path("results"), "*/*/result.json")
+    said = refused("suite", "run", "mine.toml", "--device=cpu", "--keep")
+    assert f"{unfinished} was made by other code" in said
+    assert "Give --again to make it anew" in said
+    assert texts(Path("results"), "*/*/result.json") == before
+    command("suite", "run", "mine.toml", "--device=cpu", "--keep", "--again")
+    after = texts(Path("results"), "*/*/result.json")
+    assert len(after) == 4
+    assert before.items() <= after.items()
+    assert [path.name for path in Path("results").glob("smoke/.replaced/*/*")] == [unfinished.name]
 
 
 @pytest.mark.parametrize(
