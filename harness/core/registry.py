@@ -228,6 +228,11 @@ def _all_entry_points() -> Sequence[EntryPoint]:
     return [point for kind in KINDS for point in found.select(group=f"{GROUP}.{kind}")]
 
 
+def installed_modules() -> list[str]:
+    """The modules, by the first part of their names, in which installed packages keep their members."""
+    return sorted({point.module.partition(".")[0] for point in _all_entry_points()})
+
+
 def _package(point: EntryPoint) -> str:
     return f"package {point.dist.name} {point.dist.version}" if point.dist else f"package {point.module}"
 

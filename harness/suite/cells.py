@@ -20,7 +20,7 @@ from typing import Any
 from harness import data
 from harness.core.errors import HarnessError
 from harness.core.files import cache_root, make_folder, read_json, read_shaped, write_json
-from harness.core.registry import plugin_names
+from harness.core.registry import installed_modules, plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
@@ -265,7 +265,7 @@ def _digest(asked: Sequence[SuiteCell]) -> str:
         "files": sorted({data.content_digest(path) for path in _named_files(written)}),
         "costs": cache_digest(),
         "code": code_digest(),
-        "plugins": {name: plugin_digest(name) for name in plugin_names()},
+        "plugins": plugin_digests(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -285,6 +285,11 @@ def code_digest() -> str:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def plugin_digests() -> dict[str, str]:
+    """Of all code from outside: the plugins that the user names, and the modules that installed packages bring."""
+    return {name: plugin_digest(name) for name in (*plugin_names(), *installed_modules())}
 
 
 def plugin_digest(name: str) -> str:

@@ -18,7 +18,7 @@ from harness.core.files import cache_root, make_folder, read_shaped
 from harness.core.registry import plugin_names
 from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
-from harness.suite.cells import Cell, code_digest, plugin_digest
+from harness.suite.cells import Cell, code_digest, plugin_digests
 from harness.suite.definition import EvaluationCell, SelectionCell, SuiteCell, Work
 from harness.suite.executors import Executor
 from harness.suite.job import Job
@@ -92,7 +92,7 @@ class Calibration:
 
     def _path(self, kind: Work) -> Path:
         machine = [socket.gethostname(), *(sorted(environment.items()) for environment in self.environments)]
-        code = [code_digest(), *(plugin_digest(name) for name in plugin_names())]
+        code = [code_digest(), plugin_digests()]
         content = json.dumps([asdict(kind), asdict(self.equipment), machine, code])
         return cache_root() / "calibration" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
 

@@ -203,6 +203,7 @@ def test_a_package_adds_members_by_entry_points(installed: Path) -> None:
     assert RULES.origin("packaged") == "package nas-extras 1.2"
     assert registry.installed("nas-extras") == {"rules": ["packaged"]}
     assert registry.installed("nas") == {}
+    assert registry.installed_modules() == ["nas_extras_good"]
 
 
 def test_an_entry_point_that_fails_hurts_nothing_else(installed: Path) -> None:

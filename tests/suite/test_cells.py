@@ -144,10 +144,15 @@ def test_what_was_worked_out_is_kept_until_something_that_decides_it_changes(mon
 
 
 @pytest.mark.parametrize(
-    ("plugin", "edited"),
-    [("mine.py", "mine.py"), ("lonely_plugin", "lonely_plugin.py"), ("packed_plugin.parts", "packed_plugin/helper.py")],
+    ("known", "plugin", "edited"),
+    [
+        ("plugin_names", "mine.py", "mine.py"),
+        ("plugin_names", "lonely_plugin", "lonely_plugin.py"),
+        ("plugin_names", "packed_plugin.parts", "packed_plugin/helper.py"),
+        ("installed_modules", "packed_plugin", "packed_plugin/helper.py"),
+    ],
 )
-def test_a_plugin_that_is_edited_is_worked_out_again(plugin, edited, monkeypatch, tmp_path):
+def test_a_plugin_that_is_edited_is_worked_out_again(known, plugin, edited, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "packed_plugin").mkdir()
@@ -155,7 +160,7 @@ def test_a_plugin_that_is_edited_is_worked_out_again(plugin, edited, monkeypatch
         (tmp_path / name).write_text("raise AssertionError('it was imported')")
     places = [{"folder": "smoke/x", "code": ""}]
     monkeypatch.setattr(cells, "_places", lambda asked: places)
-    monkeypatch.setattr(cells, "plugin_names", lambda: (plugin,))
+    monkeypatch.setattr(cells, known, lambda: [plugin])
     (first,) = resolve([SEARCH])
     places = [{"folder": "smoke/x", "code": "another"}]
     assert resolve([SEARCH]) == [first]
