@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +196,7 @@ def run(
     _check_belonging(executor, address, parameters)
     cells = _cells(name, protocol)
     check_protocols(cells, results)
-    _settle_outdated([cell for cell in cells if not (keep and cell.is_done(results))], results, again)
+    _clear_the_way(cells, results, again, keep)
     began = time.monotonic()
 
     def tell(what: str, cell: Cell, reason: str) -> None:
@@ -233,30 +232,36 @@ def _equipment(device: str, data: Path | None, track: tuple[str, ...] = ()) -> E
     return Equipment(device, str(data) if data else None, track)
 
 
-def _settle_outdated(cells: list[Cell], results: Path, again: bool) -> None:
-    """Moves what other code has made out of the way. Raises OtherCode where that is not asked for, before anything has
-    begun."""
-    outdated = [cell for cell in cells if _is_outdated(cell, results)]
-    if not outdated:
+def _clear_the_way(cells: list[Cell], results: Path, again: bool, keep: bool) -> None:
+    """Moves what this code cannot go on from out of the way. Raises OtherCode where that is not asked for, before
+    anything has begun."""
+    in_the_way = [cell for cell in cells if _is_in_the_way(cell, results, again, keep)]
+    if not in_the_way:
         return
-    from harness.runs.folder import OtherCode
+    from harness.runs.folder import DamagedSpec, OtherCode
     from harness.suite.planning import Planner  # takes torch
 
     planner = Planner()
-    for cell in outdated:
+    for cell in in_the_way:
         try:
             planner.check_code(cell.asked, cell.workplace(results))
-        except OtherCode:
+        except (DamagedSpec, OtherCode):
             if not again:
                 raise
             cell.set_aside(results)
 
 
-def _is_outdated(cell: Cell, results: Path) -> bool:
-    """A cell of which that cannot be read is not: it fails, and its status says why."""
-    with suppress(HarnessError):
-        return cell.is_outdated(results)
-    return False
+def _is_in_the_way(cell: Cell, results: Path, again: bool, keep: bool) -> bool:
+    """Whether it is other code's, and not to be kept. One of which something cannot be read fails, and its status says
+    why; but where that is what says whose it is, it can be done anew."""
+    from harness.runs.folder import DamagedSpec
+
+    try:
+        return cell.is_outdated(results) and not (keep and cell.is_done(results))
+    except DamagedSpec:
+        return again
+    except HarnessError:
+        return False
 
 
 def check_protocols(cells: list[Cell], results: Path) -> None:

@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError, quoted, visible
 from harness.core.files import make_folder, read_shaped, rename, write_atomic, write_json
 from harness.core.genotype import parse
 from harness.core.shapes import MADE_BY
-from harness.core.untrusted import ANYTHING, OBJECT, TEXT, WHOLE, check, loads, reason
+from harness.core.untrusted import ANYTHING, OBJECT, TEXT, WHOLE, Shape, check, loads, reason
 from harness.runs.checkpoint import Damaged, pack, unpack
 from harness.runs.code import Code, changed
 from harness.runs.protocol import Protocol
@@ -48,6 +48,10 @@ class Busy(HarnessError):
 
 class OtherCode(HarnessError):
     """What is in the folder was made by other code than this."""
+
+
+class DamagedSpec(HarnessError):
+    """What is in the folder does not say any more what it is, and by which code."""
 
 
 @contextmanager
@@ -163,10 +167,24 @@ def cell_of(run: Path, after: int | None = None) -> Any:
         raise HarnessError(f"{path} cannot be read: {reason(error)}; it is damaged or no record of a search.") from None
 
 
+def read_spec(folder: Path, shape: Mapping[str, Shape]) -> dict[str, Any]:
+    """What spec.json of a run says. Raises DamagedSpec where it is not there, cannot be read or has another shape."""
+    path = folder / "spec.json"
+    try:
+        found: dict[str, Any] = loads(path.read_bytes())
+        check(found, shape)
+        return found
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or reason(error)
+        raise DamagedSpec(
+            f"{path} cannot be read: {why}; give --again to do it anew, which keeps the old folder."
+        ) from None
+
+
 def check_code(folder: Path, code: Code) -> None:
-    """Raises OtherCode where the run in this folder was made by other code than this. One that does not say by which
-    it was made, as before that was noted, passes."""
-    known = read_shaped(folder / "spec.json", MADE_BY).get("code", code)
+    """Raises OtherCode where the run in this folder was made by other code than this, DamagedSpec where nobody can say.
+    One that does not say by which it was made, as before that was noted, passes."""
+    known = read_spec(folder, MADE_BY).get("code", code)
     files = changed(known, code)
     if files:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -225,7 +243,7 @@ class RunFolder:
                 )
             write_json(path, {"spec": spec, "hash": spec_hash(spec), "code": code, "environments": [environment]})
             return
-        known = read_shaped(path, {"spec": OBJECT, "environments": [OBJECT]})
+        known = read_spec(self.path, {"spec": OBJECT, "environments": [OBJECT]})
         if known["spec"] != spec:
             difference = _difference(known["spec"], spec)
             raise HarnessError(f"{path} describes another run ({difference}); use another --results folder.")

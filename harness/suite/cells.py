@@ -19,14 +19,14 @@ from typing import Any
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.files import cache_root, make_folder, read_json, read_shaped, write_json
+from harness.core.files import cache_root, make_folder, read_json, write_json
 from harness.core.registry import installed_modules, plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
 from harness.runs import protocol
 from harness.runs.code import digest_of
-from harness.runs.folder import cell_of, set_aside, spec_hash
+from harness.runs.folder import cell_of, read_spec, set_aside, spec_hash
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchesRequest, SearchRequest
 from harness.suite.selecting import Candidate, chosen_in, selected
@@ -123,11 +123,12 @@ class Cell:
         return False
 
     def is_outdated(self, results: Path) -> bool:
-        """Whether other code has done it, or begun it. Raises HarnessError where what says so is damaged."""
+        """Whether other code has done it, or begun it. Raises DamagedSpec where what says so is damaged, HarnessError
+        where the search is."""
         if not self.code or not self.may_begin(results):
             return False
-        spec = self.workplace(results) / "spec.json"
-        made_by = read_shaped(spec, MADE_BY).get("code") if spec.exists() else None
+        place = self.workplace(results)
+        made_by = read_spec(place, MADE_BY).get("code") if (place / "spec.json").exists() else None
         return made_by is not None and digest_of(made_by) != self.code
 
     def set_aside(self, results: Path) -> None:

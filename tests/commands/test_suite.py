@@ -161,11 +161,27 @@ def test_a_damaged_spec_is_a_failure_of_its_cell_alone(here):
         (folder / "result.json").write_text('{"genotype": {}}')
     (folder / "spec.json").write_text("{")
     said = suite("status", "mine.toml").stdout
-    assert "spec.json cannot be read as JSON" in said
+    assert "spec.json cannot be read: Expecting property name" in said
+    assert "; give --again to do it anew, which keeps the old folder." in said
     assert "log:" not in said
-    ended = suite("run", "mine.toml", "--device=cpu")
-    assert ended.exit_code == 1
-    assert ended.stdout == "2 cells: 1 done, 1 failed\n"
+    for options in ([], ["--keep"]):
+        ended = suite("run", "mine.toml", "--device=cpu", *options)
+        assert ended.exit_code == 1
+        assert ended.stdout == "2 cells: 1 done, 1 failed\n"
+
+
+@pytest.mark.parametrize("options", [["--again"], ["--again", "--keep"]], ids=["", "keep"])
+def test_a_cell_with_a_damaged_spec_is_done_anew(options, here, monkeypatch):
+    (here / "mine.toml").write_text(SUITE.replace("[[evaluate]]", "").replace("[0, 1]", "[0]"))
+    (cell,) = json.loads(suite("status", "mine.toml", "--json").stdout)["cells"]
+    folder = here / "results" / cell["cell"]
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text("{")
+    (folder / "result.json").write_text("{}")
+    monkeypatch.setattr("harness.suite.driver.Driver.run", lambda driver: None)
+    ended = suite("run", "mine.toml", "--device=cpu", *options)
+    assert ended.stdout == "1 cells: 1 queued\n"
+    assert (folder.parent / ".replaced" / "1" / folder.name / "result.json").exists()
 
 
 PLUGIN = """
