@@ -94,8 +94,11 @@ class Commands(click.Group):
         except HarnessError as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"harness: {visible(str(error), LONGEST_ERROR)}", err=True)
-            ctx.exit(WRONG)
+            _tell(ctx, str(error))
+        except PermissionError as error:  # on its way to a file, wherever one is looked for
+            if ctx.params["debug"] or error.filename is None:
+                raise
+            _tell(ctx, f"{error.filename} cannot be reached: {error.strerror}; see to the permissions of its folders.")
         except click.UsageError as error:
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 raise
@@ -106,6 +109,12 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("harness: interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _tell(ctx: click.Context, message: str) -> None:
+    """Ends the command, which was wrong."""
+    click.echo(f"harness: {visible(message, LONGEST_ERROR)}", err=True)
+    ctx.exit(WRONG)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -343,6 +344,19 @@ def test_cuda_where_there_is_none(here: Path) -> None:
 def test_a_results_folder_that_cannot_be_written(here: Path) -> None:
     (here / "locked").mkdir(mode=0o500)
     refused(run(results="locked"), "locked", "Permission denied")
+
+
+def test_a_results_folder_that_cannot_be_searched(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it can be asked for; root may, so that the system's answer is put in its place."""
+    exists = Path.exists
+
+    def asked(path: Path) -> bool:
+        if "locked" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", asked)
+    refused(run(results="locked"), "/result.json cannot be reached: Permission denied; see to the permissions of its")
 
 
 @pytest.mark.parametrize(
