@@ -33,7 +33,7 @@ from harness.runs.code import Code, code_of
 from harness.runs.folder import RunFolder, begin_anew, cell_of, check_code, claim_protocol, locked, spec_hash
 from harness.runs.lines import Lines
 from harness.runs.logs import LOGGER
-from harness.runs.loop import Observer, run_to_end
+from harness.runs.loop import Observer, run_to_end, stopped_at_once
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device
 from harness.runs.observers import Together
 from harness.runs.progress import EpochClock
@@ -417,11 +417,13 @@ def _origin(plan: Plan) -> dict[str, Any] | None:
 
 
 def _open(plan: Plan, training: Training, group: ProcessGroup) -> Source:
-    """The images; the leading process goes first, and fetches what is absent."""
+    """The images; the leading process goes first, and fetches what is absent. Raises Interrupted where it is stopped
+    before they are there."""
 
     def opened() -> Source:
         request = plan.request
-        return open_source(training.parts.data, training.dataset, request.data_root, plan.device, request.workers)
+        with stopped_at_once():  # they may be fetched first
+            return open_source(training.parts.data, training.dataset, request.data_root, plan.device, request.workers)
 
     first = opened() if group.leads else None
     group.broadcast(None)

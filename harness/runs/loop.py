@@ -124,3 +124,28 @@ def stop_signals() -> Iterator[list[int]]:
         _OPEN.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """For what may take long and has nothing to save: what `stop_signals` would note ends it. Raises Interrupted, also
+    where that has noted something before."""
+    if not _OPEN:
+        yield
+        return
+    (received,) = _OPEN
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    noting = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        if received:
+            raise KeyboardInterrupt
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped while the data were being read.") from None
+    finally:
+        for number, handler in noting.items():
+            signal.signal(number, handler)

@@ -25,7 +25,7 @@ from harness.runs.folder import RunFolder, begin_anew, check_code, claim_protoco
 from harness.runs.images import open_images
 from harness.runs.lines import Lines
 from harness.runs.logs import LOGGER
-from harness.runs.loop import Observer, run_to_end
+from harness.runs.loop import Observer, run_to_end, stopped_at_once
 from harness.runs.machine import deterministic, environment, memory_reported, resolve_device, retain_heap
 from harness.runs.observers import Together
 from harness.runs.progress import clock
@@ -209,12 +209,13 @@ def open_data(
     plan: Plan, download: bool = True, warn: Callable[[str], None] = lambda message: None
 ) -> ImageDataset | StreamedDataset | TableData:
     """What the plan searches on: the table's data set of that name, or images, with a warning of what was chosen or
-    left out of them."""
+    left out of them. Raises Interrupted where it is stopped before they are there."""
     request = plan.request
     if plan.space.table:
         return open_table(request.dataset, plan.space.table)
     part = next(part for part in plan.parts.by_name().values() if isinstance(part, Data))
-    images = open_images(part, request.dataset, request.data_root, download)
+    with stopped_at_once():  # they may be fetched first
+        images = open_images(part, request.dataset, request.data_root, download)
     for notice in images.notices:
         warn(notice)
     return images

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -23,7 +24,7 @@ from PIL import Image
 from processes import timed
 from toy_table import toy_table
 
-from harness import __version__
+from harness import __version__, data
 from harness.cli import main
 from harness.core.errors import HarnessError
 from harness.data.catalogue import DATASETS
@@ -468,3 +469,15 @@ def test_control_c_outside_a_search_is_an_interruption(here: Path, monkeypatch: 
     monkeypatch.setattr(runner, "plan", interrupt)
     result = run()
     assert (result.exit_code, result.stderr) == (130, "harness: interrupted.\n")
+
+
+@pytest.mark.parametrize("command", ["run", "evaluate"])
+def test_control_c_stops_what_fetches_data(command: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(data, "load", fetch, raising=False)
+    result = run() if command == "run" else harness("evaluate", "DARTS_V2", "--dataset=digits", "--protocol=smoke")
+    assert result.exit_code == 130
+    assert "stopped while the data were being read. Run the same command again to go on." in result.stderr
