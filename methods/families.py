@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from harness.core.errors import HarnessError, unknown
 from harness.core.registry import Registry
+from harness.core.rng import generator
 from harness.core.settings import declared
 from harness.core.types import Budget, Cost, Dataset, SearchResult
 from harness.tables import TABLES
@@ -36,6 +37,7 @@ from methods.schedules import SCHEDULES
 from methods.search.parts import DISTRIBUTIONS, Parts, compose
 from methods.search.search import Search
 from methods.stopping import STOPPINGS
+from methods.stopping.all_frozen import AllFrozen
 from methods.strategies import STRATEGIES
 from methods.strategies.strategy import flat
 from methods.tabular.data import TableData
@@ -211,7 +213,18 @@ def resolve(
         found = TrainedTrials(**resolve_settings(trained, method, space, layers, user))
         found.check(space)
         return found
-    return compose(method, space, layers, user)
+    composed = compose(method, space, layers, user)
+    _check_frozen(composed, space)
+    return composed
+
+
+def _check_frozen(parts: Parts, space: Space) -> None:
+    """Raises HarnessError where a search would end once all nodes are frozen, and none ever is: as its first record
+    would tell, which shows what the relaxation carries."""
+    if isinstance(parts.stopping, AllFrozen):
+        relaxation, draw = parts.relaxation, generator(0, "what is shown")
+        carried = relaxation.start(relaxation.initial(space, draw), space, draw)
+        parts.stopping.ending([{"epoch": 0, **relaxation.shown(carried)}], parts.training.epochs)
 
 
 SEARCHES = (Search, TableSearch, BlackBoxSearch)

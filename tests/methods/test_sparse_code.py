@@ -299,6 +299,13 @@ def test_all_frozen_is_all_and_needs_nodes_that_freeze():
         AllFrozen().ending([{"epoch": 0}], 10)
 
 
+def test_nodes_that_never_freeze_are_told_before_the_search():
+    base = METHODS["ista-nas-single"].composition
+    resolve(base, SPACES["s1"])
+    with pytest.raises(HarnessError, match="all-frozen needs a relaxation whose nodes freeze"):
+        resolve(replace(base, relaxation="sparse-code"), SPACES["s1"])
+
+
 def test_operations_are_not_dropped_where_alpha_has_no_logits_of_theirs():
     base = METHODS["ista-nas"].composition
     with pytest.raises(HarnessError, match=r"schedule progressive .* relaxation sparse-code has no logit for each"):
