@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core.text import columns
 from harness.runs.progress import duration
+from harness.suite.driver import MOST
 from harness.suite.status import Status, log_of, totals
 
 
@@ -65,6 +66,10 @@ def _totals(content: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"estimated from {content['steps_timed']:,} real steps, timed on this machine with all workers busy: "
             "loading, steps with and without an update of alpha, a validation; times how many of each a search takes"
+        )
+    if any(kind["together"] and kind["seconds_left"] for kind in priced):
+        lines.append(
+            f"searches on a table are estimated one by one; a worker does up to {MOST} alike at once, which takes less"
         )
     reasons = {kind["unknown"]: kind for kind in content["kinds"] if kind["unknown"]}
     for reason, kind in reasons.items():

@@ -128,7 +128,7 @@ def priced(
     cells: Sequence[Cell], results: Path, calibration: Calibration, failures: Mapping[SuiteCell, str]
 ) -> dict[str, Any]:
     """What is done and what the rest costs, by kind and in all; kinds without a price, with the reason, are left out of
-    the totals."""
+    the totals. Every cell is priced as if it was done alone; those that `together` is said of take less."""
     standings = [status_of(cell, results) for cell in cells]
     by_kind: dict[SuiteCell, list[Status]] = {}
     for item in standings:
@@ -167,4 +167,5 @@ def _kind(items: Sequence[Status], price: Mapping[str, Any] | None, failure: str
         "memory_kind": price["memory_kind"] if price else None,
         "steps_timed": price["steps_timed"] if price else 0,
         "unknown": None if price else failure or "it has not been measured",
+        "together": cell.kin is not None and len(items) > 1,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
 from harness.runs import protocol, runner
-from harness.suite import calibration
+from harness.suite import calibration, display
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.local import environments
@@ -73,6 +74,17 @@ def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
     assert found["seconds_to_end"] == 1800.0
     assert [kind["unknown"] for kind in found["kinds"]] == [None, "no data"]
     assert [kind["cells"] for kind in found["kinds"]] == [2, 1]
+
+
+@pytest.mark.parametrize(("on_table", "seeds", "said"), [(True, 2, True), (True, 1, False), (False, 2, False)])
+def test_a_plan_says_that_searches_on_a_table_take_less_together(on_table, seeds, said, tmp_path):
+    cells = [replace(search(seed), on_table=on_table) for seed in range(seeds)]
+    kept = Calibration([{"OMP_NUM_THREADS": "1"}], Equipment())
+    path = kept._path(kind_of(cells[0].asked))
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"seconds": 1.0, "memory": 0, "memory_kind": "peak", "steps_timed": 7}))
+    text = display.plan(priced(cells, tmp_path, kept, {}))
+    assert ("a worker does up to 64 alike at once, which takes less" in text) == said
 
 
 @pytest.mark.parametrize(("said", "threads"), [("3", "3"), ("2,1", "2"), (" 4 , 2", "4")])
