@@ -43,7 +43,9 @@ class Estimate:
 
 
 def by_method(scored: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """The regrets of every method by benchmark, for the benchmarks that all share; none where there are none."""
+    """The regrets of every method by benchmark, for the benchmarks on which searches count and that all share; none
+    where there are none."""
+    scored = scored[scored.counts]
     found = {
         str(method): {str(name): rows.regret.to_list() for name, rows in of.groupby("benchmark")}
         for method, of in scored.groupby("method")

@@ -12,6 +12,10 @@ from reports.records import Records, differing
 from reports.statistics import truth
 
 LOOK_UP = "look-up"
+ONCE = (
+    "A search counts on one benchmark: where its cell was judged on the data that it searched on, else on the first "
+    "others; of several ways to judge, in that of most methods."
+)
 
 
 def labelled(runs: pd.DataFrame) -> pd.Series:
@@ -39,14 +43,15 @@ def _decided(run: Any) -> dict[str, Any]:
 
 def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), regret (points), whether
-    the data are those of the search (`searched`), seconds, device.
+    the data are those of the search (`searched`), whether it is the evaluation by which the search `counts` on a
+    benchmark, seconds, device.
 
     A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
     trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell the
     smallest seed's counts. Regret is above the least error that is known there: of the table, else of these runs.
     """
     finished, found = records.finished, records.evaluations
-    columns = ["method", "benchmark", "seed", "run", "error", "regret", "searched", "seconds", "device"]
+    columns = ["method", "benchmark", "seed", "run", "error", "regret", "searched", "counts", "seconds", "device"]
     if finished.empty or found.empty:
         return pd.DataFrame(columns=columns)
     runs = finished.assign(method=labelled(finished)).set_index("run")
@@ -73,8 +78,17 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     least_known = {row: _least_known(*row) for row in set(rows)}
     known = [least_known[row] for row in rows]
     least = pd.Series(known, dtype=float).fillna(scored.groupby("benchmark").error.transform("min"))
-    scored = scored.assign(regret=scored.error - least)[columns]
+    scored = scored.assign(regret=scored.error - least, counts=_counts(scored))[columns]
     return scored.sort_values(["benchmark", "method", "seed"], ignore_index=True)
+
+
+def _counts(scored: pd.DataFrame) -> pd.Series:
+    """Which rows are one for each run: several of one cell would be taken for as many independent observations."""
+    of = scored.groupby("benchmark")
+    ordered = scored.assign(methods=of.method.transform("nunique"), runs=of.run.transform("size")).sort_values(
+        ["searched", "methods", "runs", "benchmark"], ascending=[False, False, False, True]
+    )
+    return ~ordered.run.duplicated()
 
 
 def _least_known(space: str, dataset: str, how: str) -> float | None:
@@ -119,5 +133,5 @@ def short(dataset: str) -> str:
 
 
 def means(scored: pd.DataFrame) -> pd.DataFrame:
-    """Mean errors, a row per benchmark and a column per method."""
-    return scored.pivot_table(index="benchmark", columns="method", values="error", aggfunc="mean")
+    """Mean errors, a row per benchmark on which searches count and a column per method."""
+    return scored[scored.counts].pivot_table(index="benchmark", columns="method", values="error", aggfunc="mean")

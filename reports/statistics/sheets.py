@@ -12,7 +12,7 @@ import pandas as pd
 from reports.costs import cost
 from reports.records import Records
 from reports.statistics import aggregates, inference
-from reports.statistics.scores import means, scores
+from reports.statistics.scores import ONCE, means, scores
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def sheets(records: Records, epoch: str = "last") -> list[Sheet]:
     if scored.empty:
         return []
     table = means(scored)
-    found = [_results(scored), *_seeds(scored), *_aggregated(scored[scored.searched])]
-    if table.shape[1] > 1:
+    found = [_results(scored), *_seeds(scored), *_aggregated(scored)]
+    if min(table.shape) > 1:
         found += [*_ranks(table), _wins(table), _paired(table)]
     return found
 
@@ -85,7 +85,6 @@ def _seeds(scored: pd.DataFrame) -> list[Sheet]:
 
 
 def _aggregated(scored: pd.DataFrame) -> list[Sheet]:
-    """Of methods that were judged on the data of their searches: those cells on other data would count twice."""
     found = aggregates.by_method(scored)
     if len(found) < 2:
         return []
@@ -97,7 +96,7 @@ def _aggregated(scored: pd.DataFrame) -> list[Sheet]:
     note = (
         "Of the regrets (points of test error above the least that is known: of all cells of a table, else of these "
         "runs) on the benchmarks that all methods share, a quarter of the runs cut off on either side. "
-        f"{aggregates.RESAMPLED}"
+        f"{aggregates.RESAMPLED} {ONCE}"
     )
     header = ("method", "benchmarks", "runs", "interquartile mean", "95 % interval")
     made = [Sheet("interquartile", "Interquartile means of regret", note, header, rows)]
@@ -108,7 +107,7 @@ def _aggregated(scored: pd.DataFrame) -> list[Sheet]:
     ]
     note = (
         "That a run of a has a lower test error than one of b on a benchmark, mean over those that all methods share; "
-        f"of equal ones either has half. {aggregates.RESAMPLED}"
+        f"of equal ones either has half. {aggregates.RESAMPLED} {ONCE}"
     )
     header = ("a", "b", "benchmarks", "P(a is better)", "95 % interval")
     return [*made, Sheet("improvement", "Probability of improvement", note, header, tuple(pairs), left=2)]
@@ -129,7 +128,7 @@ def _ranks(table: pd.DataFrame) -> list[Sheet]:
     friedman = "" if np.isnan(found.friedman_p) else f" Friedman's p = {found.friedman_p:.2g}."
     note = (
         f"Over the {found.benchmarks} benchmarks that all methods share; 1 is best.{friedman} Average ranks closer "
-        f"than the critical difference {found.critical_difference:.2f} (Nemenyi, 5 %) are not told apart."
+        f"than the critical difference {found.critical_difference:.2f} (Nemenyi, 5 %) are not told apart. {ONCE}"
     )
     rows = tuple((method, f"{rank:.2f}") for method, rank in found.mean.items())
     return [Sheet("ranks", "Average ranks", note, ("method", "average rank"), rows)]
@@ -138,7 +137,7 @@ def _ranks(table: pd.DataFrame) -> list[Sheet]:
 def _wins(table: pd.DataFrame) -> Sheet:
     counted = inference.wins(table)
     rows = tuple((a, *("·" if a == b else str(counted.loc[a, b]) for b in counted)) for a in counted.index)
-    note = "On how many benchmarks the row's mean error is below the column's. A tie is no win for either."
+    note = f"On how many benchmarks the row's mean error is below the column's. A tie is no win for either. {ONCE}"
     return Sheet("wins", "Wins", note, ("method", *counted.columns), rows)
 
 
@@ -152,7 +151,8 @@ def _paired(table: pd.DataFrame) -> Sheet:
     )
     note = (
         "Wilcoxon's signed-rank test on the mean errors over the benchmarks that both have, corrected by Holm over all "
-        "pairs. '–': fewer than two benchmarks differ. With 5 benchmarks or fewer no p can be below 0.05."
+        "pairs. '–': fewer than two benchmarks differ. With 5 benchmarks or fewer no p can be below 0.05. "
+        f"{ONCE}"
     )
     header = ("a", "b", "benchmarks", "median of a - b", "p", "p (Holm)")
     return Sheet("paired", "Paired comparison", note, header, rows, left=2)

@@ -41,7 +41,7 @@ def test_intervals_are_the_bootstrap_s_of_each_benchmark_for_itself_and_the_same
 def test_methods_are_aggregated_on_the_benchmarks_that_all_share() -> None:
     frame = pd.DataFrame(
         [("a", "x", 1.0), ("a", "y", 2.0), ("b", "x", 3.0), ("b", "x", 4.0)], columns=["method", "benchmark", "regret"]
-    )
+    ).assign(counts=True)
     assert aggregates.by_method(frame) == {"a": {"x": [1.0]}, "b": {"x": [3.0, 4.0]}}
     assert aggregates.by_method(frame[frame.benchmark.ne("x") | frame.method.eq("b")]) == {}
 

@@ -188,11 +188,12 @@ def test_trainings_with_other_settings_are_another_benchmark(tmp_path: Path) -> 
         write_training(folder, 2.0 + seed, settings={"autocast": kind, "tf32": False})
     write_training(folder, 5.0, settings={"autocast": "float32", "tf32": False})
     records = read(tmp_path).select()
-    table = means(scores(records))["zarts-mgs"]
-    assert table.to_dict() == {
+    found = scores(records)
+    assert found.groupby("benchmark").error.mean().to_dict() == {
         "s1 cifar10, 20x36 (autocast=bfloat16)": 3.0,
         "s1 cifar10, 20x36 (autocast=float32)": 3.5,
     }
+    assert means(found)["zarts-mgs"].to_dict() == {"s1 cifar10, 20x36 (autocast=float32)": 3.5}
     one = records.where({"evaluation.autocast": "float32"})
     assert means(scores(one))["zarts-mgs"].to_dict() == {"s1 cifar10, 20x36": 3.5}
     assert len(one.runs) == 2
@@ -217,6 +218,42 @@ def test_sheets_say_what_they_can_and_no_more(tmp_path: Path) -> None:
         ("zarts-rs", "0", "0", "·"),
     )
     assert sheets(Records()) == []
+
+
+TABLES = ("cifar10", "cifar100", "imagenet16-120")
+
+
+def test_one_cell_that_three_tables_know_is_one_benchmark(tmp_path: Path) -> None:
+    """Ranks over the three would find a difference between methods whose every search is one and the same."""
+    for seed in range(2):
+        for method, accuracy in (("darts-1st", 90.0), ("zarts-rs", 91.0), ("zarts-mgs", 92.0)):
+            folder = write_run(tmp_path, method, "nasbench201", seed=seed)
+            write_lookup(folder, {name: {"valid": accuracy, "test": accuracy} for name in TABLES})
+    found = {sheet.name: sheet for sheet in sheets(read(tmp_path).select())}
+    assert len(found["results"].rows) == 9
+    assert list(found) == ["results", "seeds", "interquartile", "improvement"]
+    assert {row[2] for row in found["improvement"].rows} == {"1"}
+
+
+def test_a_search_counts_on_the_data_that_it_was_on(tmp_path: Path) -> None:
+    """And where nothing judged its cell there, on the first."""
+    for dataset, tables in (("cifar10", TABLES), ("cifar100", TABLES), ("svhn", TABLES[1:])):
+        for method in ("darts-1st", "zarts-rs"):
+            folder = write_run(tmp_path, method, "nasbench201", dataset)
+            write_lookup(folder, {name: {"valid": 80.0, "test": 80.0} for name in tables})
+    assert list(means(scores(read(tmp_path).select())).index) == [
+        "nasbench201 cifar10, look-up",
+        "nasbench201 cifar100 (searched on svhn), look-up",
+        "nasbench201 cifar100, look-up",
+    ]
+
+
+def test_cells_that_were_judged_in_two_ways_count_in_that_of_most_methods(tmp_path: Path) -> None:
+    for method, sizes in (("darts-1st", ("20x36", "8x16")), ("zarts-rs", ("8x16",))):
+        folder = write_run(tmp_path, method)
+        for size in sizes:
+            write_training(folder, 3.0, size=size)
+    assert list(means(scores(read(tmp_path).select())).index) == ["s1 cifar10, 8x16"]
 
 
 def test_configurations_of_a_method_are_told_apart(tmp_path: Path) -> None:
