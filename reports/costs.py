@@ -29,6 +29,7 @@ def unit(seconds: pd.Series) -> tuple[float, str]:
 
 
 def cost(runs: pd.DataFrame) -> str:
-    """The mean cost of runs with `seconds` and `device`, by device: "12 min, CPU"."""
-    of_devices = runs.groupby("device").seconds.mean()
+    """The median cost of runs with `seconds` and `device`, by device: "12 min, CPU". One search on a machine that was
+    busy would decide a mean."""
+    of_devices = runs.groupby("device").seconds.median()
     return "; ".join(f"{spoken(seconds)}, {device}" for device, seconds in of_devices.items())

@@ -29,7 +29,7 @@ def _sheet(board: Board, number: int) -> Sheet:
         return Sheet(f"board-{number}", title, f"{note} {NOTHING} Searches: {board.left_out}.", ("method",), ())
     note += (
         f" {'Less' if measure.lower_is_better else 'More'} is better. n: seeds. Interval: 95 %, Student's t, of the "
-        "mean. Cost: mean of a search."
+        "mean. Cost: median of a search."
     )
     header = ["method", "rank", "n", measure.heading, "95 % interval"]
     if best is not None:
@@ -58,7 +58,7 @@ def _row(board: Board, best: float | None, method: str, rank: float, runs: pd.Da
 
 def _simulated(runs: pd.DataFrame) -> str:
     """What a table would have charged, where a search has a simulated budget."""
-    seconds = float(runs.simulated_seconds.mean())
+    seconds = float(runs.simulated_seconds.median())
     return f" ({spoken(seconds)} by the table's times)" if seconds else ""
 
 
@@ -88,8 +88,8 @@ def tidy(boards: Sequence[Board]) -> pd.DataFrame:
                     "low": interval and interval.low,
                     "high": interval and interval.high,
                     "regret": None if best is None else best - mean,
-                    "seconds": runs.seconds.mean(),
-                    "simulated_seconds": runs.simulated_seconds.mean(),
+                    "seconds": runs.seconds.median(),
+                    "simulated_seconds": runs.simulated_seconds.median(),
                     "device": " + ".join(sorted(set(runs.device))),
                     "runs": " ".join(runs.run),
                     "left_out": board.left_out,

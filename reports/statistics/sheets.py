@@ -59,7 +59,7 @@ def _results(scored: pd.DataFrame) -> Sheet:
         )
     note = (
         "Test error (%) of the cells that were found. std: of the population. Interval: 95 % of the mean, "
-        "Student's t. Cost: mean of a search."
+        "Student's t. Cost: median of a search."
     )
     header = ("benchmark", "method", "n", "mean", "std", "95 % interval", "best", "cost")
     return Sheet("results", "Test errors", note, header, tuple(rows), left=2)
