@@ -9,6 +9,10 @@ from reports.contents import Contents, folds
 
 FORMS = ("svg", "pdf", "png")
 """What a figure is drawn as beside a text."""
+NOTHING = (
+    "Nothing of the paper's tables: `harness report all` shows what they have, `harness suite run table2` and others "
+    "measure them."
+)
 
 
 def files(contents: Contents, form: str, name: str, page: str) -> dict[str, bytes]:
@@ -27,7 +31,8 @@ def markdown(contents: Contents) -> str:
     parts = [render.sheet_markdown(sheet) for sheet in (*leaderboard.sheets(contents.boards), *contents.sheets)]
     parts += map(render.markdown, contents.tables)
     if contents.folded:
-        parts.append("\n".join(["## Not measured yet", "", *(f"- {line}" for line in folds(contents.folded)), ""]))
+        lines = [f"- {line}" for line in folds(contents.folded)] if contents.tables else [NOTHING]
+        parts.append("\n".join(["## Not measured yet", "", *lines, ""]))
     if contents.remarks:
         parts.append("\n".join([*contents.remarks, ""]))
     if contents.records.notes and parts:

@@ -182,6 +182,14 @@ def test_the_paper_s_tables_stand_last_and_those_without_runs_are_a_line(tmp_pat
     assert "Variants of ZARTS" not in text
 
 
+def test_where_no_table_has_runs_one_line_stands_for_all(tmp_path: Path) -> None:
+    trained(tmp_path, "zarts-mgs", [2.6], space="darts", dataset="digits")
+    text = report(tmp_path)
+    assert "Table 2" not in text
+    assert text.count("## Not measured yet\n\nNothing of the paper's tables: `harness report all` shows") == 1
+    assert len(text.split("## Not measured yet")[1].splitlines()) < 8
+
+
 def test_the_page_has_the_same_order_and_opens_what_is_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unprinted(monkeypatch)
     trained(tmp_path, "zarts-mgs", [2.6, 2.7])
