@@ -8,7 +8,8 @@ import pandas as pd
 
 from reports.costs import cost, spoken
 from reports.statistics import inference, truth
-from reports.statistics.boards import TEST_ACCURACY, Board
+from reports.statistics.boards import TEST_ACCURACY, TEST_ERROR, Board
+from reports.statistics.scores import AVERAGED
 from reports.statistics.sheets import Sheet
 
 NOTHING = "Nothing is finished here yet."
@@ -31,6 +32,8 @@ def _sheet(board: Board, number: int) -> Sheet:
         f" {'Less' if measure.lower_is_better else 'More'} is better. n: seeds. Interval: 95 %, Student's t, of the "
         "mean. Cost: median of a search."
     )
+    if measure.heading == TEST_ERROR:
+        note += f" {AVERAGED}"
     header = ["method", "rank", "n", measure.heading, "95 % interval"]
     if best is not None:
         header.append("regret")

@@ -12,6 +12,7 @@ from reports.records import Records, differing
 from reports.statistics import truth
 
 LOOK_UP = "look-up"
+AVERAGED = "The error of a cell that was trained with several seeds is the mean of these trainings."
 ONCE = (
     "A search counts on one benchmark: where its cell was judged on the data that it searched on, else on the first "
     "others; of several ways to judge, in that of most methods."
@@ -47,8 +48,8 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     benchmark, seconds, device.
 
     A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
-    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell the
-    smallest seed's counts. Regret is above the least error that is known there: of the table, else of these runs.
+    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell it is
+    their mean. Regret is above the least error that is known there: of the table, else of these runs.
     """
     finished, found = records.finished, records.evaluations
     columns = ["method", "benchmark", "seed", "run", "error", "regret", "searched", "counts", "seconds", "device"]
@@ -110,8 +111,8 @@ def cells_on_the_way(records: Records, epoch: str = "last") -> pd.DataFrame:
 
 
 def judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
-    """Evaluations with their error (percent) and `how` the cell was judged; of several trainings that of the smallest
-    seed."""
+    """Evaluations with their error (percent) and `how` the cell was judged; of several trainings one row, with the mean
+    of their errors."""
     looked_up = found.kind == "lookup"
     found = found.assign(
         error=np.where(looked_up, 100 - found.test_accuracy.astype(float), found[f"test_error_{epoch}"].astype(float)),
@@ -123,7 +124,9 @@ def judged(found: pd.DataFrame, epoch: str) -> pd.DataFrame:
                 f"{how} ({', '.join(f'{name}={of.get(name)}' for name in names)})"
                 for how, of in zip(group.how, group.settings, strict=True)
             ]
-    return found[found.error.notna()].sort_values("seed").drop_duplicates(["run", "notation", "dataset", "how"])
+    cell = ["run", "notation", "dataset", "how"]
+    found = found[found.error.notna()].sort_values("seed")
+    return found.assign(error=found.groupby(cell, dropna=False).error.transform("mean")).drop_duplicates(cell)
 
 
 @cache

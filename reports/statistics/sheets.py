@@ -12,7 +12,7 @@ import pandas as pd
 from reports.costs import cost
 from reports.records import Records
 from reports.statistics import aggregates, inference
-from reports.statistics.scores import ONCE, means, scores
+from reports.statistics.scores import AVERAGED, ONCE, means, scores
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _results(scored: pd.DataFrame) -> Sheet:
         )
     note = (
         "Test error (%) of the cells that were found. std: of the population. Interval: 95 % of the mean, "
-        "Student's t. Cost: median of a search."
+        f"Student's t. Cost: median of a search. n: searches. {AVERAGED}"
     )
     header = ("benchmark", "method", "n", "mean", "std", "95 % interval", "best", "cost")
     return Sheet("results", "Test errors", note, header, tuple(rows), left=2)

@@ -11,9 +11,11 @@ import pytest
 from run_folders import write_lookup, write_run, write_training
 from scipy import stats
 
+from reports import leaderboard
 from reports.records import Records, read
 from reports.statistics import inference
-from reports.statistics.scores import labelled, means, scores
+from reports.statistics.boards import boards
+from reports.statistics.scores import AVERAGED, labelled, means, scores
 from reports.statistics.sheets import sheets
 
 
@@ -175,11 +177,16 @@ def test_scores_are_errors_by_benchmark(tmp_path: Path) -> None:
     assert table.loc["nasbench201 cifar100 (searched on cifar10), look-up", "zarts-mgs"] == pytest.approx(29)
 
 
-def test_the_smallest_evaluation_seed_counts(tmp_path: Path) -> None:
-    folder = write_run(tmp_path)
-    write_training(folder, 9.0, seed=1)
-    write_training(folder, 2.0, seed=0)
-    assert scores(read(tmp_path).select()).error.tolist() == [2.0]
+def test_a_cell_that_was_trained_with_several_seeds_counts_once_by_their_mean(tmp_path: Path) -> None:
+    for run, errors in enumerate(((2.0, 9.0), (3.0, 4.0, 5.0))):
+        folder = write_run(tmp_path, seed=run)
+        for seed, error in enumerate(errors):
+            write_training(folder, error, seed=seed)
+    records = read(tmp_path).select()
+    assert scores(records).error.tolist() == [5.5, 4.0]
+    (results, *_), (board, *_) = sheets(records), leaderboard.sheets(boards(records))
+    assert [row[2:4] for row in (*results.rows, *board.rows)] == [("2", "4.75"), ("2", "4.75")]
+    assert all(AVERAGED in sheet.note for sheet in (results, board))
 
 
 def test_trainings_with_other_settings_are_another_benchmark(tmp_path: Path) -> None:
