@@ -1,14 +1,16 @@
 """Errors against costs: which cells no other cell beats in both, and how much of the plane a method's cells dominate.
 
-Of a finished run's cell the parameters and multiply-accumulates are known, at the size of the final network, and
-whatever its objective had a price on. Hypervolumes are shares of the box between the least cost and error of all runs
-of a benchmark, and its reference point, their largest cost and error; a method that found one cell that is best in both
-would have 1.
+Of a cell that was judged the parameters and multiply-accumulates are known, those of the network that was trained, and
+whatever the objective of its search had a price on. Hypervolumes are shares of the box between the least cost and error
+of all runs of a benchmark, and its reference point, their largest cost and error; a method that found one cell that is
+best in both would have 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -17,9 +19,9 @@ from reports.statistics.scores import scores
 from reports.statistics.sheets import Sheet
 
 COUNTED = {"macs": ("multiply-accumulates (M)", 1e6), "parameters": ("parameters (M)", 1e6)}
-"""What is known of every cell: its name on paper, and what it is divided by."""
+"""What is counted of a network: its name on paper, and what it is divided by."""
 IN_PRICES = ("flops", "params")
-"""The same, at the size of the search: left out here, where the final network's are."""
+"""The same, at the size of the search: left out here, where those of the network that was judged are."""
 UNITS = {"latency": "ms", "energy": "mJ"}
 
 
@@ -81,21 +83,21 @@ def planes(records: Records, epoch: str = "last") -> list[Plane]:
     for benchmark, group in scored.groupby("benchmark"):
         of = runs.loc[group.run]
         base = group.assign(method=of.method.to_numpy())
-        for name, values in _costs(of).items():
-            points = base.assign(cost=values.to_numpy())[["method", "seed", "error", "cost"]].dropna()
+        for name, values in _costs(group, list(of.costs)).items():
+            points = base.assign(cost=values)[["method", "seed", "error", "cost"]].dropna()
             if points.cost.nunique() > 1 and points.error.nunique() > 1:
                 found.append(Plane(str(benchmark), name, points))
     return found
 
 
-def _costs(runs: pd.DataFrame) -> dict[str, pd.Series]:
-    """The costs of the runs' cells, by name and unit."""
-    found = {words: runs[column].astype(float) / unit for column, (words, unit) in COUNTED.items()}
-    names = sorted({name for costs in runs.costs if isinstance(costs, dict) for name in costs} - set(IN_PRICES))
+def _costs(scored: pd.DataFrame, priced: Sequence[Any]) -> dict[str, pd.Series]:
+    """The costs of the scored cells, by name and unit, with those that the objectives of their searches had."""
+    found = {words: scored[column] / unit for column, (words, unit) in COUNTED.items()}
+    names = sorted({name for costs in priced if isinstance(costs, dict) for name in costs} - set(IN_PRICES))
     for name in names:
         unit = UNITS.get(name.rpartition("_")[2])
-        of_runs = [costs.get(name) if isinstance(costs, dict) else None for costs in runs.costs]
-        found[f"{name} ({unit})" if unit else name] = pd.Series(of_runs, index=runs.index, dtype=float)
+        of_runs = [costs.get(name) if isinstance(costs, dict) else None for costs in priced]
+        found[f"{name} ({unit})" if unit else name] = pd.Series(of_runs, index=scored.index, dtype=float)
     return found
 
 
@@ -122,10 +124,11 @@ def sheet(records: Records, epoch: str = "last") -> list[Sheet]:
                 )
             )
     note = (
-        "Test error (%) of the cells that were found against what they cost; n: runs, whatever their objectives; "
-        "front: those that no other of the method beats in both. Hypervolume: the share that the front dominates of "
-        "the box between the reference point, the largest error and cost of all runs of the benchmark, and the least "
-        "of both; it grows with the number of runs."
+        "Test error (%) of the cells that were found against what they cost: parameters and multiply-accumulates are "
+        "those of the network that was trained, where its record has them. n: runs, whatever their objectives; front: "
+        "those that no other of the method beats in both. Hypervolume: the share that the front dominates of the box "
+        "between the reference point, the largest error and cost of all runs of the benchmark, and the least of both; "
+        "it grows with the number of runs."
     )
     header = ("benchmark", "cost", "method", "n", "front", "cheapest", "best", "hypervolume", "reference")
     return [Sheet("pareto", "Errors against costs", note, header, tuple(rows), left=3)] if rows else []

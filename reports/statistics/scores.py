@@ -12,6 +12,7 @@ from reports.records import Records, differing
 from reports.statistics import truth
 
 LOOK_UP = "look-up"
+SIZES = ("parameters", "macs")
 AVERAGED = "The error of a cell that was trained with several seeds is the mean of these trainings."
 ONCE = (
     "A search counts on one benchmark: where its cell was judged on the data that it searched on, else on the first "
@@ -45,14 +46,26 @@ def _decided(run: Any) -> dict[str, Any]:
 def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
     """One row per evaluated run and benchmark: method, benchmark, seed, run, error (percent), regret (points), whether
     the data are those of the search (`searched`), whether it is the evaluation by which the search `counts` on a
-    benchmark, seconds, device.
+    benchmark, seconds, device, and the parameters and macs of the network that was judged, where they are known.
 
     A benchmark is a space, a data set and how the cell was judged: trained at a size, with the settings in which such
-    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of one cell it is
+    trainings differ, or looked up, where the error is 100 less the test accuracy. Of several trainings of a cell it is
     their mean. Regret is above the least error that is known there: of the table, else of these runs.
     """
     finished, found = records.finished, records.evaluations
-    columns = ["method", "benchmark", "seed", "run", "error", "regret", "searched", "counts", "seconds", "device"]
+    columns = [
+        "method",
+        "benchmark",
+        "seed",
+        "run",
+        "error",
+        "regret",
+        "searched",
+        "counts",
+        "seconds",
+        "device",
+        *SIZES,
+    ]
     if finished.empty or found.empty:
         return pd.DataFrame(columns=columns)
     runs = finished.assign(method=labelled(finished)).set_index("run")
@@ -73,6 +86,10 @@ def scores(records: Records, epoch: str = "last") -> pd.DataFrame:
             "searched": searched,
             "seconds": of.seconds.to_numpy(),
             "device": of.device.to_numpy(),
+            **{
+                name: np.where(found.kind == "lookup", of[name].astype(float), found[name].astype(float))
+                for name in SIZES
+            },
         }
     )
     rows = list(zip(of.space, found.dataset, found.how, strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from run_folders import write_run, write_training
+from run_folders import write_lookup, write_run, write_training
 
 from reports.figures import draw
 from reports.records import read
@@ -32,9 +32,9 @@ def test_a_hypervolume_by_hand() -> None:
 
 def priced_run(results: Path, method: str, seed: int, error: float, macs: int, **costs: float) -> None:
     folder = write_run(results, method, seed=seed)
-    write_training(folder, error)
+    write_training(folder, error, macs=macs)
     result = json.loads((folder / "result.json").read_text())
-    (folder / "result.json").write_text(json.dumps(result | {"macs": macs} | ({"costs": costs} if costs else {})))
+    (folder / "result.json").write_text(json.dumps(result | ({"costs": costs} if costs else {})))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_planes_have_every_cost_that_runs_have(results: Path) -> None:
-    """MACs of all, at the size of the final network; of a cost that an objective has, those that have it. Parameters
+    """MACs of all, of the network that was trained; of a cost that an objective has, those that have it. Parameters
     are the same in all of these, and make no plane."""
     by_macs, by_latency = sorted(planes(read(results).select()), key=lambda plane: -len(plane.points))
     assert (by_macs.cost, by_latency.cost) == ("multiply-accumulates (M)", "edgegpu_latency (ms)")
@@ -56,6 +56,24 @@ def test_planes_have_every_cost_that_runs_have(results: Path) -> None:
     assert by_macs.hypervolume("rea") == pytest.approx(200 * 3 / (400 * 4))
     assert by_latency.reference == (6, 4)
     assert by_latency.hypervolume("rea") == pytest.approx(2 * 1 / (4 * 2))
+
+
+def test_the_cost_is_that_of_the_network_that_was_trained(tmp_path: Path) -> None:
+    """Those that the search's result has are of the final network, 20 cells and 36 channels, whatever was trained."""
+    for seed, (parameters, error) in enumerate(((30_000, 60.0), (40_000, 50.0), (None, 40.0))):
+        folder = write_run(tmp_path, seed=seed, parameters=2_000_000 + seed)
+        write_training(folder, error, size="3x8", parameters=parameters, macs=None)
+    (plane,) = planes(read(tmp_path).select())
+    assert plane.cost == "parameters (M)"
+    assert plane.points[["cost", "error"]].to_numpy().tolist() == [[0.03, 60.0], [0.04, 50.0]]
+
+
+def test_the_cost_of_a_cell_that_was_looked_up_is_that_of_its_network(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate((90.0, 91.0)):
+        folder = write_run(tmp_path, space="nasbench201", seed=seed, parameters=1_000_000 * (1 + seed))
+        write_lookup(folder, {"cifar10": {"valid": 80.0, "test": accuracy}})
+    (plane,) = planes(read(tmp_path).select())
+    assert plane.points.cost.tolist() == [1.0, 2.0]
 
 
 def test_the_table_states_its_reference_point(results: Path) -> None:
