@@ -37,7 +37,8 @@ def _sheet(board: Board, number: int) -> Sheet:
     header = ["method", "rank", "n", measure.heading, "95 % interval"]
     if best is not None:
         header.append("regret")
-        note += f" Regret: below the table's best, {best:.2f} %."
+        average = truth.average(of.space, of.dataset)
+        note += f" Regret: below the table's best, {best:.2f} %; its average cell has {average:.2f} %."
     header += [f"{name}, test (%)" for name in board.also] + ["cost"]
     if board.left_out:
         note += f" Not ranked: {board.left_out}."

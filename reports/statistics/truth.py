@@ -11,7 +11,7 @@ import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import parse
-from harness.tables.nasbench201 import MEAN, default_path, open_table
+from harness.tables.nasbench201 import MEAN, Column, default_path, open_table
 from harness.tables.nasbench201_truth import FINAL_EPOCHS, NasBench201
 
 SPACE = "nasbench201"
@@ -22,6 +22,11 @@ def best(space: str, dataset: str) -> Mapping[str, float] | None:
     """The best valid and the best test accuracy (percent) of all cells, not of one; None where there is no table of
     this space, or none of this data set."""
     return _best(default_path(), dataset) if _known(space, dataset) else None
+
+
+def average(space: str, dataset: str) -> float | None:
+    """The mean test accuracy (percent) of all cells, what one drawn at random can expect; None as for `best`."""
+    return _average(default_path(), dataset) if _known(space, dataset) else None
 
 
 def of_cell(notation: str, space: str, dataset: str) -> Mapping[str, float] | None:
@@ -56,8 +61,17 @@ def _best(path: Path, dataset: str) -> Mapping[str, float] | None:
     truth = _opened(path)
     if truth is None:
         return None
-    test = truth.table.column(dataset, "test", FINAL_EPOCHS, MEAN)
-    return {"valid": float(truth.validation(dataset, FINAL_EPOCHS).max()), "test": float(test.max())}
+    return {"valid": float(truth.validation(dataset, FINAL_EPOCHS).max()), "test": float(_tests(truth, dataset).max())}
+
+
+@lru_cache
+def _average(path: Path, dataset: str) -> float | None:
+    truth = _opened(path)
+    return None if truth is None else float(_tests(truth, dataset).mean())
+
+
+def _tests(truth: NasBench201, dataset: str) -> Column:
+    return truth.table.column(dataset, "test", FINAL_EPOCHS, MEAN)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from run_folders import write_lookup, write_run, write_training
+from toy_table import toy_table, write_toy_table
 
 from harness.cli import main
 from reports.costs import spoken
@@ -130,13 +131,14 @@ def on_table(results: Path, method: str, seed: int, accuracy: float, simulated: 
 def test_searches_on_a_table_are_ranked_by_accuracy_and_regret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The more, the better; equal means share a rank."""
     monkeypatch.setattr(truth, "best", lambda space, dataset: {"valid": 91.5, "test": 94.5})
+    monkeypatch.setattr(truth, "average", lambda space, dataset: 87.1)
     for seed, accuracy in enumerate((93.0, 94.0)):
         on_table(tmp_path, "rea", seed, accuracy, simulated=12000.0)
         on_table(tmp_path, "zarts-gld", seed, accuracy)
         on_table(tmp_path, "darts-1st", seed, accuracy - 3)
     text = report(tmp_path)
     assert text.startswith("## nasbench201-table, cifar10: test accuracy of the cells on cifar10, looked up\n")
-    assert "below the table's best, 94.50 %" in text
+    assert "Regret: below the table's best, 94.50 %; its average cell has 87.10 %." in text
     found = rows(text)
     assert found[0] == [
         *("method", "rank", "n", "test accuracy (%)", "95 % interval", "regret", "cifar100, test (%)", "cost"),
@@ -146,6 +148,15 @@ def test_searches_on_a_table_are_ranked_by_accuracy_and_regret(tmp_path: Path, m
         ["zarts-gld", "1", "2", "93.50", "87.15 to 99.85", "1.00", "73.50", "0.5 s, CPU"],
         ["darts-1st", "3", "2", "90.50", "84.15 to 96.85", "4.00", "70.50", "0.5 s, CPU"],
     ]
+
+
+def test_the_average_cell_is_of_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = write_toy_table(tmp_path / "table.parquet")
+    monkeypatch.setattr(truth, "default_path", lambda: table)
+    assert truth.average("nasbench201", "cifar100") == pytest.approx(
+        toy_table().columns["accuracy/cifar100/test/200/mean"].mean()
+    )
+    assert truth.average("s1", "cifar100") is None
 
 
 def test_without_the_table_there_is_no_regret(tmp_path: Path) -> None:
