@@ -29,8 +29,8 @@ def _sheet(board: Board, number: int) -> Sheet:
         title += "nothing finished"
         return Sheet(f"board-{number}", title, f"{note} {NOTHING} Searches: {board.left_out}.", ("method",), ())
     note += (
-        f" {'Less' if measure.lower_is_better else 'More'} is better. n: seeds. Interval: 95 %, Student's t, of the "
-        "mean. Cost: median of a search."
+        f" {'Less' if measure.lower_is_better else 'More'} is better. n: seeds. {inference.OF_MEAN} Cost: median of a "
+        "search."
     )
     if measure.heading == TEST_ERROR:
         note += f" {AVERAGED}"

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 CONFIDENCE = 0.95
 POWER = 0.8
 MOST_SEEDS = 10_000
+OF_MEAN = (
+    "Interval: 95 % of the mean, Student's t, which takes the values for symmetric and may leave what is possible."
+)
 SAME = 1e-9
 """Values (percent) that differ by less do not differ."""
 

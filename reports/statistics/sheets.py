@@ -58,8 +58,8 @@ def _results(scored: pd.DataFrame) -> Sheet:
             )
         )
     note = (
-        "Test error (%) of the cells that were found. std: of the population. Interval: 95 % of the mean, "
-        f"Student's t. Cost: median of a search. n: searches. {AVERAGED}"
+        f"Test error (%) of the cells that were found. n: searches. std: of the population. {inference.OF_MEAN} Cost: "
+        f"median of a search. {AVERAGED}"
     )
     header = ("benchmark", "method", "n", "mean", "std", "95 % interval", "best", "cost")
     return Sheet("results", "Test errors", note, header, tuple(rows), left=2)

@@ -57,6 +57,7 @@ def test_trained_cells_are_ranked_by_their_test_error(tmp_path: Path) -> None:
         ["darts-1st", "3", "3", "3.00", "3.00 to 3.00", "6.0 h, NVIDIA GeForce RTX 2080 Ti"],
     ]
     assert "Protocol paper, version 1; 2 epochs." in text
+    assert "Student's t, which takes the values for symmetric and may leave what is possible. Cost" in text
     assert "Not ranked: 1 unfinished, 1 failed, 1 finished but not evaluated in this way." in text
 
 
