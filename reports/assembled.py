@@ -67,12 +67,13 @@ def leaderboard(records: Records, epoch: str) -> list[Board]:
 
 def statistics(records: Records, epoch: str) -> list[Sheet]:
     from reports import analyses
-    from reports.statistics import anytime, pareto, rankings, sheets
+    from reports.statistics import anytime, operations, pareto, rankings, sheets
 
     incumbents = anytime.incumbents(records)
     races = [race for axis in anytime.USUAL for race in anytime.races(incumbents, axis)]
     return [
         *sheets.sheets(records, epoch),
+        *operations.sheet(records),
         *rankings.sheet(records, epoch),
         *anytime.sheets(races),
         *pareto.sheet(records, epoch),
