@@ -7,7 +7,7 @@ import seaborn as sns
 
 from reports.costs import unit
 from reports.figures.frames import Frames
-from reports.figures.panels import MARKERS, MOST_METHODS, colours, figure_of, legend
+from reports.figures.panels import MARKERS, colours, figure_of, first, legend
 from reports.figures.plot import Plot
 
 
@@ -27,7 +27,7 @@ def draw(frames: Frames) -> list[Plot]:
     ]
     if not varied:
         return []
-    order = sorted({name for x, _ in varied for name in _varying(swept, x)})[:MOST_METHODS]
+    order, left = first(name for x, _ in varied for name in _varying(swept, x))
     figure, axes = figure_of(2 * len(varied), most=2)
     length, unit_of_cost = unit(swept.seconds)
     for column, (x, label) in enumerate(varied):
@@ -54,12 +54,13 @@ def draw(frames: Frames) -> list[Plot]:
             )
             fixed_name = "M" if fixed == "steps" else "N"
             ax.set(xlabel=label, ylabel=words, title=f"{fixed_name} = {usual:g}" if row == 0 else "")
-    legend(figure, order, lines=False)
+    legend(figure, order, lines=False, title=left)
     devices = ", ".join(sorted(swept.device.unique()))
     caption = (
-        f"Mean and sample standard deviation over seeds; test error of the {frames.epoch} epoch; cost on {devices}."
+        f"Mean and sample standard deviation over seeds; test error of the {frames.epoch} epoch; cost on {devices}. "
+        f"{left}"
     )
-    return [Plot("ablation", "Ablation over N and M", caption, figure)]
+    return [Plot("ablation", "Ablation over N and M", caption.strip(), figure)]
 
 
 def _varying(frame: pd.DataFrame, column: str) -> list[str]:

@@ -6,7 +6,7 @@ import seaborn as sns
 
 from reports.costs import unit
 from reports.figures.frames import Frames
-from reports.figures.panels import MARKERS, MOST_METHODS, NARROW, colours, figure_of, legend, wrapped
+from reports.figures.panels import MARKERS, NARROW, colours, figure_of, first, legend, wrapped
 from reports.figures.plot import Plot
 
 
@@ -16,7 +16,7 @@ def draw(frames: Frames) -> list[Plot]:
     if scored.empty:
         return []
     groups = list(scored.groupby(["benchmark", "device"]))
-    order = sorted(scored.method.unique())[:MOST_METHODS]
+    order, left = first(scored.method)
     figure, axes = figure_of(len(groups), height=2.0)
     for ax, ((benchmark, device), group) in zip(axes, groups, strict=True):
         length, name = unit(group.seconds)
@@ -44,6 +44,6 @@ def draw(frames: Frames) -> list[Plot]:
             ax.set_xscale("log")
             ax.xaxis.set_major_formatter("{x:g}")  # the exponents of powers would be too small to print
             ax.xaxis.set_minor_formatter("")
-    legend(figure, order, lines=False)
-    caption = "Every evaluated run; costs on different devices stand in different panels."
-    return [Plot("cost", "Search cost against test error", caption, figure)]
+    legend(figure, order, lines=False, title=left)
+    caption = f"Every evaluated run; costs on different devices stand in different panels. {left}"
+    return [Plot("cost", "Search cost against test error", caption.strip(), figure)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,14 @@ HANDLE, LETTER, LINE = 0.6, 0.062, 0.17
 """Inches: what an entry of a legend takes besides its label, a letter of it, and a line."""
 NARROW = 28
 """Letters above a panel of three in a row, whatever they are."""
-MOST_METHODS = 12
+PALE = ("#949494", "#ece133")
+"""Of seaborn's: the grey is that of what is no method, the yellow is hardly seen on white."""
+PALETTE = (
+    *(colour for colour in sns.color_palette("colorblind").as_hex() if colour not in PALE),
+    *("#000000", "#332288", "#661100", "#999933"),  # of Tol's muted ones
+)
+"""A colour for each method, for colour-blind readers."""
+MOST_METHODS = len(PALETTE)
 FEW = 16
 """Points of a line up to which each is marked."""
 GREY = "#777777"
@@ -70,9 +77,19 @@ def wrapped(words: str, letters: int = 38) -> str:
     return textwrap.fill(words, letters, break_on_hyphens=False)
 
 
+def first(methods: Iterable[str]) -> tuple[list[str], str]:
+    """Those that a figure without a better rule shows, and what it says of the others."""
+    names = sorted(set(methods))
+    return names[:MOST_METHODS], left_out(names[:MOST_METHODS], names, "the first by name")
+
+
+def left_out(drawn: Collection[str], of: Collection[str], which: str) -> str:
+    """Empty where all are drawn."""
+    return f"{len(drawn)} of {len(of)} methods are drawn: {which}." if len(drawn) < len(of) else ""
+
+
 def colours(order: Sequence[str]) -> dict[str, Any]:
-    palette = sns.color_palette("colorblind", max(10, len(order)))
-    return dict(zip(order, palette, strict=False))
+    return dict(zip(order, PALETTE, strict=False))
 
 
 def styles(order: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -100,7 +117,13 @@ def logarithmic(axis: XAxis | YAxis, low: float, high: float) -> None:
     axis.set_minor_formatter("")
 
 
-def legend(figure: Figure, order: Sequence[str], lines: bool = True, shown: Collection[str] | None = None) -> None:
+def legend(
+    figure: Figure,
+    order: Sequence[str],
+    lines: bool = True,
+    shown: Collection[str] | None = None,
+    title: str = "",
+) -> None:
     """Below the panels, which keep their height: lines, or markers, of all of the order or of those that are shown."""
     handles = []
     for (label, style), marker in zip(styles(order).items(), MARKERS, strict=False):
@@ -109,5 +132,13 @@ def legend(figure: Figure, order: Sequence[str], lines: bool = True, shown: Coll
             handles.append(Line2D([], [], label=label, **style | of))
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(len(handles), int(WIDTH / (HANDLE + LETTER * longest))))
-    figure.set_figheight(figure.get_figheight() + LINE * math.ceil(len(handles) / columns))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, borderpad=0)
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) + bool(title)))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        borderpad=0,
+        title=title,
+        title_fontsize=7.5,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from matplotlib.axes import Axes
 
 from reports.figures.frames import Frames
-from reports.figures.panels import GREY, MARKERS, MOST_METHODS, colours, figure_of, legend, wrapped
+from reports.figures.panels import GREY, MARKERS, colours, figure_of, first, legend, wrapped
 from reports.figures.plot import Plot
 from reports.statistics.pareto import Plane, planes
 
@@ -19,17 +19,17 @@ def draw(frames: Frames) -> list[Plot]:
     found = planes(frames.records, frames.epoch)[:MOST_PANELS]
     if not found:
         return []
-    order = sorted({method for plane in found for method in plane.points.method})[:MOST_METHODS]
+    order, left = first(method for plane in found for method in plane.points.method)
     figure, axes = figure_of(len(found), height=2.1)
     for ax, plane in zip(axes, found, strict=True):
         _panel(ax, plane, order)
-    legend(figure, order, lines=False)
+    legend(figure, order, lines=False, title=left)
     caption = (
         "Every evaluated run, whatever its objective: the test error of its cell against what the cell costs. Lines: "
         "the front of each method, the cells that none of its others beats in both. Cross: the reference point of the "
-        "hypervolumes in the table, the largest cost and error of all runs."
+        f"hypervolumes in the table, the largest cost and error of all runs. {left}"
     )
-    return [Plot("pareto", "Test error against cost of the cells", caption, figure)]
+    return [Plot("pareto", "Test error against cost of the cells", caption.strip(), figure)]
 
 
 def _panel(ax: Axes, plane: Plane, order: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reports.figures.frames import Frames
-from reports.figures.panels import MOST_METHODS, figure_of, legend, logarithmic, steps, styles
+from reports.figures.panels import MOST_METHODS, figure_of, left_out, legend, logarithmic, steps, styles
 from reports.figures.plot import Plot
 from reports.statistics import aggregates
 
@@ -21,7 +21,7 @@ def draw(frames: Frames) -> list[Plot]:
     if len(regrets) < 2 or min(map(len, regrets.values())) < FEWEST:
         return []
     best = sorted(regrets, key=lambda method: float(regrets[method].mean()))[:MOST_METHODS]
-    order = sorted(best)
+    order, left = sorted(best), left_out(best, regrets, "those with the least mean regret")
     values = np.unique(np.concatenate([regrets[method] for method in order]))
     positive = values[values > 0]
     if not len(positive):
@@ -38,11 +38,11 @@ def draw(frames: Frames) -> list[Plot]:
         ylabel="fraction of runs",
         ylim=(-0.03, 1.03),
     )
-    legend(figure, order)
+    legend(figure, order, title=left)
     benchmarks = len(next(iter(found.values())))
     caption = (
         f"Fraction of the runs, over the {benchmarks} benchmarks that all methods share, whose cell has at most this "
         "regret; the least test error is that of a table's best cell, else of the best of these runs. Band: 95 % "
-        f"interval, Clopper and Pearson. Runs: {', '.join(f'{m} {len(regrets[m])}' for m in order)}."
+        f"interval, Clopper and Pearson. Runs: {', '.join(f'{m} {len(regrets[m])}' for m in order)}. {left}"
     )
-    return [Plot("profile", "Performance profile", caption, figure)]
+    return [Plot("profile", "Performance profile", caption.strip(), figure)]

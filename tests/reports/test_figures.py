@@ -14,6 +14,7 @@ from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.core.errors import HarnessError
 from reports import REPORTS, analyses, figures
+from reports.figures import panels
 from reports.figures.critical_difference import _cliques
 from reports.parameters import parameters
 from reports.records import Records, read
@@ -49,6 +50,17 @@ def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Pa
     assert sizes == pytest.approx([parameters(notation(i), 36, 20, 10) / 1e6 for i in range(4)])  # type: ignore[operator]
     ((_, skips),) = lines(plot, 3)
     assert skips == [0, 1, 2, 3]
+
+
+def test_every_method_has_a_colour_and_those_left_out_are_told(tmp_path: Path) -> None:
+    palette = panels.colours([str(number) for number in range(panels.MOST_METHODS)])
+    assert len(set(palette.values())) == panels.MOST_METHODS == 12
+    for number in range(panels.MOST_METHODS + 1):
+        write_training(write_run(tmp_path, f"method-{number:02}", epochs=1), 3.0)
+    found = drawn(tmp_path, figures.cost.draw)
+    (legend,) = found["cost"].figure.legends
+    assert legend.get_title().get_text() == "12 of 13 methods are drawn: the first by name."
+    assert found["cost"].caption.endswith("12 of 13 methods are drawn: the first by name.")
 
 
 def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Path) -> None:
