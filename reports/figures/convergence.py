@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
+from reports.figures import over_epochs
 from reports.figures.frames import Frames
-from reports.figures.panels import MOST_METHODS, figure_of, legend, lines
+from reports.figures.over_epochs import COUNTED, Measure
+from reports.figures.panels import first
 from reports.figures.plot import Plot
 from reports.parameters import parameters
 from reports.statistics.scores import LOOK_UP, cells_on_the_way
@@ -29,43 +30,36 @@ def draw(frames: Frames) -> list[Plot]:
 
 def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, dataset: str) -> Plot:
     kind = _first_kind(epochs)
-    panels = []
+    measures = []
     trained = trained[trained.run.isin(epochs.run)]
     if len(trained):  # of several sizes of network the one that most cells were trained in
         how = trained.how.mode()[0]
         trained = trained[trained.how == how].rename(columns={"accuracy": "trained"})
         epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
-        panels.append(("trained", f"Trained cell ({how}), test", "accuracy (%)"))
-    panels.append(("table.test", "Derived cell, by the table, test", "accuracy (%)"))
+        measures.append(Measure("trained", f"Trained cell ({how}), test", "accuracy (%)"))
+    measures.append(Measure("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
-        panels.append(("accuracy", "Supernet, validation", "accuracy (%)"))
+        measures.append(Measure("accuracy", "Supernet, validation", "accuracy (%)"))
     if kind == "normal":
         classes = CLASSES.get(dataset, 10)
         counted = epochs.genotype.map(lambda text: parameters(text, CHANNELS, CELLS, classes), na_action="ignore")
         epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
-        panels.append(("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
+        measures.append(Measure("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
     of_cell = "normal cell" if kind == "normal" else "cell"  # the other families have one
-    panels += [
-        (f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", "operations"),
-        (f"operations.{kind}.skip", f"Skip connections, {of_cell}", "operations"),
+    measures += [
+        Measure(f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", COUNTED),
+        Measure(f"operations.{kind}.skip", f"Skip connections, {of_cell}", COUNTED),
     ]
-    panels = [panel for panel in panels if panel[0] in epochs and epochs[panel[0]].notna().any()]
-    order = sorted(epochs.label.unique())[:MOST_METHODS]
-    epochs = epochs[epochs.label.isin(order)]
-    figure, axes = figure_of(len(panels))
-    for ax, (column, title, unit) in zip(axes, panels, strict=True):
-        lines(ax, epochs, column, title, unit, order)
-        if unit == "operations":
-            ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    legend(figure, order)
+    measures = [of for of in measures if of.column in epochs and epochs[of.column].notna().any()]
+    order, left = first(epochs.label)
+    figure = over_epochs.draw(epochs[epochs.label.isin(order)], measures, order, left)
     caption = (
-        f"Over the epochs of the searches on {space} with {dataset}: mean over the seeds, and the band from the least "
-        "to the most. The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell "
-        "was trained, the table's at every epoch. Parameterless: pooling and skip connections among the chosen "
-        "operations."
+        f"Over the epochs of the searches on {space} with {dataset}: {over_epochs.caption(epochs, order)} "
+        "The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell was trained, "
+        f"the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. {left}"
     )
-    return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption, figure)
+    return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)
 
 
 def _first_kind(epochs: pd.DataFrame) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from reports.figures import over_epochs
 from reports.figures.frames import Frames
-from reports.figures.panels import MOST_METHODS, figure_of, legend, lines
+from reports.figures.over_epochs import Measure
+from reports.figures.panels import first
 from reports.figures.plot import Plot
 
 
@@ -13,12 +15,12 @@ def draw(frames: Frames) -> list[Plot]:
     if "rule.ess" not in epochs or epochs["rule.ess"].notna().sum() == 0:
         return []
     epochs = epochs[epochs["rule.ess"].notna()]
-    order = sorted(epochs.label.unique())[:MOST_METHODS]
-    figure, axes = figure_of(2)
-    lines(axes[0], epochs, "rule.ess", "Effective sample size", "ESS", order)
-    lines(axes[1], epochs, "rule.esr", "Effective sample ratio", "ESS / N", order)
-    legend(figure, order)
-    caption = (
-        "Mean over the updates of an epoch, all spaces and data sets together; the band is from the least to the most."
-    )
-    return [Plot("ess", "Effective sample size of MGS", caption, figure)]
+    order, left = first(epochs.label)
+    measures = [
+        Measure("rule.ess", "Effective sample size", "ESS"),
+        Measure("rule.esr", "Effective sample ratio", "ESS / N"),
+    ]
+    said = over_epochs.caption(epochs, order)
+    caption = f"Mean over the updates of an epoch, all spaces and data sets together: {said} {left}"
+    figure = over_epochs.draw(epochs, measures, order, left)
+    return [Plot("ess", "Effective sample size of MGS", caption.strip(), figure)]

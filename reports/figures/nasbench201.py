@@ -6,8 +6,10 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.tables.nasbench201 import MEAN, open_table
+from reports.figures import over_epochs
 from reports.figures.frames import Frames
-from reports.figures.panels import GREY, MOST_METHODS, figure_of, legend, lines
+from reports.figures.over_epochs import Measure
+from reports.figures.panels import first
 from reports.figures.plot import Plot
 
 DATASETS201 = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
@@ -26,16 +28,16 @@ def draw(frames: Frames) -> list[Plot]:
         table = open_table()
     except HarnessError:
         return []
-    order = sorted(epochs.label.unique())[:MOST_METHODS]
-    figure, axes = figure_of(3)
-    for ax, (dataset, title) in zip(axes, DATASETS201.items(), strict=True):
+    measures = []
+    for dataset, title in DATASETS201.items():
         of_cells = {cell: table.accuracy(cell, dataset, "test", 200, MEAN) for cell in epochs.genotype.unique()}
-        lines(ax, epochs.assign(found=epochs.genotype.map(of_cells)), "found", title, "test accuracy (%)", order)
+        epochs = epochs.assign(**{f"found.{dataset}": epochs.genotype.map(of_cells)})
         best = float(np.nanmax(table.column(dataset, "test", 200, MEAN)))
-        ax.axhline(best, color=GREY, linestyle=":", linewidth=1)
-    legend(figure, order)
+        measures.append(Measure(f"found.{dataset}", title, "test accuracy (%)", best))
+    order, left = first(epochs.label)
     caption = (
-        "The cell derived after each epoch, looked up after 200 epochs of training (mean over the table's seeds): mean "
-        "over the searches, band from the least to the most. Dotted: the best cell of the table."
+        "The cell derived after each epoch, looked up after 200 epochs of training (mean over the table's seeds): "
+        f"{over_epochs.caption(epochs, order)} Dotted: the best cell of the table. {left}"
     )
-    return [Plot("nasbench201", "NAS-Bench-201: accuracy of the derived cell", caption, figure)]
+    figure = over_epochs.draw(epochs, measures, order, left)
+    return [Plot("nasbench201", "NAS-Bench-201: accuracy of the derived cell", caption.strip(), figure)]

@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -34,8 +33,6 @@ PALETTE = (
 )
 """A colour for each method, for colour-blind readers."""
 MOST_METHODS = len(PALETTE)
-FEW = 16
-"""Points of a line up to which each is marked."""
 GREY = "#777777"
 DASHES: tuple[Any, ...] = ("-", *((0, d) for d in ((4, 1.5), (1, 1), (3, 1.2, 1, 1.2), (5, 1, 1, 1, 1, 1), (2, 2))))
 MARKERS = "oXs^DvPph*<>"
@@ -51,25 +48,6 @@ def figure_of(panels: int, height: float = 1.85, most: int = 3) -> tuple[Figure,
     grid = figure.add_gridspec(rows, math.lcm(*in_rows))
     spans = [(row, grid.ncols // count, place) for row, count in enumerate(in_rows) for place in range(count)]
     return figure, [figure.add_subplot(grid[row, place * span : (place + 1) * span]) for row, span, place in spans]
-
-
-def lines(ax: Axes, frame: pd.DataFrame, y: str, title: str, unit: str, order: Sequence[str]) -> None:
-    """The mean over runs, and a band from the least to the most."""
-    band = frame.groupby(["label", "epoch"])[y].agg(["mean", "min", "max"]).dropna()
-    for label, style in styles(order).items():
-        if label in band.index:
-            line = band.loc[label].astype(float)
-            ax.plot(line.index, line["mean"], **style, marker="o" if len(line) <= FEW else "", markersize=3)
-            ax.fill_between(line.index, line["min"], line["max"], color=style["color"], alpha=0.15, linewidth=0)
-    ax.set(title=wrapped(title), xlabel="epoch", ylabel=unit)
-    epochs_along(ax, frame.epoch)
-
-
-def epochs_along(ax: Axes, epochs: pd.Series) -> None:
-    """Whole epochs below the axis, however few there are."""
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-    if epochs.nunique() == 1:
-        ax.set_xlim(epochs.iloc[0] - 0.5, epochs.iloc[0] + 0.5)
 
 
 def wrapped(words: str, letters: int = 38) -> str:
@@ -132,13 +110,15 @@ def legend(
             handles.append(Line2D([], [], label=label, **style | of))
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(len(handles), int(WIDTH / (HANDLE + LETTER * longest))))
-    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) + bool(title)))
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-        borderpad=0,
-        title=title,
-        title_fontsize=7.5,
-    )
+    _below(figure, math.ceil(len(handles) / columns), title, handles=handles, ncols=columns)
+
+
+def noted(figure: Figure, words: str) -> None:
+    """Words below the panels, where a legend would be; none where there is nothing to say."""
+    if words:
+        _below(figure, 0, words, handles=[])
+
+
+def _below(figure: Figure, lines: int, title: str, **of: Any) -> None:
+    figure.set_figheight(figure.get_figheight() + LINE * (lines + bool(title)))
+    figure.legend(loc="outside lower center", frameon=False, borderpad=0, title=title, title_fontsize=7.5, **of)

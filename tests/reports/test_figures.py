@@ -14,7 +14,7 @@ from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.core.errors import HarnessError
 from reports import REPORTS, analyses, figures
-from reports.figures import panels
+from reports.figures import over_epochs, panels
 from reports.figures.critical_difference import _cliques
 from reports.parameters import parameters
 from reports.records import Records, read
@@ -33,7 +33,7 @@ def lines(plot: figures.Plot, panel: int) -> list[tuple[list[float], list[float]
     ]
 
 
-def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Path) -> None:
+def test_convergence_is_the_mean_over_seeds_with_its_standard_error(tmp_path: Path) -> None:
     write_run(tmp_path, seed=0, epochs=4)
     other = write_run(tmp_path, seed=1, epochs=4)
     text = (other / "records.jsonl").read_text()
@@ -52,15 +52,51 @@ def test_convergence_is_the_mean_over_seeds_with_the_band_around_it(tmp_path: Pa
     assert skips == [0, 1, 2, 3]
 
 
+def test_a_mean_is_drawn_while_most_searches_last(tmp_path: Path) -> None:
+    """Of searches that end after 2, 4, 4 and after 2, 2, 4 epochs: a mean of one search is none of the method's."""
+    for method, lasting in (("darts-1st", (2, 4, 4)), ("zarts-mgs", (2, 2, 4))):
+        for seed, epochs in enumerate(lasting):
+            records = write_run(tmp_path, method, seed=seed, epochs=4) / "records.jsonl"
+            records.write_text("".join(records.read_text().splitlines(keepends=True)[:epochs]))
+    found = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    assert [epochs for epochs, _ in lines(found, 0)] == [[1, 2, 3, 4], [1, 2]]
+
+
+def test_many_methods_have_a_row_each_before_the_others_on_one_scale(tmp_path: Path) -> None:
+    methods = ["darts-1st", "darts-2nd", "gdas", "zarts-gld", "zarts-mgs"]
+    for number, method in enumerate(methods):
+        write_run(tmp_path, method, epochs=3, valid_accuracy=0.5 + number / 10)
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    columns = len(plot.figure.axes) // len(methods)
+    rows = plot.figure.axes[::columns]
+    assert [ax.get_title(loc="left") for ax in rows] == methods
+    assert [ax.get_title().split("\n")[0] for ax in rows] == ["Supernet, validation", "", "", "", ""]
+    assert len({ax.get_ylim() for ax in rows}) == 1
+    for number, ax in enumerate(rows):
+        *behind, own = ax.lines
+        assert list(own.get_ydata()) == pytest.approx([50 + 10 * number] * 3)
+        assert {line.get_color() for line in behind} == {over_epochs.BEHIND}
+    assert "Grey: the means of the other methods" in plot.caption
+
+
+def test_a_wide_band_does_not_press_the_means_flat(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate((0.9, 0.1)):
+        write_run(tmp_path, seed=seed, epochs=2, valid_accuracy=accuracy)
+    write_run(tmp_path, "darts-1st", epochs=2, valid_accuracy=0.6)
+    low, high = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"].figure.axes[0].get_ylim()
+    assert 45 < low < 50 < 60 < high < 65
+
+
 def test_every_method_has_a_colour_and_those_left_out_are_told(tmp_path: Path) -> None:
     palette = panels.colours([str(number) for number in range(panels.MOST_METHODS)])
     assert len(set(palette.values())) == panels.MOST_METHODS == 12
     for number in range(panels.MOST_METHODS + 1):
         write_training(write_run(tmp_path, f"method-{number:02}", epochs=1), 3.0)
-    found = drawn(tmp_path, figures.cost.draw)
-    (legend,) = found["cost"].figure.legends
-    assert legend.get_title().get_text() == "12 of 13 methods are drawn: the first by name."
-    assert found["cost"].caption.endswith("12 of 13 methods are drawn: the first by name.")
+    found = drawn(tmp_path, figures.convergence.draw, figures.cost.draw)
+    for name in ("convergence-s1-cifar10", "cost"):
+        (legend,) = found[name].figure.legends
+        assert legend.get_title().get_text() == "12 of 13 methods are drawn: the first by name."
+        assert found[name].caption.endswith("12 of 13 methods are drawn: the first by name.")
 
 
 def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Path) -> None:
@@ -129,6 +165,8 @@ def test_figures_are_printed_as_they_are_drawn(tmp_path: Path) -> None:
             assert edge.x0 <= legend.get_window_extent(renderer).x0 < legend.get_window_extent(renderer).x1 <= edge.x1
         for ax in plot.figure.axes:
             low, high = sorted(ax.get_xlim())
+            if not ax.get_xticklabels():  # those of the panel below are its own
+                continue
             ticks = [label for x, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True) if low <= x <= high]
             boxes = [label.get_window_extent(renderer) for label in ticks if label.get_text()]
             assert all(a.x1 < b.x0 for a, b in pairwise(boxes)), plot.name
