@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,32 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.costs import unit
 from reports.figures.frames import Frames
-from reports.figures.panels import GREY, MOST_METHODS, NARROW, figure_of, legend, logarithmic, steps, styles, wrapped
+from reports.figures.panels import (
+    GREY,
+    MOST_METHODS,
+    NARROW,
+    figure_of,
+    from_zero,
+    left_out,
+    legend,
+    logarithmic,
+    steps,
+    styles,
+    wrapped,
+)
 from reports.figures.plot import Plot
 from reports.statistics import aggregates, inference
 from reports.statistics.anytime import MEANING, USUAL, Axis, Course, Race, grid, incumbents, is_wide, races
 
 TARGETS = (5.0, 1.0, 0.5)
 """Points of regret (choice)."""
+BEST = "those whose cells are the best in the end, by mean rank over the benchmarks"
+EVEN = 0.01
+"""Points of regret below which an axis is even down to 0, if there is something below (choice)."""
+COMMON, BESTS = "common budget", "table's best cells"
+BUDGET: Mapping[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 0.9}
+IDEAL: Mapping[str, Any] = {"color": GREY, "linestyle": "-", "linewidth": 0.9}
+DOTTED = f"Dotted: the {COMMON}, the most that every method has spent."
 BAND = "band: 95 % interval of it, Student's t"
 
 
@@ -33,7 +54,7 @@ def draw_over(frames: Frames, axes: Sequence[Axis]) -> list[Plot]:
 
 
 def _order(found: pd.DataFrame) -> list[str]:
-    """The methods that are drawn: of too many those whose cells are the best in the end, by ranks on benchmarks."""
+    """The methods that are drawn: of too many the BEST."""
     last = found.groupby(["space", "dataset", "method", "run"]).test.last()
     means = last.groupby(["space", "dataset", "method"]).mean().groupby(["space", "dataset"]).rank(ascending=False)
     return sorted(means.groupby("method").mean().sort_values(kind="stable").index[:MOST_METHODS])
@@ -44,16 +65,16 @@ def _plots(found: Sequence[Race], axis: Axis, order: Sequence[str]) -> Iterator[
         return
     methods = {method for race in found for method in race.courses}
     drawn = methods & set(order)
-    left = f" {len(drawn)} of {len(methods)} methods are drawn, the best." if drawn < methods else ""
-    said = f"{MEANING[axis.name]} {_runs(found)}{left}"
-    yield _regrets(found, axis, order, said)
+    left = left_out(drawn, methods, BEST)
+    said = f"{MEANING[axis.name]} {_runs(found)}"
+    yield _regrets(found, axis, order, said, left)
     if any(np.isfinite(trace.gap).any() for race in found for of in race.courses.values() for trace in of.traces):
-        yield _gaps(found, axis, order, said)
+        yield _gaps(found, axis, order, said, left)
     if shared := [race for race in found if race.best is not None and drawn <= set(race.courses)]:
-        yield _attained(shared, axis, order, MEANING[axis.name] + left)
+        yield _attained(shared, axis, order, MEANING[axis.name], left)
 
 
-def _regrets(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str) -> Plot:
+def _regrets(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str, left: str) -> Plot:
     figure, axes = figure_of(len(found), height=2.1)
     for ax, race in zip(axes, found, strict=True):
         means = []
@@ -66,37 +87,44 @@ def _regrets(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str)
             title=wrapped(race.benchmark, NARROW), ylabel="test error (%)" if race.best is None else "regret (points)"
         )
         drawn = np.concatenate(means)
-        if race.best is not None and (drawn > 0).any():
-            logarithmic(ax.yaxis, drawn[drawn > 0].min() / 1.3, 1.3 * drawn.max())
-    legend(figure, order, shown={method for race in found for method in race.courses})
+        if race.best is not None and drawn.max() > EVEN:
+            least = drawn.min()
+            scaled = partial(from_zero, even=EVEN) if least < EVEN else partial(logarithmic, low=least / 1.3)
+            scaled(ax.yaxis, high=1.3 * drawn.max())
+    legend(
+        figure, order, shown={method for race in found for method in race.courses}, more={COMMON: BUDGET}, title=left
+    )
     caption = (
         "Test accuracy of the cell that a run would have returned, below that of the table's best (where the best is "
-        f"not known, its test error): mean over the runs, from where all have begun; {BAND}. Dotted: the most that "
-        f"every method has spent. {said}"
+        f"not known, its test error): mean over the runs, from where all have begun; {BAND}. Where a mean comes below "
+        f"{EVEN:g} points, the axis is logarithmic above them and even below, down to 0. {DOTTED} {said} {left}"
     )
-    return Plot(f"anytime-{axis.name}", f"Regret over {axis.label}", caption, figure)
+    return Plot(f"anytime-{axis.name}", f"Regret over {axis.label}", caption.strip(), figure)
 
 
-def _gaps(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str) -> Plot:
+def _gaps(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str, left: str) -> Plot:
     figure, axes = figure_of(len(found), height=2.1)
     for ax, race in zip(axes, found, strict=True):
         for at, values, style in _courses(race, order, "gap"):
             mean, half = values.mean(axis=0), inference.half_widths_of_means(values)
             steps(ax, at / _unit(race)[0], mean, mean - half, mean + half, style)
         if race.best is not None:
-            ax.axhline(race.best["valid"] - race.best["test"], color=GREY, linestyle=":", linewidth=1)
+            ax.axhline(race.best["valid"] - race.best["test"], **IDEAL)
         _along(ax, race)
         ax.set(title=wrapped(race.benchmark, NARROW), ylabel="valid - test (points)")
-    legend(figure, order, shown={method for race in found for method in race.courses})
+    known = {BESTS: IDEAL} if any(race.best is not None for race in found) else {}
+    shown = {method for race in found for method in race.courses}
+    legend(figure, order, shown=shown, more={COMMON: BUDGET, **known}, title=left)
     caption = (
         f"Validation accuracy less test accuracy of the cell that a run would have returned, by the table: mean over "
-        f"the runs; {BAND}. Dotted line across: the best validation accuracy of the table less its best test accuracy; "
-        f"above it a cell is nearer to the best by validation than by test. {said}"
+        f"the runs; {BAND}. Grey line across: the best validation accuracy of the table less its best test accuracy; "
+        f"above it a cell is nearer to the best by validation than by test. {DOTTED} {said} "
+        f"{left}"
     )
-    return Plot(f"gap-{axis.name}", f"Gap between validation and test over {axis.label}", caption, figure)
+    return Plot(f"gap-{axis.name}", f"Gap between validation and test over {axis.label}", caption.strip(), figure)
 
 
-def _attained(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str) -> Plot:
+def _attained(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str, left: str) -> Plot:
     figure, axes = figure_of(len(TARGETS))
     length, unit_of_axis = _unit(*found)
     first = min(float(trace.spent[0]) for race in found for of in race.courses.values() for trace in of.traces)
@@ -111,14 +139,15 @@ def _attained(found: Sequence[Race], axis: Axis, order: Sequence[str], said: str
         ax.set(ylim=(-0.03, 1.03), title=f"within {target:g} {'point' if target == 1 else 'points'}")
         ax.set(xlabel=f"{axis.label}{unit_of_axis}")
     axes[0].set_ylabel("fraction of runs")
-    legend(figure, order, shown=drawn)
+    legend(figure, order, shown=drawn, title=left)
     counts = {method: sum(race.courses[method].n for race in found) for method in drawn}
     caption = (
         f"Fraction of all runs, on {', '.join(race.benchmark for race in found)} together (the benchmarks that all "
         "methods share), that would have returned a cell whose regret is at most so much: empirical attainment. Band: "
-        f"95 % interval, Clopper and Pearson. Runs: {', '.join(f'{name} {n}' for name, n in counts.items())}. {said}"
+        f"95 % interval, Clopper and Pearson. Runs: {', '.join(f'{name} {n}' for name, n in counts.items())}. {said} "
+        f"{left}"
     )
-    return Plot(f"attainment-{axis.name}", f"Targets attained over {axis.label}", caption, figure)
+    return Plot(f"attainment-{axis.name}", f"Targets attained over {axis.label}", caption.strip(), figure)
 
 
 def _courses(race: Race, order: Sequence[str], what: str) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, object]]]:
@@ -133,7 +162,7 @@ def _along(ax: Axes, race: Race) -> None:
     length, name = _unit(race)
     courses: list[Course] = list(race.courses.values())
     _scaled(ax, race.axis, min(of.begins for of in courses) / length, max(of.ends for of in courses) / length)
-    ax.axvline(race.budget / length, color=GREY, linestyle=":", linewidth=0.8)
+    ax.axvline(race.budget / length, **BUDGET)
     ax.set_xlabel(f"{race.axis.label}{name}")
 
 

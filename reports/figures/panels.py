@@ -14,7 +14,8 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.scale import SymmetricalLogScale
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -95,19 +96,33 @@ def logarithmic(axis: XAxis | YAxis, low: float, high: float) -> None:
     axis.set_minor_formatter("")
 
 
+def from_zero(axis: XAxis | YAxis, even: float, high: float) -> None:
+    """From 0, which has a place of its own, to `high`: even up to `even`, logarithmic from there."""
+    scale = SymmetricalLogScale(axis, linthresh=even, linscale=0.6)
+    clear = -even / 8  # of the frame
+    axis.axes.set(**{f"{axis.axis_name}scale": scale, f"{axis.axis_name}lim": (clear, high)})
+    powers = range(math.ceil(math.log10(even)), math.floor(math.log10(high)) + 1)
+    axis.set_major_locator(FixedLocator([0.0, *(10.0**power for power in powers)]))
+    axis.set_major_formatter("{x:,.6g}")
+    axis.set_minor_locator(NullLocator())
+
+
 def legend(
     figure: Figure,
     order: Sequence[str],
     lines: bool = True,
     shown: Collection[str] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
     title: str = "",
 ) -> None:
-    """Below the panels, which keep their height: lines, or markers, of all of the order or of those that are shown."""
+    """Below the panels, which keep their height: lines, or markers, of all of the order or of those that are shown, and
+    what else is drawn, each with its style."""
     handles = []
     for (label, style), marker in zip(styles(order).items(), MARKERS, strict=False):
         if shown is None or label in shown:
             of = {} if lines else {"linestyle": "", "marker": marker, "markersize": 5}
             handles.append(Line2D([], [], label=label, **style | of))
+    handles += [Line2D([], [], label=label, **style) for label, style in (more or {}).items()]
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(len(handles), int(WIDTH / (HANDLE + LETTER * longest))))
     _below(figure, math.ceil(len(handles) / columns), title, handles=handles, ncols=columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -175,6 +176,8 @@ def test_figures_show_the_means_and_keep_colours_and_print(raced: Path) -> None:
         f"{kind}-{axis}" for axis in ("evaluations", "simulated-seconds") for kind in ("anytime", "gap", "attainment")
     ]
     darts, rea, budget = plots["anytime-evaluations"].figure.axes[0].lines
+    named = [text.get_text() for text in plots["anytime-evaluations"].figure.legends[0].get_texts()]
+    assert named == ["darts-1st", "rea", "common budget"]
     assert (list(rea.get_xdata()), list(rea.get_ydata())) == ([1, 2, 3, 4], [9, 8, 2, 1])
     assert rea.get_drawstyle() == "steps-post"
     assert list(budget.get_xdata()) == [2, 2]
@@ -191,3 +194,33 @@ def test_figures_show_the_means_and_keep_colours_and_print(raced: Path) -> None:
     titles = [ax.title.get_window_extent(renderer) for ax in plot.figure.axes]
     assert all(edge.x0 <= title.x0 and title.x1 <= edge.x1 for title in titles)
     assert all(a.x1 < b.x0 for a, b in pairwise(titles))
+
+
+def test_no_regret_is_drawn_at_0_and_many_regrets_on_a_plain_logarithm(tmp_path: Path) -> None:
+    on_table(tmp_path, "rea", 0, [84.0, 93.0, 94.0])
+    on_table(tmp_path, "bohb", 0, [84.0, 93.0])
+    for runs, scale in (("rea", "symlog"), ("bohb", "log")):
+        found = read(tmp_path).select()
+        found = replace(found, runs=found.runs[found.runs.method == runs])
+        ax = figures.draw(found, of=[figures.anytime.draw])[0].figure.axes[0]
+        assert ax.get_yscale() == scale
+    found = figures.draw(read(tmp_path).select(), of=[figures.anytime.draw])[0].figure.axes[0]
+    assert list(found.lines[1].get_ydata()) == [10, 1, 0]
+    assert found.get_ylim()[0] < 0 < found.get_ylim()[1]
+    assert [text.get_text() for text in found.get_yticklabels()] == ["0", "0.01", "0.1", "1", "10"]
+
+
+def test_those_left_out_are_told_with_the_rule(tmp_path: Path) -> None:
+    for number in range(13):
+        on_table(tmp_path, f"method-{number:02}", 0, [80.0 + number])
+    for plot in figures.draw(read(tmp_path).select(), of=[figures.anytime.draw]):
+        names = [text.get_text() for text in plot.figure.legends[0].get_texts()]
+        assert "method-00" not in names
+        assert "method-12" in names
+        told = f"12 of 13 methods are drawn: {figures.anytime.BEST}."
+        assert plot.figure.legends[0].get_title().get_text() == told
+        assert plot.caption.endswith(told)
+        plot.bytes("png")
+        renderer, edge = plot.figure.canvas.get_renderer(), plot.figure.bbox
+        words = plot.figure.legends[0].get_title().get_window_extent(renderer)
+        assert edge.x0 <= words.x0 < words.x1 <= edge.x1
