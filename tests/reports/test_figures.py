@@ -175,10 +175,14 @@ def test_figures_are_printed_as_they_are_drawn(tmp_path: Path) -> None:
 
 
 def analysed(folder: Path) -> None:
-    """A landscape whose middle is not quite at 0, as numpy.linspace gives it."""
+    """A landscape whose middle is not quite at 0, as numpy.linspace gives it; flatter, and least on the border, after a
+    step."""
     x = [-1.0, -0.5, -5.551e-17, 0.5, 1.0]
-    grid = [[1 + a * a + b * b for a in x] for b in x]
-    content = {"kind": "landscape", "settings": {"steps": 10}, "done": True, "x": x, "panels": {"fixed": grid}}
+    grids = {
+        "fixed": [[1 + a * a + b * b for a in x] for b in x],
+        "unrolled": [[3 + 0.1 * b for _ in x] for b in x],
+    }
+    content = {"kind": "landscape", "settings": {"steps": 10}, "done": True, "x": x, "panels": grids}
     (folder / "analysis-landscape.json").write_text(json.dumps(content))
 
 
@@ -188,6 +192,21 @@ def test_the_middle_of_a_landscape_is_at_0(tmp_path: Path) -> None:
     assert "minimum 1.000 at (0, 0)" in plot.figure.axes[0].get_xlabel()
     (sheet,) = analyses.sheets(read(tmp_path))
     assert sheet.rows[0][2:5] == ("1", "0", "0")
+
+
+def test_the_panels_of_a_landscape_have_one_scale(tmp_path: Path) -> None:
+    """From the least loss of each on: 0 to 2, and 0 to 0.2."""
+    analysed(write_run(tmp_path))
+    (plot,) = drawn(tmp_path, figures.landscapes.draw).values()
+    fixed, unrolled, bar = plot.figure.axes
+    first, second = (ax.collections[0] for ax in (fixed, unrolled))
+    assert list(first.levels) == list(second.levels)
+    assert (first.levels[0], first.zmin, second.zmin) == (0, 0, 0)
+    assert (first.zmax, second.zmax) == (2, pytest.approx(0.2))
+    assert bar.get_xlabel() == "loss above the panel's least (nats)"
+    assert "5 x 5 points" in plot.caption
+    star = unrolled.lines[-1]
+    assert (*star.get_xdata(), *star.get_ydata(), star.get_clip_on()) == (-1, -1, False)
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
