@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from reports import leaderboard, render
 from reports.contents import Contents, folds
 
+if TYPE_CHECKING:
+    from reports.figures.plot import Plot
+
 FORMS = ("svg", "pdf", "png")
 """What a figure is drawn as beside a text."""
+CAPTIONS = "figures/captions.md"
 NOTHING = (
     "Nothing of the paper's tables: `harness report all` shows what they have, `harness suite run table2` and others "
     "measure them."
@@ -22,8 +29,15 @@ def files(contents: Contents, form: str, name: str, page: str) -> dict[str, byte
 
         return {page: page_of(contents).encode()}
     drawn = {f"figures/{plot.name}.{suffix}": plot.bytes(suffix) for plot in contents.plots for suffix in FORMS}
+    if contents.plots:
+        drawn[CAPTIONS] = captions(contents.plots).encode()
     texts = csv(contents, name) if form == "csv" else {f"{name}.{form}": {"md": markdown, "tex": latex}[form](contents)}
     return {file: text.encode() for file, text in texts.items() if text} | drawn
+
+
+def captions(plots: Sequence[Plot]) -> str:
+    """What each figure shows, with the figure."""
+    return "\n".join(f"## {plot.title}\n\n![{plot.name}]({plot.name}.png)\n\n{plot.caption}\n" for plot in plots)
 
 
 def markdown(contents: Contents) -> str:

@@ -209,6 +209,14 @@ def test_the_panels_of_a_landscape_have_one_scale(tmp_path: Path) -> None:
     assert (*star.get_xdata(), *star.get_ydata(), star.get_clip_on()) == (-1, -1, False)
 
 
+def test_captions_lie_beside_the_figures(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    files = REPORTS["figures"].files(read(tmp_path).select(), "md", "last")
+    for plot in drawn(tmp_path).values():
+        assert f"![{plot.name}]({plot.name}.png)\n\n{plot.caption}\n" in files["figures/captions.md"].decode()
+        assert f"figures/{plot.name}.png" in files
+
+
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     write_run(tmp_path)
     first, second = (drawn(tmp_path, figures.ess.draw)["ess"] for _ in range(2))

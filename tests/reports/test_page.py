@@ -272,7 +272,8 @@ def test_real_smoke_runs_become_a_report(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.exit_code == 0, done.output
     written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
     names = ("convergence-s1-digits", "convergence-nasbench201-digits", "ess")
-    assert written == {"all.md", *(f"figures/{name}.{form}" for name in names for form in ("png", "pdf", "svg"))}
+    drawn = (f"figures/{name}.{form}" for name in names for form in ("png", "pdf", "svg"))
+    assert written == {"all.md", "figures/captions.md", *drawn}
     assert "search: smoke, version 1" in (tmp_path / "out" / "all.md").read_text()
     monkeypatch.setattr(Plot, "bytes", lambda plot, form: b"<svg/>")  # they have been drawn
     found = REPORTS["all"].files(read(tmp_path / "results").select(), "html", "last")["index.html"].decode()
