@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from harness.core.errors import unknown
-from methods.catalogue import ALIASES, CATALOGUE, UNLISTED
+from methods.catalogue import ALIASES, CATALOGUE, unlisted
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -24,11 +24,11 @@ class _Methods(Mapping[str, "Method"]):
 
         name = ALIASES.get(name, name)
         if name not in self:
-            raise unknown("method", name, [*CATALOGUE, *ALIASES, *UNLISTED])
-        return Method(name, CATALOGUE[name] if name in CATALOGUE else UNLISTED[name])
+            raise unknown("method", name, [*CATALOGUE, *ALIASES, *unlisted()])
+        return Method(name, CATALOGUE[name] if name in CATALOGUE else unlisted()[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in CATALOGUE or name in ALIASES or name in UNLISTED
+        return name in CATALOGUE or name in ALIASES or name in unlisted()
 
     def __iter__(self) -> Iterator[str]:
         return iter(CATALOGUE)

@@ -217,6 +217,11 @@ def installed(package: str) -> dict[str, list[str]]:
     return {kind: names for kind, names in named.items() if names}
 
 
+def from_outside(kind: str) -> list[str]:
+    """The names of the members that do not ship with the harness: of installed packages, and of plugins."""
+    return [name for name, _ in [*_installed(kind), *_of_plugins(kind)]]
+
+
 def _entry_points(kind: str) -> list[EntryPoint]:
     return [point for point in _all_entry_points() if point.group == f"{GROUP}.{kind}"]
 

@@ -29,7 +29,7 @@ from harness.suite import definition
 from harness.tables import TABLES
 from harness.tables.nasbench201 import EPOCHS, MEAN, SPLITS, open_table
 from methods import CATALOGUE, METHODS
-from methods.catalogue import ALIASES, UNLISTED
+from methods.catalogue import ALIASES, unlisted
 from methods.composition import BlackBox, Composition
 from methods.families import all_settings, applies, resolve
 from methods.search.parts import Parts
@@ -94,7 +94,7 @@ FROM_FILES = ("protocol", "suite")
 def _kinds(classes: int) -> dict[str, tuple[Callable[[], Collection[str]], Callable[[str], Description]]]:
     """For each kind the names that are known, and what describes one; a name is of the first kind that has it."""
     return {
-        "method": (lambda: {**CATALOGUE, **dict.fromkeys(ALIASES), **UNLISTED}, _method),
+        "method": (lambda: {**CATALOGUE, **dict.fromkeys(ALIASES), **unlisted()}, _method),
         "space": (lambda: SPACES, lambda name: _space(SPACES[name], classes)),
         "dataset": (lambda: DATASETS, _dataset),
         "protocol": (protocols.available, _protocol),

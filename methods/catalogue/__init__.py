@@ -1,14 +1,13 @@
 """The methods: which parts they are made of, what they set, and where they come from. One literal entry each, by
-family, and the crosses of five of them with the variants of their parts, which are generated.
+family, and the crosses of five of them with the variants of their parts, which are generated. Rules from outside have
+methods too, and they and the further rules have crosses, which are understood by their names and not listed.
 
 Needs no torch, so that `harness list methods` answers at once. `methods.families` turns names into parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from harness.core.registry import Registry
+from harness.core.registry import Registry, from_outside
 from methods.catalogue import (
     blackbox,
     darts,
@@ -24,7 +23,7 @@ from methods.catalogue import (
     zero_order,
 )
 from methods.catalogue.variants import ALIASES as ALIASES
-from methods.catalogue.variants import crosses, unlisted
+from methods.catalogue.variants import crosses, crosses_of
 from methods.composition import BlackBox, Composition
 
 CATALOGUE: Registry[Composition | BlackBox] = Registry(
@@ -47,5 +46,15 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
     },
     interface="methods.composition:AnyMethod",
 )
-UNLISTED: Mapping[str, Composition] = unlisted()
-"""Crosses that are understood as well."""
+
+
+def unlisted() -> dict[str, Composition]:
+    """What is understood as well: ZARTS with each rule from outside, which is called zarts-RULE, and every cross of that
+    and of the further rules. Of a method that a plugin calls so itself, the crosses."""
+    working, _ = CATALOGUE.working()
+    made = {
+        f"zarts-{rule}": zero_order.with_rule(rule, f"ZARTS with the rule {rule}", "a rule from outside")
+        for rule in from_outside("rules")
+    }
+    known = {name: method for name in made if isinstance(method := working.get(name), Composition)}
+    return {**made, **crosses_of({**zero_order.METHODS, **made, **known})}

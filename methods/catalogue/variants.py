@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from methods.catalogue import zarts, zero_order
+from methods.catalogue import zarts
 from methods.composition import Composition, Variant
 
 GUMBEL = Variant(
@@ -101,15 +101,11 @@ ALIASES = {
 
 def crosses(bases: Sequence[str] = BASES) -> dict[str, Composition]:
     """Every base method under every combination of variants."""
-    return _crosses({base: zarts.METHODS[base] for base in bases})
+    return crosses_of({base: zarts.METHODS[base] for base in bases})
 
 
-def unlisted() -> dict[str, Composition]:
-    """The same of the further rules: they are understood by their names, and neither listed nor run by every test."""
-    return _crosses(zero_order.METHODS)
-
-
-def _crosses(bases: Mapping[str, Composition]) -> dict[str, Composition]:
+def crosses_of(bases: Mapping[str, Composition]) -> dict[str, Composition]:
+    """Each of these methods under every combination of variants."""
     found = {}
     for variants in CROSSES:
         for base, composition in bases.items():

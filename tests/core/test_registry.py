@@ -13,7 +13,8 @@ from harness.cli import main
 from harness.core import registry
 from harness.core.errors import HarnessError
 from harness.core.registry import add_plugins, forget_plugins, load_plugin, offers, plugin_names
-from methods import CATALOGUE
+from methods import CATALOGUE, METHODS
+from methods.catalogue.variants import CROSSES
 from methods.rules import RULES
 from methods.rules.adam import Adam
 from spaces import SPACES
@@ -62,6 +63,33 @@ def test_a_plugin_adds_members_and_says_where_they_come_from(here: Path) -> None
     assert list(offers(load_plugin("good.py"))) == ["methods", "rules"]
     forget_plugins()
     assert list(RULES) == known
+
+
+def test_a_rule_of_a_plugin_has_a_method_and_every_cross_and_they_are_not_listed(here: Path) -> None:
+    (here / "good.py").write_text(GOOD)
+    prefixes = ["-".join(variant.prefix for variant in variants) for variants in CROSSES]
+    names = ["zarts-mine", *(f"{prefix}-zarts-mine" for prefix in prefixes)]
+    assert {"p", "g", "pc", "aux", "p-g"} < set(prefixes)
+    assert not any(name in METHODS for name in names)
+    add_plugins(["good.py"])
+    for name in names:
+        assert (METHODS[name].name, METHODS[name].composition.rule) == (name, "mine")
+        assert name not in CATALOGUE
+    assert METHODS["zarts-mine"].composition.lookahead == "fine-tuned"
+    assert METHODS["g-zarts-mine"].composition.relaxation == "gumbel"
+    described = CliRunner().invoke(main, ["describe", "p-zarts-mine", "--plugin", "good.py"])
+    assert described.exit_code == 0, described.output
+    assert "zarts-mine, operations dropped on the way" in described.stdout
+
+
+def test_a_method_that_a_plugin_calls_so_itself_is_crossed_as_it_is(here: Path) -> None:
+    (here / "good.py").write_text(GOOD.replace('"my-method"', '"zarts-mine"'))
+    add_plugins(["good.py"])
+    for name in ("zarts-mine", "g-zarts-mine"):
+        assert METHODS[name].composition.lookahead == "first-order"
+    (here / "broken.py").write_text('METHODS = {"broken": 1}')
+    add_plugins(["broken.py"])
+    assert METHODS["g-zarts-made"].composition.rule == "made"  # a broken one takes nothing else with it
 
 
 def test_a_module_is_a_plugin_too(here: Path) -> None:
