@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.genotype import Genotype, parse
+from harness.data.catalogue import DATASETS
+from harness.data.identity import default_root
 from harness.evaluation import evaluate
 from harness.evaluation.recipes import LOOKUP, recipe_for
 from harness.runs import protocol as protocols
 from harness.runs import runner
 from harness.runs.code import digest_of
 from harness.runs.folder import check_code, spec_hash
-from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
+from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell, Work
 from spaces import SPACES, Space
 from spaces.published import PUBLISHED
 
@@ -119,6 +122,24 @@ class Planner:
         """As `harness run` will plan it."""
         plan = self._kind(cell)
         return replace(plan, spec={**plan.spec, "seed": cell.seed})
+
+    def images_of(self, cell: Work) -> str | None:
+        """The data set that a cell reads images of; None where it looks everything up, or cannot be planned."""
+        with suppress(HarnessError):
+            if isinstance(cell, SearchCell):
+                return None if self._kind(cell).space.table else cell.dataset
+            training = self.evaluation(cell).training
+            return training.dataset if training else None
+        return None
+
+    def fault_of_images(self, name: str) -> str:
+        """Why a data set that has a name cannot be read without fetching it; empty where it can, and for paths."""
+        try:
+            if name in DATASETS:
+                DATASETS[name].read(self.data_root or default_root(), download=False)
+        except HarnessError as error:
+            return f"{error} `harness data prepare {name}` fetches what can be fetched."
+        return ""
 
     def _kind(self, cell: SearchCell) -> runner.Plan:
         """The plan of the same search with the seed 0."""

@@ -56,9 +56,11 @@ class Calibration:
         """
         timed = [kind for kind in kinds if not isinstance(kind, SelectionCell)]
         absent = [kind for kind in timed if not self._path(kind).exists()]
+        failures = self._without_data(absent, tell)
+        absent = [kind for kind in absent if kind not in failures]
         copies = -(-len(self.environments) // len(absent)) if absent else 0
         waiting = [(f"{copy} {n}", self._job(kind)) for copy in range(copies) for n, kind in enumerate(absent)]
-        left, failures = len(waiting), dict[SuiteCell, str]()
+        left = len(waiting)
         with stop_signals() as stopped:
             try:
                 while left and not stopped:
@@ -67,8 +69,11 @@ class Calibration:
                     for name, ending in executor.wait(seconds=0.5):
                         left -= 1
                         kind = absent[int(name.split()[1])]
-                        tell(f"measured {' '.join(kind.options) or 'an evaluation'}")
-                        if ending.how != "done":
+                        what = " ".join(kind.options) or "an evaluation"
+                        if ending.how == "done":
+                            tell(f"measured {what}")
+                        else:
+                            tell(f"cannot be measured: {what}: {ending.reason}")
                             failures[kind] = ending.reason
             finally:
                 executor.kill()
@@ -83,6 +88,20 @@ class Calibration:
         with suppress(HarnessError):
             return read_shaped(self._path(kind), PRICE)
         return None
+
+    def _without_data(self, kinds: Sequence[Work], tell: Callable[[str], None]) -> dict[SuiteCell, str]:
+        """The kinds whose data set is not here, and why; each data set is looked for once, before anything is timed."""
+        if not kinds:
+            return {}
+        from harness.suite.planning import Planner  # takes torch
+
+        planner = Planner(self.equipment.device, Path(self.equipment.data) if self.equipment.data else None)
+        of = {kind: name for kind in kinds if (name := planner.images_of(kind))}
+        faults = {name: planner.fault_of_images(name) for name in dict.fromkeys(of.values())}
+        for name, fault in faults.items():
+            if fault:
+                tell(f"cannot be measured: {sum(of[kind] == name for kind in of)} kinds of cells with {name}: {fault}")
+        return {kind: faults[name] for kind, name in of.items() if faults[name]}
 
     def _job(self, kind: Work) -> Job:
         path = self._path(kind)

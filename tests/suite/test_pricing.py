@@ -14,6 +14,7 @@ from harness.runs import protocol, runner
 from harness.suite import calibration, display
 from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
+from harness.suite.job import Ending
 from harness.suite.local import environments
 from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
 from harness.suite.requests import Equipment
@@ -133,6 +134,48 @@ def test_a_few_steps_foretell_a_search(method, plain, moving, candidates, monkey
     foretold = (plain + candidates) * 1.0 + moving * 10.0
     assert price["seconds"] == pytest.approx(foretold, abs=5.0)  # validation takes real time
     assert price["memory"] > 2**20
+
+
+class Recorder:
+    """An executor that does nothing: each job ends as `how` says."""
+
+    room = 4
+
+    def __init__(self, how="done"):
+        self.begun, self.how = [], how
+
+    def submit(self, jobs):
+        self.begun += jobs
+
+    def wait(self, seconds):
+        return [(name, Ending(self.how, "no luck")) for name, _ in self.begun]
+
+    def kill(self):
+        pass
+
+
+def test_a_data_set_that_is_not_here_is_told_once_before_anything_is_measured(tmp_path):
+    first = [SearchCell("darts-1st", "s1", data, 0, "smoke", ()) for data in ("svhn", "digits")]
+    kinds = [*first, replace(first[0], method="zarts-mgs"), EvaluationCell(first[0], None, None, None, ())]
+    on_table = SearchCell("rea", "nasbench201-table", "cifar10", 0, "smoke", ())  # reads no images
+    calibration, executor, said = Calibration([{}], Equipment(data=str(tmp_path))), Recorder(), []
+    failures = calibration.measure([*kinds, on_table], executor, said.append)
+    assert [job.request.cell for _, job in executor.begun] == [first[1], on_table]
+    assert failures.keys() == {kinds[0], kinds[2], kinds[3]}
+    (reason,) = set(failures.values())
+    assert f"SVHN's cropped digits is not in {tmp_path}" in reason
+    assert reason.endswith("`harness data prepare svhn` fetches what can be fetched.")
+    assert said[0] == f"cannot be measured: 3 kinds of cells with svhn: {reason}"
+    assert all(line.startswith("measured --method=") for line in said[1:])
+
+
+def test_what_failed_is_not_said_to_be_measured(tmp_path):
+    kind, said = SearchCell("rea", "nasbench201-table", "cifar10", 0, "smoke", ()), []
+    failures = Calibration([{}], Equipment()).measure([kind], Recorder("failed"), said.append)
+    assert failures == {kind: "no luck"}
+    (line,) = said
+    assert line.startswith("cannot be measured: --method=rea")
+    assert line.endswith(": no luck")
 
 
 def test_data_that_are_not_here_are_not_fetched(tmp_path):
