@@ -49,8 +49,8 @@ CATALOGUE: Registry[Composition | BlackBox] = Registry(
 
 
 def unlisted() -> dict[str, Composition]:
-    """What is understood as well: ZARTS with each rule from outside, which is called zarts-RULE, and every cross of that
-    and of the further rules. Of a method that a plugin calls so itself, the crosses."""
+    """What is understood as well: ZARTS with each rule from outside, called zarts-RULE, and every cross of that and of
+    the further rules. Of a method that a plugin calls so itself, the crosses."""
     working, _ = CATALOGUE.working()
     made = {
         f"zarts-{rule}": zero_order.with_rule(rule, f"ZARTS with the rule {rule}", "a rule from outside")
