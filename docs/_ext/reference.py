@@ -14,9 +14,13 @@ from sphinx.application import Sphinx
 
 from harness.core.settings import declared
 from harness.describing.describe import describe
+from harness.describing.glossary import shown
 from harness.describing.listing import PARTS, groups, registry
 from methods.catalogue import CATALOGUE
 
+STUDIES = Path(__file__).parents[2] / "results" / "studies"
+KIND_OF = {"strategy": "strategies", "stopping": "stoppings", **{kind.removesuffix("s"): kind for kind in PARTS}}
+"""The page of parts that each thing that a method decides is on."""
 CLASSES = 10
 """Of the networks whose parameters are counted."""
 LISTED = {
@@ -36,6 +40,9 @@ def write(app: Sphinx) -> None:
         path = folder / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
+    for name in _studies():
+        if (STUDIES / name / "figure.png").exists():
+            shutil.copyfile(STUDIES / name / "figure.png", folder / "studies" / f"{name}.png")
 
 
 def pages() -> dict[str, str]:
@@ -46,6 +53,7 @@ def pages() -> dict[str, str]:
         "parts/index": _parts(),
         **{f"parts/{kind}": _kind(kind) for kind in PARTS},
         **{kind: _listed(kind) for kind in LISTED},
+        **{f"studies/{name}": _study(name) for name in _studies()},
     }
 
 
@@ -53,7 +61,7 @@ def _methods() -> str:
     """All methods, by family."""
     tables = [
         f"## {family.capitalize()}\n\n"
-        + _table(("method", ""), [(f"[{name}]({name}.md)", line) for name, line in of.items()])
+        + _table(("method", "what moves alpha, or proposes cells"), [(f"[{name}]({name}.md)", line) for name, line in of.items()])
         for family, of in groups("methods").items()
     ]
     return _page("Methods", "Each page is written from the code that runs.", *tables, _toctree(CATALOGUE, hidden=True))
@@ -64,7 +72,7 @@ def _method(name: str) -> str:
     facts, elsewhere = description.facts, description.sections["different on other spaces"]
     tables: dict[str, list[Sequence[Any]]] = {}
     for setting, fact in facts["settings"].items():
-        row = (f"`{setting}`", f"`{fact['value']}`", fact["allowed"], fact["source"])
+        row = (f"`{setting}`", f"`{shown(fact['value'])}`", fact["allowed"], fact["source"])
         tables.setdefault(fact["part"], []).append(row)
     return _page(
         name,
@@ -72,7 +80,7 @@ def _method(name: str) -> str:
         "\n".join(f"- {_plain(source)}" for source in composition.source.split("; ")),
         _code(f"harness run --method {name} --space {facts['spaces'][0]} --dataset cifar10", "sh"),
         "## Parts",
-        _table(("decides", "part"), [(part, f"`{member}`") for part, member in composition.parts.items()]),
+        _table(("decides", "part"), [(part, _to_part(part, member)) for part, member in composition.parts.items()]),
         "## Spaces",
         ", ".join(f"`{space}`" for space in facts["spaces"]),
         "## Hyper-parameters",
@@ -83,6 +91,11 @@ def _method(name: str) -> str:
     )
 
 
+def _to_part(part: str, member: str) -> str:
+    """A member, with a link to what it is."""
+    return f"[`{member}`](../parts/{KIND_OF[part]}.md#{member})"
+
+
 def _parts() -> str:
     return _page("Parts", "What methods are made of; [your own](../../own.md) are added likewise.", _toctree(PARTS))
 
@@ -91,8 +104,8 @@ def _kind(kind: str) -> str:
     module, _, name = PARTS[kind].partition(":")
     sections = []
     for member, part in getattr(import_module(module), name).items():
-        rows = [(f"`{s.name}`", f"`{s.value}`", s.range, s.source) for s in declared(part).values()]
-        sections += [f"## {member}", _code(inspect.getdoc(type(part)) or "")]
+        rows = [(f"`{s.name}`", f"`{shown(s.value)}`", s.range, s.source) for s in declared(part).values()]
+        sections += [f"## {member}", _prose(inspect.getdoc(type(part)) or "")]
         sections += [_table(("setting", "default", "range", "source"), rows)] if rows else []
     return _page(kind.capitalize(), *sections)
 
@@ -104,6 +117,15 @@ def _listed(kind: str) -> str:
         body = str(describe(f"{singular}:{name}", CLASSES)).partition("\n\n")[2]
         sections += [f"## {name}", _sentence(line), _code(body)]
     return _page(kind.capitalize(), says, *sections)
+
+
+def _studies() -> list[str]:
+    return sorted(path.parent.name for path in STUDIES.glob("*/README.md"))
+
+
+def _study(name: str) -> str:
+    """Its page as it ships, with the figure beside it."""
+    return (STUDIES / name / "README.md").read_text("utf-8").replace("(figure.png)", f"({name}.png)").strip()
 
 
 def _page(title: str, *sections: str) -> str:
@@ -126,6 +148,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         *([cell if cell[:1] in "`[" else _plain(cell) for cell in row] for row in cells),
     ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _prose(docstring: str) -> str:
+    """Paragraphs; what is indented, as formulas are, stands as it is."""
+    paragraphs = (part for part in re.split(r"\n\s*\n", docstring) if part.strip())
+    return "\n\n".join(
+        _code(inspect.cleandoc(part)) if part.startswith(" ") else _plain(" ".join(part.split())) for part in paragraphs
+    )
 
 
 def _plain(text: str) -> str:
