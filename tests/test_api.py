@@ -150,7 +150,7 @@ def test_results_are_short_and_drawn(run: harness.Run, found: Any) -> None:
     for item in shown:
         assert item._repr_html_().startswith("<div><strong>")
     for item in (run, found):
-        assert item._repr_html_().count("<svg") == 1
+        assert item._repr_html_().count("<svg style='max-width: 100%; height: auto'") == 1
         assert "<?xml" not in item._repr_html_()
 
 

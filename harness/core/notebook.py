@@ -32,4 +32,4 @@ def _draw(genotype: Genotype) -> str:
         return ""
     module, _, attribute = _drawn_by[0].partition(":")
     draw: Callable[[Genotype], str] = getattr(import_module(module), attribute)
-    return draw(genotype)
+    return draw(genotype).replace("<svg", "<svg style='max-width: 100%; height: auto'", 1)  # as wide as the column
