@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -35,6 +36,7 @@ from methods.families import all_settings, applies, resolve
 from methods.search.parts import Parts
 from reports import REPORTS
 from spaces import SPACES, Space
+from spaces.cells import Edge
 from spaces.counting import Count, count, parameters
 from spaces.published import PUBLISHED
 from spaces.relations import space_of
@@ -42,7 +44,8 @@ from spaces.relations import space_of
 IMAGENET_SIZE, IMAGENET_CLASSES, CIFAR_SIZE = 224, 1000, 32
 INDENT, WIDEST = 2, 120
 NAMES = 30
-"""The width of a column of names of spaces; the longest name has 26."""
+"""The width of a column of names of spaces, of which the longest has 26, or of edges."""
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 MOST_CLASSES = 100_000
 
 
@@ -208,8 +211,11 @@ def _settings(items: Mapping[str, Declared]) -> list[str]:
 
 def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns that fit the terminal."""
-    width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
-    return columns(rows, width - INDENT)
+    return columns(rows, _room())
+
+
+def _room() -> int:
+    return min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST) - INDENT
 
 
 def _on_spaces(composition: Composition | BlackBox, names: set[str]) -> list[str]:
@@ -220,24 +226,27 @@ def _on_spaces(composition: Composition | BlackBox, names: set[str]) -> list[str
         changed = {k: v for k, v in values.items() if k in names and composition.settings.get(k) != v}
         if changed:
             spaces.setdefault(", ".join(f"{k} = {_show(v)}" for k, v in changed.items()), []).append(space.name)
-    rows = []
-    for changes, changed_on in spaces.items():
-        first, *others = wrap(", ".join(changed_on), NAMES, break_on_hyphens=False)
-        rows += [(first, changes), *((other, "") for other in others)]
-    return _wrapped(rows) if rows else ["nothing"]
+    return _shared(spaces) if spaces else ["nothing"]
+
+
+def _shared(by: Mapping[str, Sequence[str]]) -> list[str]:
+    """One entry for each thing that is said, after the names of all that it is said of."""
+    of = {said: ", ".join(name.replace(" ", HARD_SPACE) for name in names) for said, names in by.items()}
+    lines = {said: wrap(names, NAMES, break_on_hyphens=False) for said, names in of.items()}
+    left = max(len(line) for names in lines.values() for line in names)
+    rows = list[tuple[str, str]]()
+    for said, names in lines.items():
+        rows += zip_longest(names, wrap(said, max(NAMES, _room() - left - 2), break_on_hyphens=False), fillvalue="")
+    return [line.replace(HARD_SPACE, " ") for line in columns(rows)]
 
 
 def _space(space: Space, classes: int) -> Description:
     size, supernet = _supernet_size(space, classes)
-    edges = {
-        kind: columns([(f"{edge.target} <- {edge.source}", ", ".join(edge.operations)) for edge in edges])
-        for kind, edges in space.cells.items()
-    }
     sections = {
         "summary": [space.summary],
         "source": [space.source],
         "size": [f"alpha has d = {space.dimension} entries, one per operation of an edge", size],
-        **{f"{kind} cell: candidates per edge": lines for kind, lines in edges.items()},
+        **{f"{kind} cell: candidates per edge": _candidates(edges) for kind, edges in space.cells.items()},
     }
     facts = {
         "summary": space.summary,
@@ -247,6 +256,14 @@ def _space(space: Space, classes: int) -> Description:
         "edges": {kind: [[e.source, e.target, list(e.operations)] for e in es] for kind, es in space.cells.items()},
     }
     return Description(space.name, "space", sections, facts)
+
+
+def _candidates(edges: Sequence[Edge]) -> list[str]:
+    """One entry for the edges that have the same."""
+    of: dict[str, list[str]] = {}
+    for edge in edges:
+        of.setdefault(", ".join(edge.operations), []).append(f"{edge.target} <- {edge.source}")
+    return _shared({operations: ["every edge"] if len(of) == 1 else names for operations, names in of.items()})
 
 
 def _supernet_size(space: Space, classes: int) -> tuple[str, int | None]:

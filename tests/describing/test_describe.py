@@ -62,6 +62,18 @@ def test_a_table_of_hyper_parameters_fits_the_terminal(name: str, monkeypatch: p
         assert "".join(facts["source"].split()) in shown
 
 
+def test_edges_with_the_same_candidates_are_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert [line.split("  ")[0] for line in describe("darts", 10).sections["normal cell: candidates per edge"]] == [
+        "every edge"
+    ]
+    lines = describe("mobile", 10).sections["mobile cell: candidates per edge"]
+    assert lines[0].startswith("1 <- 0, 5 <- 4, 9 <- 8,        mbconv3_3x3, ")
+    assert lines[1] == "13 <- 12, 17 <- 16, 21 <- 20"
+    assert lines[3].startswith("6 <- 5, 7 <- 6, 8 <- 7, ")
+    assert lines[3].endswith(" skip_connect")
+
+
 def test_what_differs_on_other_spaces_is_said_once_for_all_of_them() -> None:
     sections = describe("zarts-mgs", classes=10).sections
     rows = [" ".join(row.split()) for row in sections["different on other spaces"]]
