@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from functools import partial
@@ -16,6 +17,7 @@ from traitlets.config import Config
 
 from harness.core.version import __version__
 
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # a theme's highlighting asks for the INFO of all loggers
 # Without keys every kernel warns that what it is sent can be read; MyST-NB passes no settings on.
 executing.executenb = partial(nbclient.execute, config=Config(KernelManager={"transport_encryption": "auto"}))
 

@@ -61,7 +61,7 @@ def _methods() -> str:
     """All methods, by family."""
     tables = [
         f"## {family.capitalize()}\n\n"
-        + _table(("method", "what moves alpha, or proposes cells"), [(f"[{name}]({name}.md)", line) for name, line in of.items()])
+        + _table(("method", "in short"), [(f"[{name}]({name}.md)", line) for name, line in of.items()])
         for family, of in groups("methods").items()
     ]
     return _page("Methods", "Each page is written from the code that runs.", *tables, _toctree(CATALOGUE, hidden=True))
