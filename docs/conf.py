@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+os.environ["COLUMNS"] = "75"  # what the column of the site holds of what `harness describe` says
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the notebooks' searches are too small to share out
 
 import jupyter_cache.executors.utils as executing
