@@ -19,7 +19,7 @@ from harness.describing.listing import PARTS, groups, registry
 from methods.catalogue import CATALOGUE
 
 STUDIES = Path(__file__).parents[2] / "results" / "studies"
-KIND_OF = {"strategy": "strategies", "stopping": "stoppings", **{kind.removesuffix("s"): kind for kind in PARTS}}
+KIND_OF = {"strategy": "strategies", **{kind.removesuffix("s"): kind for kind in PARTS}}
 """The page of parts that each thing that a method decides is on."""
 CLASSES = 10
 """Of the networks whose parameters are counted."""
