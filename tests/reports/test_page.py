@@ -55,6 +55,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index.html"
 
 
+def test_a_table_without_rows_is_not_sorted(page: Path) -> None:
+    """List.js raises an error there, and nothing after it on the page works."""
+    (section,) = re.findall(
+        r'<section[^>]*id="sheet-board-\d+">(?:(?!</section>).)*nothing finished.*?</section>', page.read_text(), re.S
+    )
+    assert "sortable" not in section
+    assert "<table" not in section
+
+
 def unpack(text: str) -> dict[str, object]:
     return json.loads(gzip.decompress(base64.b64decode(text)))
 
