@@ -1,11 +1,12 @@
 """A claim, how it is put to the test, and the verdict.
 
-A claim is turned into one number for each seed, which speaks for it where it is positive. It is supported where
-Student's 95 % interval of the mean lies above zero, contradicted where it lies below, and otherwise not decided.
+A claim is turned into one number for each seed, and says where the mean of these lies. It is supported where Student's
+95 % interval of the mean lies within, contradicted where it lies outside, and otherwise not decided.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,22 @@ class Mixed(ValueError):
 
 
 @dataclass(frozen=True)
+class Within:
+    """Where a mean lies, if a claim is true."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"above {self.low:g}"
+        return f"below {self.high:g}" if math.isinf(self.low) else f"{self.low:g} to {self.high:g}"
+
+
+POSITIVE = Within(low=0.0)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One sentence of a paper."""
 
@@ -30,12 +47,13 @@ class Claim:
     """Where it is said."""
     suite: str
     """Whose runs can tell."""
-    effect: Callable[[Records], Mapping[int, float]]
-    """By seed, positive where it speaks for the claim; empty without the runs. Raises Mixed."""
+    quantity: Callable[[Records], Mapping[int, float]]
+    """By seed; empty without the runs. Raises Mixed."""
     measured_as: str
-    """The effect in words, with its unit."""
+    """The quantity in words, with its unit."""
     caveat: str
     """In what the test is less, or another, than what was claimed."""
+    true_if: Within = POSITIVE
 
 
 @dataclass(frozen=True)
@@ -55,21 +73,23 @@ class Finding:
 def judge(claim: Claim, records: Records) -> Finding:
     """What these runs say of it."""
     try:
-        effect = claim.effect(records)
+        measured = claim.quantity(records)
     except Mixed as error:
         return Finding(UNDECIDED, reason=str(error))
-    if not effect:
+    if not measured:
         return Finding(UNMEASURED)
-    verdict = verdict_on(effect)
-    without = {seed: {other: value for other, value in effect.items() if other != seed} for seed in effect}
-    hinges = tuple(sorted(seed for seed, rest in without.items() if verdict_on(rest) != verdict))
-    values = list(effect.values())
+    verdict = verdict_on(measured, claim.true_if)
+    without = {seed: {other: value for other, value in measured.items() if other != seed} for seed in measured}
+    hinges = tuple(sorted(seed for seed, rest in without.items() if verdict_on(rest, claim.true_if) != verdict))
+    values = list(measured.values())
     return Finding(verdict, len(values), float(np.mean(values)), interval_of_mean(values), hinges)
 
 
-def verdict_on(effect: Mapping[int, float]) -> str:
+def verdict_on(measured: Mapping[int, float], true_if: Within) -> str:
     """By the interval of the mean."""
-    interval = interval_of_mean(list(effect.values()))
-    if interval is None or interval.low <= 0 <= interval.high:
+    interval = interval_of_mean(list(measured.values()))
+    if interval is None:
         return UNDECIDED
-    return SUPPORTED if interval.low > 0 else CONTRADICTED
+    if true_if.low < interval.low and interval.high < true_if.high:
+        return SUPPORTED
+    return CONTRADICTED if interval.high < true_if.low or true_if.high < interval.low else UNDECIDED

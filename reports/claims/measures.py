@@ -13,6 +13,8 @@ from reports.records import Records
 from reports.statistics.scores import short
 
 BySeed = Mapping[int, float]
+DRAWN = 10_000
+"""Updates that a ratio is the mean of."""
 UNNAMED = {"oracle": "exact"}
 """What a setting is where a run does not name it."""
 
@@ -36,6 +38,20 @@ def accuracy(records: Records, method: str, space: str, dataset: str, **settings
     known = known[(known.kind == "lookup") & (known.dataset.map(short) == short(dataset))].set_index("run")
     known = known[known.index.isin(runs.run)]
     return {int(run.seed): float(known.test_accuracy[run.run]) for run in runs.itertuples() if run.run in known.index}
+
+
+def accuracy_within(
+    evaluations: int, records: Records, method: str, space: str, dataset: str, **settings: object
+) -> BySeed:
+    """Likewise, in searches on a table, of the cells that stood when no more than so many losses and gradients had been
+    asked for."""
+    runs = runs_of(records, method, space, dataset, **settings)
+    of = records.epochs[records.epochs.run.isin(runs.run)].sort_values("epoch")
+    if of.empty:
+        return {}
+    spent = of["cost.loss_evaluations"] + of["cost.gradient_evaluations"]
+    stood = of[spent <= evaluations].groupby("run")["table.test"].last()
+    return {int(run.seed): float(stood[run.run]) for run in runs.itertuples() if run.run in stood.index}
 
 
 def error(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
@@ -72,6 +88,14 @@ def passes(records: Records, method: str, space: str, dataset: str, **settings: 
     return {seed: forwards[seed] + backwards[seed] for seed in forwards}
 
 
+def ratio_of_equal_losses(samples: int, dimensions: int) -> float:
+    """The effective sample ratio that MGS has on average where all candidates have one loss, with the weights of Eq. 8:
+    c_i is then 1 over the density of a normal draw, in so many dimensions."""
+    drawn = np.random.default_rng(0).chisquare(dimensions, size=(DRAWN, samples)) / 2
+    weights = np.exp(drawn - drawn.max(axis=1, keepdims=True))
+    return float(np.mean(weights.sum(axis=1) ** 2 / (weights**2).sum(axis=1)) / samples)
+
+
 def less(a: BySeed, b: BySeed) -> BySeed:
     """a - b, on the seeds that both have."""
     return {seed: a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())}
@@ -80,11 +104,6 @@ def less(a: BySeed, b: BySeed) -> BySeed:
 def ratio(a: BySeed, b: BySeed) -> BySeed:
     """a / b, likewise."""
     return {seed: a[seed] / b[seed] for seed in sorted(a.keys() & b.keys())}
-
-
-def shortfall(bound: float, of: BySeed) -> BySeed:
-    """By how much they stay below a bound."""
-    return {seed: bound - value for seed, value in of.items()}
 
 
 def mean(of: Iterable[BySeed]) -> BySeed:

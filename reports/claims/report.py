@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from reports.claims.claim import Claim, Finding
     from reports.contents import Contents
     from reports.records import Records
+    from reports.statistics.inference import Interval
     from reports.statistics.sheets import Sheet
 
 NOTE = (
-    "An effect is a mean over n seeds, positive where it speaks for the claim. Supported: Student's 95 % interval of "
-    "the mean lies above zero; contradicted: below. Hinges on: the seeds without any one of which the verdict would be "
-    "another. The intervals are not corrected for how many claims there are."
+    "Measured: a mean over n seeds. True if: where the mean lies, if the claim is true. Supported: Student's 95 % "
+    "interval of the mean lies there whole; contradicted: it lies outside. Hinges on: the seeds without any one of "
+    "which the verdict would be another. The intervals are not corrected for how many claims there are."
 )
-HEADER = ("claim", "said in", "verdict", "effect", "n", "mean", "95 % interval", "hinges on", "but")
+HEADER = ("claim", "said in", "verdict", "measured", "mean", "95 % interval", "true if", "n", "hinges on", "but")
 MOST_SEEDS = 5
 """That are named."""
 
@@ -71,15 +72,24 @@ def _sheet(findings: Mapping[Claim, Finding]) -> Sheet:
             claim.source,
             finding.verdict,
             claim.measured_as,
-            str(finding.n),
             "–" if finding.mean is None else f"{finding.mean:.3g}",
-            "–" if finding.interval is None else f"{finding.interval.low:.3g} to {finding.interval.high:.3g}",
+            _interval(finding.interval),
+            str(claim.true_if),
+            str(finding.n),
             _named(finding.hinges_on),
             finding.reason or claim.caveat,
         )
         for claim, finding in findings.items()
     )
     return Sheet("claims", "What the paper claims, and what these runs say", NOTE, HEADER, rows, left=4)
+
+
+def _interval(of: Interval | None) -> str:
+    if of is None:
+        return "–"
+    from reports.statistics.inference import SAME
+
+    return "the same for all" if of.high - of.low < SAME else f"{of.low:.3g} to {of.high:.3g}"
 
 
 def _named(seeds: Sequence[int]) -> str:
