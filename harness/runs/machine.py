@@ -74,7 +74,7 @@ def retain_heap() -> None:
 def environment(device: str, fingerprint: str) -> dict[str, Any]:
     """What is recorded beside the spec and decides nothing but the last bits."""
     on_gpu = device.startswith("cuda")
-    name = torch.cuda.get_device_name(device) if on_gpu else platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name(device) if on_gpu else _processor()
     return {
         "harness": __version__,
         "commit": _commit(),
@@ -85,6 +85,16 @@ def environment(device: str, fingerprint: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "data": fingerprint,
     }
+
+
+@cache
+def _processor() -> str:
+    """By its model, since another one rounds otherwise; Python knows no more than its kind on Linux."""
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 @cache
