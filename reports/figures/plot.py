@@ -24,7 +24,9 @@ STYLE: Any = {  # no text below 7 points, at the width of a page
     "grid.alpha": 0.3,
 }
 METADATA: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
-"""What would make two files of one figure differ."""
+"""Without what would make two files of one figure differ."""
+CAPTION = {"svg": "Description", "pdf": "Subject", "png": "Description"}
+"""What a form calls the words that go with a figure."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class Plot:
     figure: Figure
 
     def bytes(self, form: str) -> bytes:
-        """As svg, png or pdf; the same figure gives the same bytes."""
+        """As svg, png or pdf, with its caption in the metadata; the same figure gives the same bytes."""
         buffer = io.BytesIO()
+        metadata = {**METADATA[form], "Title": self.title, CAPTION[form]: self.caption}
         with matplotlib.rc_context(STYLE):
-            self.figure.savefig(buffer, format=form, dpi=200, metadata=METADATA[form])
+            self.figure.savefig(buffer, format=form, dpi=200, metadata=metadata)
         return buffer.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
+from PIL import Image
 from run_folders import notation, write_lookup, write_run, write_training
 
 from harness.core.errors import HarnessError
@@ -224,6 +227,15 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
         content = first.bytes(form)
         assert content == second.bytes(form)
         assert content.startswith(start)
+
+
+def test_a_file_has_the_caption_with_it(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    plot = drawn(tmp_path, figures.ess.draw)["ess"]
+    said = Image.open(io.BytesIO(plot.bytes("png"))).info
+    assert (said["Title"], said["Description"]) == (plot.title, plot.caption)
+    assert plot.caption in html.unescape(plot.bytes("svg").decode())
+    assert b"/Subject" in plot.bytes("pdf")
 
 
 def test_bars_join_what_is_not_told_apart() -> None:
