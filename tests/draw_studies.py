@@ -4,8 +4,9 @@
 
 where NAS-Bench-201's table is imported, which knows the best cell.
 
-A study has the name of its suite. Its page is what `harness report` prints of its records; README.md lists all, with
-what they took; claims.md is the claim sheet over all of them.
+A study has the name of its suite. Its page says how much of the suite is done, and is what `harness report` prints of
+its records, first what they say of the claims; README.md lists all, with what they took; claims.md is the claim sheet
+over all of them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from click.testing import CliRunner
+from PIL import Image
 
 from harness.cli import main
 from harness.core.packed import opened, parts
-from harness.suite.definition import summaries
+from harness.suite.definition import SearchCell, cells, summaries
+from reports.claims.paper import CLAIMS
 from reports.costs import spoken
 
 STUDIES = Path(__file__).resolve().parents[1] / "results" / "studies"
@@ -53,7 +56,7 @@ SHOWN: Mapping[str, Study] = {
     "weighing": Study((), ""),
     "collapse": Study((), "convergence-nasbench201-cifar10"),
     "finetuning": Study((), "convergence-nasbench201-cifar10"),
-    "robustness": Study((), "landscape-zarts-mgs-s2-cifar10-s0-537e9cf8"),
+    "robustness": Study((), "convergence-s2-cifar10"),
     "short-trainings": Study((), ""),
 }
 
@@ -70,29 +73,68 @@ def pages() -> dict[Path, str]:
 def page(name: str) -> str:
     """Of one study."""
     shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
-    figure = f"![{shown.figure}](figure.png)\n\n" if shown.figure else ""
     command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
-    asks = summaries()[name]
-    return f"# {name}\n\n{asks if asks.endswith('?') else asks + '.'}\n\n    {command}\n\n{figure}{said}"
+    return f"{_head(name)}\n\n    harness suite run {name}\n    {command}\n\n{_figure(name)}{_claims(name)}{said}"
 
 
-def draw(name: str, out: Path) -> None:
-    """The figure of a study, if it has one."""
+def drawn(name: str, out: Path) -> bytes:
+    """The PNG of a study's figure, as its records have it."""
     shown = SHOWN[name]
-    if shown.figure:
-        _printed(*(shown.report or ("figures",)), "--results", STUDIES / name, "--out", out)
-        (STUDIES / name / "figure.png").write_bytes((out / "figures" / f"{shown.figure}.png").read_bytes())
+    _printed(*(shown.report or ("figures",)), "--results", STUDIES / name, "--out", out)
+    return (out / "figures" / f"{shown.figure}.png").read_bytes()
 
 
-def _line(name: str) -> str:
+@dataclass(frozen=True)
+class Done:
+    """What of a suite has been done, and what it took."""
+
+    searches: int
+    asked: int
+    trainings: int
+    hours: str
+    made_with: Sequence[str]
+
+
+def done(name: str) -> Done:
+    """By the records of a study and its suite."""
     files = list(_files(name))
     searches = [content for file, content in files if file == "result.json"]
     trainings = [content for file, content in files if file.startswith("evaluation-") and content["kind"] == "training"]
     hours = spoken(sum(content["cost"]["seconds"] for content in (*searches, *trainings)))
     environments = [of for file, content in files if file == "spec.json" for of in content["environments"]]
-    with_ = sorted({f"commit {of['commit']}, torch {of['torch']}, {of['device']}" for of in environments})
-    counts = f"{len(searches):,} | {len(trainings) or '–'}"
-    return f"| [{name}]({name}/README.md) | {summaries()[name]} | {counts} | {hours} | {'; '.join(with_)} |"
+    made_with = sorted({f"commit {of['commit']}, torch {of['torch']}, {of['device']}" for of in environments})
+    asked = sum(isinstance(cell, SearchCell) for cell in cells(name))
+    return Done(len(searches), asked, len(trainings), hours, made_with)
+
+
+def _head(name: str) -> str:
+    asks, of = summaries()[name], done(name)
+    trainings = f" and {of.trainings} trainings" if of.trainings else ""
+    counts = f"{of.searches:,} of the suite's {of.asked:,} searches{trainings} are done, in {of.hours}"
+    return f"# {name}\n\n{asks if asks.endswith('?') else asks + '.'}\n\n{counts} ({'; '.join(of.made_with)})."
+
+
+def _figure(name: str) -> str:
+    figure = SHOWN[name].figure
+    if not figure:
+        return ""
+    with Image.open(STUDIES / name / "figure.png") as picture:
+        return f"![{figure}](figure.png)\n\n{picture.info['Title']}. {picture.info['Description']}\n\n"
+
+
+def _claims(name: str) -> str:
+    """Those that this study tells of by itself."""
+    if not any(claim.suite == name for claim in CLAIMS):
+        return ""
+    said = _printed("claims", "--results", STUDIES / name)
+    return "\n".join(line for line in said.splitlines() if not line.startswith("Not measured: ")).strip() + "\n\n"
+
+
+def _line(name: str) -> str:
+    of = done(name)
+    searches = f"{of.searches:,}" if of.searches == of.asked else f"{of.searches:,} of {of.asked:,}"
+    took = f"{searches} | {of.trainings or '–'} | {of.hours}"
+    return f"| [{name}]({name}/README.md) | {summaries()[name]} | {took} | {'; '.join(of.made_with)} |"
 
 
 def _files(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -105,17 +147,17 @@ def _files(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _printed(*arguments: object) -> str:
     """What `harness report` prints, without the folder that the records were unpacked to."""
-    done = CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    said = CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
+    assert said.exit_code == 0, said.output
     results = Path(str(arguments[list(arguments).index("--results") + 1]))
-    return done.stdout.replace(str(opened(results)), str(results.relative_to(STUDIES.parents[1])))
+    return said.stdout.replace(str(opened(results)), str(results.relative_to(STUDIES.parents[1])))
 
 
 if __name__ == "__main__":
     import tempfile
 
+    for each in (name for name, shown in SHOWN.items() if shown.figure):
+        with tempfile.TemporaryDirectory() as folder:
+            (STUDIES / each / "figure.png").write_bytes(drawn(each, Path(folder)))
     for path, text in pages().items():
         path.write_text(text)
-    for each in sorted(path.name for path in STUDIES.glob("*/")):
-        with tempfile.TemporaryDirectory() as folder:
-            draw(each, Path(folder))

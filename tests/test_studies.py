@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import draw_studies
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from matplotlib.image import imread
 
 from harness.cli import main
 from harness.runs.folder import spec_hash
@@ -21,8 +23,8 @@ STUDIES = Path(__file__).parents[1] / "results" / "studies"
 NAMES = sorted(path.name for path in STUDIES.glob("*/")) if STUDIES.is_dir() else []
 LARGEST = 1_000_000
 """Bytes of a file."""
-FEW = 1000
-"""Runs whose page is drawn again by default."""
+FEW, FEW_TO_DRAW = 1000, 50
+"""Runs whose page, and whose figure, is drawn again by default."""
 
 
 def specs(study: str) -> dict[str, dict]:
@@ -73,3 +75,15 @@ def test_the_page_is_what_the_records_say(study: str) -> None:
     if len(specs(study)) > FEW and os.environ.get("HARNESS_STUDIES") != "all":
         pytest.skip(f"more than {FEW} runs are read in a quarter of a minute")
     assert (STUDIES / study / "README.md").read_text() == draw_studies.page(study)
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("study", [name for name, shown in draw_studies.SHOWN.items() if shown.figure])
+def test_the_figure_is_what_the_records_say(study: str, tmp_path: Path) -> None:
+    """To the eye, as fonts may be others. `HARNESS_STUDIES=all` holds all of them to it."""
+    if len(specs(study)) > FEW_TO_DRAW and os.environ.get("HARNESS_STUDIES") != "all":
+        pytest.skip(f"the figures of more than {FEW_TO_DRAW} runs take some seconds")
+    (tmp_path / "new.png").write_bytes(draw_studies.drawn(study, tmp_path))
+    shipped, new = (imread(path) for path in (STUDIES / study / "figure.png", tmp_path / "new.png"))
+    assert shipped.shape == new.shape
+    assert np.abs(shipped - new).mean() < 0.01
