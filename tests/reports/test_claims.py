@@ -206,7 +206,9 @@ def test_fine_tuning_and_what_the_released_code_makes_of_it(tmp_path: Path) -> N
     by_loss = claim("Candidates need their own weights, where these are weighed by their losses alone")
     assert judge(by_loss, records).mean == pytest.approx(1.0)
     assert judge(claim("Ten steps"), records).mean == pytest.approx(0.5)
-    assert judge(claim("Candidates need their own weights: the released"), records).mean == pytest.approx(90.51 - (89.0 + 89.2 + 88.9) / 3)
+    assert judge(claim("Candidates need their own weights: the released"), records).mean == pytest.approx(
+        90.51 - (89.0 + 89.2 + 88.9) / 3
+    )
     assert judge(claim("ZARTS does not collapse there"), records).mean == pytest.approx(99.01 - 89.0333, abs=1e-3)
 
 
