@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports.claims.claim import Mixed
 from reports.records import Records
+from reports.statistics import truth
 from reports.statistics.scores import short
 
 BySeed = Mapping[int, float]
@@ -38,6 +39,14 @@ def accuracy(records: Records, method: str, space: str, dataset: str, **settings
     known = known[(known.kind == "lookup") & (known.dataset.map(short) == short(dataset))].set_index("run")
     known = known[known.index.isin(runs.run)]
     return {int(run.seed): float(known.test_accuracy[run.run]) for run in runs.itertuples() if run.run in known.index}
+
+
+def below_average(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
+    """By how many points they are below the average cell of the table; empty where it is not imported."""
+    average = truth.average(space, short(dataset))
+    if average is None:
+        return {}
+    return {seed: average - value for seed, value in accuracy(records, method, space, dataset, **settings).items()}
 
 
 def accuracy_within(

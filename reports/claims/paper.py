@@ -13,6 +13,7 @@ from reports.claims.measures import (
     BySeed,
     accuracy,
     accuracy_within,
+    below_average,
     error,
     less,
     mean,
@@ -133,6 +134,14 @@ CLAIMS = (
         _better_on_supernet("random-search", "darts-1st"),
         "test accuracy, random search less darts-1st (points)",
         f"{LOOKED_UP}; random search makes as many backward passes, of single cells",
+    ),
+    Claim(
+        "DARTS collapses on NAS-Bench-201: its cells are worse than the average cell",
+        "section 1; supplement, Table 4",
+        "collapse",
+        lambda records: below_average(records, "darts-1st", SUPERNET, CIFAR),
+        "test accuracy, the table's average cell less darts-1st (points)",
+        LOOKED_UP,
     ),
     Claim(
         "ZARTS does not collapse there: its cells are better than DARTS'",

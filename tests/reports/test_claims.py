@@ -18,6 +18,7 @@ from reports.claims.claim import CONTRADICTED, POSITIVE, SUPPORTED, UNDECIDED, U
 from reports.claims.measures import ratio_of_equal_losses
 from reports.claims.paper import CLAIMS
 from reports.records import Records, read
+from reports.statistics import truth
 
 OF_COLLAPSE = {"finetune": "faithful", "finetune_steps": 3, "weight_mode": "exact"}
 COLLAPSES = "DARTS collapses on NAS-Bench-201: its cells are worse than random search's"
@@ -78,16 +79,25 @@ def test_a_claim_says_where_its_number_lies(true_if: Within, words: str, verdict
 def test_accuracies_are_compared_seed_by_seed(tmp_path: Path) -> None:
     looked_up(tmp_path, "random-search", [93.0, 94.0, 93.5, 50.0])  # the last seed has no partner
     looked_up(tmp_path, "darts-1st", [83.0, 83.9, 83.7])
-    found = judge(claim("DARTS collapses"), read(tmp_path))
+    found = judge(claim(COLLAPSES), read(tmp_path))
     assert (found.verdict, found.n) == (SUPPORTED, 3)
     assert found.mean == pytest.approx((10.0 + 10.1 + 9.8) / 3)
+
+
+def test_cells_are_held_against_the_average_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up(tmp_path, "darts-1st", [83.0, 84.0, 83.5])
+    says = claim("DARTS collapses on NAS-Bench-201: its cells are worse than the average cell")
+    assert judge(says, read(tmp_path)) == Finding(UNMEASURED)  # no table is imported
+    monkeypatch.setattr(truth, "average", lambda space, dataset: 87.0)
+    found = judge(says, read(tmp_path))
+    assert (found.verdict, found.mean) == (SUPPORTED, pytest.approx(3.5))
 
 
 def test_runs_of_several_settings_are_not_mixed(tmp_path: Path) -> None:
     looked_up(tmp_path, "random-search", [93.0, 94.0])
     looked_up(tmp_path, "darts-1st", [83.0, 84.0])
     looked_up(tmp_path, "darts-1st", [83.0, 84.0], settings={"samples": 2})
-    found = judge(claim("DARTS collapses"), read(tmp_path))
+    found = judge(claim(COLLAPSES), read(tmp_path))
     assert found == Finding(UNDECIDED, reason=found.reason)
     assert "the runs of darts-1st on nasbench201 are of several settings" in found.reason
 
