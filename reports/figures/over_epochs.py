@@ -101,7 +101,8 @@ def _apart(columns: Columns, measures: Sequence[Measure], order: Sequence[str], 
         axes[0].set_title(f"{wrapped(measure.title, letters)}\n{measure.unit}\n", pad=PAD)
         axes[-1].set_xlabel("epoch")
     for ax, label in zip(rows[:, 0], order, strict=True):
-        ax.set_title(label, loc="left", pad=PAD)
+        ax.set_title(" ", pad=PAD, loc="left")  # a line for the name, which may be wider than its panel
+        ax.annotate(label, (0, 1), (0, PAD), "axes fraction", "offset points").set_in_layout(False)
     noted(figure, left)
     return figure, list(rows.T)
 
