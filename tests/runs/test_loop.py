@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,6 +28,15 @@ def test_what_has_nothing_to_save_does_not_begin_after_a_signal() -> None:
             raise AssertionError("it began")
 
 
+@pytest.fixture
+def in_front() -> Iterator[None]:
+    """SIGINT as Python has it where it is not begun in the background, whose processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_front")
 def test_outside_of_what_notes_signals_they_are_as_ever() -> None:
     with pytest.raises(KeyboardInterrupt), stopped_at_once():
         signal.raise_signal(signal.SIGINT)
