@@ -65,6 +65,16 @@ def test_a_mean_is_drawn_while_most_searches_last(tmp_path: Path) -> None:
     assert [epochs for epochs, _ in lines(found, 0)] == [[1, 2, 3, 4], [1, 2]]
 
 
+def test_a_long_name_of_a_method_sets_no_column_apart(tmp_path: Path) -> None:
+    for steps in range(5):
+        write_run(tmp_path, "zarts-mgs", settings={"finetune_steps": steps, "weight_mode": f"mode-{steps}" * 3})
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    plot.bytes("png")  # which lays it out
+    lefts = [ax.get_position().x0 for ax in plot.figure.axes[: len(plot.figure.axes) // 5]]
+    gaps = np.diff(lefts)
+    assert max(gaps) < 1.1 * min(gaps)
+
+
 def test_many_methods_have_a_row_each_before_the_others_on_one_scale(tmp_path: Path) -> None:
     methods = ["darts-1st", "darts-2nd", "gdas", "zarts-gld", "zarts-mgs"]
     for number, method in enumerate(methods):
