@@ -24,6 +24,7 @@ from reports.claims.measures import (
     sample_ratio,
 )
 from reports.records import Records
+from reports.statistics.operations import DOMINATED
 
 Quantity = Callable[[Records], BySeed]
 Settings = Mapping[str, object]
@@ -52,8 +53,7 @@ DAYS = Within(high=1.0 / 0.4)
 """What a search of ZARTS-MGS costs, in searches of DARTS of first order (Table 3, GPU days)."""
 LIKE_GLD = 2.2 / 1.0
 """What a search of ZARTS-GLD costs, in searches of ZARTS-MGS (section 5.1, GPU days)."""
-MORE_THAN_HALF, AT_MOST_HALF = Within(low=4.0), Within(high=4.0)
-"""Of the eight operations of a normal cell."""
+MORE_THAN_HALF, AT_MOST_HALF = Within(low=DOMINATED), Within(high=DOMINATED)
 EVALUATIONS = (3_200, 16_800)
 """Losses and gradients at which the records of MGS, RS and GLD are within a fifth of one another (choice)."""
 RIVALS = (
