@@ -63,11 +63,16 @@ SHOWN: Mapping[str, Study] = {
 
 def pages() -> dict[Path, str]:
     """Every text by its path."""
-    studies = sorted(path.name for path in STUDIES.glob("*/"))
-    lines = [_line(name) for name in studies]
-    found = {STUDIES / "README.md": HEAD + "\n".join(lines) + "\n"}
-    found[STUDIES / "claims.md"] = _printed("claims", "--results", STUDIES)
-    return found | {STUDIES / name / "README.md": page(name) for name in studies}
+    return lists() | {STUDIES / name / "README.md": page(name) for name in SHOWN}
+
+
+def lists() -> dict[Path, str]:
+    """Those that are of all studies."""
+    lines = [_line(name) for name in sorted(SHOWN)]
+    return {
+        STUDIES / "README.md": HEAD + "\n".join(lines) + "\n",
+        STUDIES / "claims.md": _printed("claims", "--results", STUDIES),
+    }
 
 
 def page(name: str) -> str:

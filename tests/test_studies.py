@@ -78,6 +78,13 @@ def test_the_page_is_what_the_records_say(study: str) -> None:
 
 
 @pytest.mark.usefixtures("table")
+@pytest.mark.skipif(os.environ.get("HARNESS_STUDIES") != "all", reason="HARNESS_STUDIES=all reads all runs, a minute")
+def test_the_list_and_the_claims_are_what_the_records_say() -> None:
+    for path, text in draw_studies.lists().items():
+        assert path.read_text() == text
+
+
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("study", [name for name, shown in draw_studies.SHOWN.items() if shown.figure])
 def test_the_figure_is_what_the_records_say(study: str, tmp_path: Path) -> None:
     """To the eye, as fonts may be others. `HARNESS_STUDIES=all` holds all of them to it."""
