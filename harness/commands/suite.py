@@ -128,9 +128,9 @@ def plan(
     check_protocols(cells, results)
     places = environments(device, workers)
     calibration = pricing.Calibration(places, _equipment(device, data))
-    kinds = list(dict.fromkeys(pricing.kind_of(cell.asked) for cell in cells))
     failures: dict[Any, str] = {}
     if not no_calibration:
+        kinds = pricing.kinds_of(cells, len(places))
         failures = calibration.measure(kinds, LocalExecutor(places), lambda said: click.echo(said, err=True))
     content = {"suite": name, **pricing.priced(cells, results, calibration, failures)}
     click.echo(json.dumps(content, indent=2) if as_json else display.plan(content))

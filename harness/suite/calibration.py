@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,8 @@ from methods.families import AnySearch, make_search
 from methods.search.search import Search
 from methods.search.selecting import Selecting
 from methods.search.state import State
+from methods.tabular import lockstep
+from methods.tabular.search import TableSearch, TableState
 
 ENOUGH = 1.0
 """Seconds of steps of one kind that are enough for its mean."""
@@ -29,26 +31,35 @@ MOST = 20
 """Steps of one kind that are enough."""
 
 
-def measure(plan: runner.Plan | evaluate.Plan) -> dict[str, Any]:
-    """The seconds that the whole cell will take, its peak memory, and from how many steps that is known.
+def measure(plan: runner.Plan | evaluate.Plan, together: int = 1) -> dict[str, Any]:
+    """The seconds that the whole cell will take, its peak memory, and from how many steps that is known. `together`:
+    so many searches that differ in their seed alone will be done at once, of which it is one.
 
     Raises HarnessError where the data are not here, or what the cell itself raises.
     """
     with memory_reported(plan.device):
         deterministic()  # imports much, which workers have done before
-        seconds, count = _of_search(plan) if isinstance(plan, runner.Plan) else _of_evaluation(plan)
+        seconds, count = _of_search(plan, together) if isinstance(plan, runner.Plan) else _of_evaluation(plan)
         memory, kind = peak_memory(plan.device)
     return {"seconds": seconds, "memory": memory, "memory_kind": kind, "steps_timed": count}
 
 
-def _of_search(plan: runner.Plan) -> tuple[float, int]:
+def _of_search(plan: runner.Plan, together: int) -> tuple[float, int]:
     """Seconds from loading to the result, and of how many steps that is known."""
     began = time.perf_counter()
     dataset = runner.open_data(plan, download=False)
-    search = make_search(plan.parts, plan.space, dataset, plan.request.seed, plan.device, plan.request.budget)
-    state = search.start()
-    setup = time.perf_counter() - began
-    seconds, count = _of_supernet(search, state) if isinstance(search, Search) else _of_any(search, state)
+    searches = [
+        make_search(plan.parts, plan.space, dataset, plan.request.seed + number, plan.device, plan.request.budget)
+        for number in range(together)
+    ]
+    states = [search.start() for search in searches]
+    setup = (time.perf_counter() - began) / together
+    search, state = searches[0], states[0]
+    alike = [each for each in searches if lockstep.fits(each)]  # all, or none
+    if len(alike) > 1:
+        seconds, count = _of_many(alike, states)
+    else:
+        seconds, count = _of_supernet(search, state) if isinstance(search, Search) else _of_any(search, state)
     began = time.perf_counter()
     describe_result(search, search.result(state), plan.space, plan.spec, dataset.classes)
     return setup + seconds + time.perf_counter() - began, count
@@ -79,6 +90,19 @@ def _of_any(search: AnySearch, state: Any) -> tuple[float, int]:
         state = search.advance(state)
         count += 1
     return (time.perf_counter() - began) * search.epochs / max(1, state.epoch), count
+
+
+def _of_many(searches: Sequence[TableSearch], states: Sequence[TableState]) -> tuple[float, int]:
+    """The same for each of several in lockstep."""
+    going, count, began = dict(enumerate(states)), 0, time.perf_counter()
+    while lockstep.advance(dict(enumerate(searches)), going):
+        count += len(going)
+        if time.perf_counter() - began > ENOUGH:
+            break
+    if not going:
+        return _of_any(searches[0], states[0])  # which tells what is wrong
+    spent = time.perf_counter() - began
+    return spent / len(states) * searches[0].epochs / max(1, states[0].epoch), count
 
 
 def _of_supernet(search: Search, state: State) -> tuple[float, int]:

@@ -67,9 +67,9 @@ def _totals(content: Mapping[str, Any]) -> list[str]:
             f"estimated from {content['steps_timed']:,} real steps, timed on this machine with all workers busy: "
             "loading, steps with and without an update of alpha, a validation; times how many of each a search takes"
         )
-    if any(kind["together"] and kind["seconds_left"] for kind in priced):
+    if any(kind["together"] > 1 and kind["seconds_left"] for kind in priced):
         lines.append(
-            f"searches on a table are estimated one by one; a worker does up to {MOST} alike at once, which takes less"
+            f"searches on a table that differ in their seed alone: timed as they are done, up to {MOST} by a worker"
         )
     reasons = {kind["unknown"]: kind for kind in content["kinds"] if kind["unknown"]}
     for reason, kind in reasons.items():

@@ -35,6 +35,12 @@ FEWEST, MOST = 8, 64
 other workers idle in the end."""
 
 
+def share(left: int, workers: int) -> int:
+    """How many of the cells left of a kin a worker gets at once: a fair share, so that shares become smaller towards
+    the end (guided self-scheduling)."""
+    return min(left, max(FEWEST, min(MOST, -(-left // workers))))
+
+
 @dataclass
 class Driver:
     """One driver's view of a suite."""
@@ -100,14 +106,12 @@ class Driver:
             self.executor.submit(jobs)
 
     def _others(self, first: Cell, workers: int) -> list[Cell]:
-        """The cells that its worker does with it: a fair share of those left of its kin, so that shares become smaller
-        towards the end (guided self-scheduling); without those that failed so."""
+        """The cells that its worker does with it: a share of those left of its kin, without those that failed so."""
         if first.kin is None or first.name in self._alone:
             return []
         kin = [cell for cell in self._open.values() if cell.kin == first.kin and cell.name not in self._alone]
-        share = max(FEWEST, min(MOST, -(-len(kin) // workers)))
         free = (cell for cell in kin if cell is not first and self._is_free(cell))
-        return list(islice(free, share - 1))
+        return list(islice(free, share(len(kin), workers) - 1))
 
     def _decide(self, cell: Selection) -> None:
         """Takes a moment, and is done here."""

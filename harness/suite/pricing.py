@@ -7,6 +7,7 @@ import heapq
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ from harness.core.shapes import PRICE
 from harness.runs.loop import stop_signals
 from harness.suite.cells import Cell, code_digest, plugin_digests
 from harness.suite.definition import EvaluationCell, SelectionCell, SuiteCell, Work
+from harness.suite.driver import share
 from harness.suite.executors import Executor
 from harness.suite.job import Job
 from harness.suite.local import THREADS
@@ -39,6 +41,12 @@ def kind_of(cell: SuiteCell) -> SuiteCell:
     return replace(cell, seed=0)
 
 
+def kinds_of(cells: Sequence[Cell], workers: int) -> dict[SuiteCell, int]:
+    """The kinds of a suite's cells, and how many of each a worker does together."""
+    kin = Counter(kind_of(cell.asked) for cell in cells if cell.kin is not None)
+    return {kind: share(kin[kind], workers) if kin[kind] else 1 for kind in (kind_of(cell.asked) for cell in cells)}
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Prices by kind of cell: measured once on a machine, and kept in the cache."""
@@ -48,18 +56,20 @@ class Calibration:
     equipment: Equipment
 
     def measure(
-        self, kinds: Sequence[SuiteCell], executor: Executor, tell: Callable[[str], None]
+        self, kinds: Mapping[SuiteCell, int], executor: Executor, tell: Callable[[str], None]
     ) -> dict[SuiteCell, str]:
-        """Measures what has not been, with all workers busy, as they will be. Returns why a kind could not be.
+        """Measures what has not been, with all workers busy, and as many cells of a kind together as are given with
+        it, as it will be. Returns why a kind could not be.
 
         Raises Interrupted after SIGINT or SIGTERM.
         """
         timed = [kind for kind in kinds if not isinstance(kind, SelectionCell)]
-        absent = [kind for kind in timed if not self._path(kind).exists()]
+        absent = [kind for kind in timed if not self._path(kind, kinds[kind]).exists()]
         failures = self._without_data(absent, tell)
         absent = [kind for kind in absent if kind not in failures]
         copies = -(-len(self.environments) // len(absent)) if absent else 0
-        waiting = [(f"{copy} {n}", self._job(kind)) for copy in range(copies) for n, kind in enumerate(absent)]
+        jobs = [self._job(kind, kinds[kind]) for kind in absent]
+        waiting = [(f"{copy} {n}", job) for copy in range(copies) for n, job in enumerate(jobs)]
         left = len(waiting)
         with stop_signals() as stopped:
             try:
@@ -81,12 +91,12 @@ class Calibration:
             raise Interrupted("stopped; what has been measured is kept.")
         return failures
 
-    def price(self, kind: SuiteCell) -> dict[str, Any] | None:
-        """What was measured for this kind, if it was."""
+    def price(self, kind: SuiteCell, together: int) -> dict[str, Any] | None:
+        """What was measured for this kind, if it was: of one cell, of so many done together."""
         if isinstance(kind, SelectionCell):
             return FREE
         with suppress(HarnessError):
-            return read_shaped(self._path(kind), PRICE)
+            return read_shaped(self._path(kind, together), PRICE)
         return None
 
     def _without_data(self, kinds: Sequence[Work], tell: Callable[[str], None]) -> dict[SuiteCell, str]:
@@ -103,16 +113,16 @@ class Calibration:
                 tell(f"cannot be measured: {sum(of[kind] == name for kind in of)} kinds of cells with {name}: {fault}")
         return {kind: faults[name] for kind, name in of.items() if faults[name]}
 
-    def _job(self, kind: Work) -> Job:
-        path = self._path(kind)
+    def _job(self, kind: Work, together: int) -> Job:
+        path = self._path(kind, together)
         make_folder(path.parent)
-        request = CalibrationRequest(kind, str(path), self.equipment)
+        request = CalibrationRequest(kind, together, str(path), self.equipment)
         return Job(request, str(path.with_suffix(".log")), os.getcwd(), plugin_names())
 
-    def _path(self, kind: Work) -> Path:
+    def _path(self, kind: Work, together: int) -> Path:
         machine = [socket.gethostname(), *(sorted(environment.items()) for environment in self.environments)]
         code = [code_digest(), plugin_digests()]
-        content = json.dumps([asdict(kind), asdict(self.equipment), machine, code])
+        content = json.dumps([asdict(kind), together, asdict(self.equipment), machine, code])
         return cache_root() / "calibration" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
 
 
@@ -147,15 +157,19 @@ def priced(
     cells: Sequence[Cell], results: Path, calibration: Calibration, failures: Mapping[SuiteCell, str]
 ) -> dict[str, Any]:
     """What is done and what the rest costs, by kind and in all; kinds without a price, with the reason, are left out of
-    the totals. Every cell is priced as if it was done alone; those that `together` is said of take less."""
+    the totals."""
+    places = calibration.environments
+    together = kinds_of(cells, len(places))
     standings = [status_of(cell, results) for cell in cells]
     by_kind: dict[SuiteCell, list[Status]] = {}
     for item in standings:
         by_kind.setdefault(kind_of(item.cell.asked), []).append(item)
-    kinds = [_kind(items, calibration.price(kind), failures.get(kind)) for kind, items in by_kind.items()]
+    kinds = [
+        {**_kind(items, calibration.price(kind, together[kind]), failures.get(kind)), "together": together[kind]}
+        for kind, items in by_kind.items()
+    ]
     each = dict(zip(by_kind, (kind["seconds_each"] or 0.0 for kind in kinds), strict=True))
     seconds = {item.cell.name: left_of(item) * each[kind_of(item.cell.asked)] for item in standings}
-    places = calibration.environments
     threads = places[0].get(THREADS[0])
     workers = f"{len(places)} worker{'s' if len(places) > 1 else ''}"
     return {
@@ -186,5 +200,4 @@ def _kind(items: Sequence[Status], price: Mapping[str, Any] | None, failure: str
         "memory_kind": price["memory_kind"] if price else None,
         "steps_timed": price["steps_timed"] if price else 0,
         "unknown": None if price else failure or "it has not been measured",
-        "together": cell.kin is not None and len(items) > 1,
     }

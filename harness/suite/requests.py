@@ -94,6 +94,8 @@ class CalibrationRequest:
     """A few real steps of a cell, timed and thrown away."""
 
     cell: Work
+    together: int
+    """Searches like it that a worker does at once."""
     into: str
     """The file for what was measured."""
     equipment: Equipment

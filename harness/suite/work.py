@@ -121,7 +121,7 @@ def _(request: EvaluationRequest) -> None:
 def _(request: CalibrationRequest) -> None:
     planner, cell = Planner(request.equipment.device, _folder(request.equipment.data)), request.cell
     plan = planner.evaluation(cell) if isinstance(cell, EvaluationCell) else planner.search(cell)
-    write_json(Path(request.into), measure(plan))
+    write_json(Path(request.into), measure(plan, request.together))
 
 
 def _folder(name: str | None) -> Path | None:

@@ -22,7 +22,7 @@ EQUIPMENT = Equipment("cpu", "/data")
 REQUESTS = [
     SearchRequest(SEARCH, "results", EQUIPMENT),
     EvaluationRequest(EVALUATION, "results/a", Equipment("cpu")),
-    CalibrationRequest(EVALUATION, "price.json", EQUIPMENT),
+    CalibrationRequest(EVALUATION, 1, "price.json", EQUIPMENT),
 ]
 PLUGIN = """
 from dataclasses import replace
@@ -102,7 +102,7 @@ def test_a_worker_has_the_plugins_of_its_job(tmp_path):
 
 
 def test_a_calibration_leaves_its_price(tmp_path):
-    request = CalibrationRequest(SEARCH, str(tmp_path / "price.json"), Equipment("cpu"))
+    request = CalibrationRequest(SEARCH, 1, str(tmp_path / "price.json"), Equipment("cpu"))
     assert done(Job(request, str(tmp_path / "log"), str(tmp_path)))["how"] == "done"
     assert json.loads((tmp_path / "price.json").read_text())["steps_timed"] > 0
 

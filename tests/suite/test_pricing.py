@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from toy_table import write_toy_table
 
 from harness.core.errors import HarnessError
 from harness.core.types import Budget
@@ -16,10 +17,11 @@ from harness.suite.cells import Cell
 from harness.suite.definition import EvaluationCell, SearchCell
 from harness.suite.job import Ending
 from harness.suite.local import environments
-from harness.suite.pricing import Calibration, kind_of, left_of, priced, time_to_end
+from harness.suite.pricing import Calibration, kind_of, kinds_of, left_of, priced, time_to_end
 from harness.suite.requests import Equipment
 from harness.suite.status import Status
 from methods.search.search import Search
+from methods.tabular import lockstep
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +67,7 @@ def test_an_interrupted_cell_costs_what_is_left_of_it():
 def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
     cells = [search(0), search(1), search(0, "other")]
     kept = Calibration([{"OMP_NUM_THREADS": "3"}] * 2, Equipment())
-    path = kept._path(kind_of(cells[0].asked))
+    path = kept._path(kind_of(cells[0].asked), together=1)
     path.parent.mkdir(parents=True)
     price = {"seconds": 1800.0, "memory": 2**30, "memory_kind": "peak", "steps_timed": 7}
     path.write_text(json.dumps(price))
@@ -77,15 +79,20 @@ def test_totals_leave_out_what_has_no_price_and_say_so(tmp_path):
     assert [kind["cells"] for kind in found["kinds"]] == [2, 1]
 
 
-@pytest.mark.parametrize(("on_table", "seeds", "said"), [(True, 2, True), (True, 1, False), (False, 2, False)])
-def test_a_plan_says_that_searches_on_a_table_take_less_together(on_table, seeds, said, tmp_path):
+@pytest.mark.parametrize(
+    ("on_table", "seeds", "together"), [(True, 2, 2), (True, 1, 1), (True, 100, 50), (True, 500, 64), (False, 2, 1)]
+)
+def test_searches_on_a_table_are_priced_together_as_they_are_done(on_table, seeds, together, tmp_path):
     cells = [replace(search(seed), on_table=on_table) for seed in range(seeds)]
-    kept = Calibration([{"OMP_NUM_THREADS": "1"}], Equipment())
-    path = kept._path(kind_of(cells[0].asked))
+    kind = kind_of(cells[0].asked)
+    assert kinds_of(cells, workers=2) == {kind: together}
+    kept = Calibration([{"OMP_NUM_THREADS": "1"}] * 2, Equipment())
+    path = kept._path(kind, together)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"seconds": 1.0, "memory": 0, "memory_kind": "peak", "steps_timed": 7}))
     text = display.plan(priced(cells, tmp_path, kept, {}))
-    assert ("a worker does up to 64 alike at once, which takes less" in text) == said
+    assert ("timed as they are done, up to 64 by a worker" in text) == (together > 1)
+    assert "?" not in text
 
 
 @pytest.mark.parametrize(("said", "threads"), [("3", "3"), ("2,1", "2"), (" 4 , 2", "4")])
@@ -136,6 +143,24 @@ def test_a_few_steps_foretell_a_search(method, plain, moving, candidates, monkey
     assert price["memory"] > 2**20
 
 
+def test_searches_on_a_table_are_timed_in_lockstep(tmp_path, monkeypatch):
+    write_toy_table(tmp_path / "nasbench201.parquet")
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    clock, real = Clock(), lockstep.advance
+
+    def advance(searches, states):
+        clock.now += 4.0
+        return real(searches, states)
+
+    clock.install(monkeypatch)
+    monkeypatch.setattr(lockstep, "advance", advance)
+    smoke = protocol.load("smoke")
+    plan = runner.plan(runner.Request("zarts-mgs", "nasbench201-table", "cifar10", smoke, device="cpu"))
+    price = calibration.measure(plan, together=8)
+    assert price["steps_timed"] == 8
+    assert price["seconds"] == 4.0 / 8 * plan.spec["budget"]["epochs"]
+
+
 class Recorder:
     """An executor that does nothing: each job ends as `how` says."""
 
@@ -159,7 +184,7 @@ def test_a_data_set_that_is_not_here_is_told_once_before_anything_is_measured(tm
     kinds = [*first, replace(first[0], method="zarts-mgs"), EvaluationCell(first[0], None, None, None, ())]
     on_table = SearchCell("rea", "nasbench201-table", "cifar10", 0, "smoke", ())  # reads no images
     calibration, executor, said = Calibration([{}], Equipment(data=str(tmp_path))), Recorder(), []
-    failures = calibration.measure([*kinds, on_table], executor, said.append)
+    failures = calibration.measure(dict.fromkeys([*kinds, on_table], 1), executor, said.append)
     assert [job.request.cell for _, job in executor.begun] == [first[1], on_table]
     assert failures.keys() == {kinds[0], kinds[2], kinds[3]}
     (reason,) = set(failures.values())
@@ -171,7 +196,7 @@ def test_a_data_set_that_is_not_here_is_told_once_before_anything_is_measured(tm
 
 def test_what_failed_is_not_said_to_be_measured(tmp_path):
     kind, said = SearchCell("rea", "nasbench201-table", "cifar10", 0, "smoke", ()), []
-    failures = Calibration([{}], Equipment()).measure([kind], Recorder("failed"), said.append)
+    failures = Calibration([{}], Equipment()).measure({kind: 1}, Recorder("failed"), said.append)
     assert failures == {kind: "no luck"}
     (line,) = said
     assert line.startswith("cannot be measured: --method=rea")
