@@ -1,9 +1,9 @@
 """The records of a study in a few small files: what the JSON files of its run folders say, in Parquet.
 
 A row is one file: `run` ("proxy/darts-1st-nasbench201-..."), `file` ("result.json"), `text`. Numbers are kept to DIGITS
-significant digits, but for those of spec.json, whose hash is in the run's name. Of the records of long runs some epochs
-may be kept, with what tables and curves read (BRIEF), and the cells that a suite evaluates. Checkpoints stay where they
-were made.
+significant digits, but for those of spec.json, whose hash is in the run's name. Of many or long runs less may be kept:
+the records of some epochs, with what tables and curves read (BRIEF), and the cells that a suite evaluates; no alpha.
+Checkpoints stay where they were made.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DIGITS = 6
 BRIEF = ("epoch", "steps", "valid_loss", "best_accuracy", "table", "cost")
 """Keys of the records of which only some epochs are kept."""
+TIMED = 2
+"""Digits of their seconds: no two runs on one machine agree in more."""
 COLUMNS = ("run", "file", "text")
 RUN = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
 FILE = re.compile(
@@ -40,22 +42,26 @@ LEVEL = 19
 
 @dataclass(frozen=True)
 class Few:
-    """Which of a run's records are kept."""
+    """What of a run is kept, where that is not all."""
 
     most: int
     """At most so many for tables and curves, see `spread`."""
     evaluated: Collection[int] = ()
     """Those after so many epochs besides, with the cells that the run had then."""
 
-    def of(self, records: Sequence[Any]) -> list[Any]:
+    def of_records(self, records: Sequence[Any]) -> list[Any]:
         spared = {record["epoch"] for record in spread(records, self.most)}
         cells = {after - 1 for after in self.evaluated}
         return [_brief(record, record["epoch"] in cells) for record in records if record["epoch"] in spared | cells]
 
+    def of_result(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Without alpha: dozens of random digits, which nothing reads that has no checkpoint."""
+        return {key: value for key, value in result.items() if key != "alpha"}
+
 
 def pack(results: Path, runs: Sequence[str], to: Path, few: Few | None) -> int:
     """Writes these run folders, relative to the folder of results, and what lies beside them, into one file. Returns
-    its size in bytes. `few`: the records of each run that are kept; None: all.
+    its size in bytes. `few`: what of each run is kept; None: all.
 
     Raises HarnessError where a file cannot be read or written.
     """
@@ -157,16 +163,21 @@ def _kept(path: Path, few: Few | None) -> str:
         if path.name == "spec.json":
             return text
         if path.name != "records.jsonl":
-            return json.dumps(_rounded(loads(text)))
+            value = loads(text)
+            check(value, {})
+            return json.dumps(_rounded(few.of_result(value) if few and path.name == "result.json" else value))
         records = [loads(line) for line in text.splitlines()]
         check(records, [{"epoch": WHOLE}])
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read ({error}); nothing is packed.") from None
-    return "".join(json.dumps(_rounded(record)) + "\n" for record in (few.of(records) if few else records))
+    return "".join(json.dumps(_rounded(record)) + "\n" for record in (few.of_records(records) if few else records))
 
 
 def _brief(record: Mapping[str, Any], with_cell: bool) -> dict[str, Any]:
-    return {key: record[key] for key in (*BRIEF, *(["genotype"] if with_cell else [])) if key in record}
+    kept = {key: record[key] for key in (*BRIEF, *(["genotype"] if with_cell else [])) if key in record}
+    if isinstance(cost := kept.get("cost"), dict) and isinstance(seconds := cost.get("seconds"), float):
+        kept["cost"] = {**cost, "seconds": _rounded(seconds, TIMED)}
+    return kept
 
 
 def spread(records: Sequence[Any], most: int) -> list[Any]:
@@ -179,12 +190,12 @@ def spread(records: Sequence[Any], most: int) -> list[Any]:
     return [records[place - 1] for place in places]
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Any, digits: int = DIGITS) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list) else value
+        return {key: _rounded(item, digits) for key, item in value.items()}
+    return [_rounded(item, digits) for item in value] if isinstance(value, list) else value
 
 
 def _by_run(study: Path) -> Mapping[str, Mapping[str, str]]:

@@ -109,6 +109,10 @@ def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert [record["epoch"] for record in records] == [0, 3]
     assert set(records[0]) == {"epoch", "steps", "valid_loss", "table", "cost"}
+    assert all(record["cost"]["seconds"] == float(f"{record['cost']['seconds']:.2g}") for record in records)
+    (result,) = here.glob("other/smoke/zarts-rs*-s0-*/result.json")
+    (whole,) = here.glob("results/smoke/zarts-rs*-s0-*/result.json")
+    assert set(json.loads(whole.read_text())) - set(json.loads(result.read_text())) == {"alpha"}
     assert spread(range(50), 3) == [0, 6, 49]
     assert spread(range(3), 3) == [0, 1, 2]
     assert spread(range(3), 1) == [2]
