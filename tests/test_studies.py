@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import draw_studies
@@ -27,6 +28,7 @@ FEW, FEW_TO_DRAW = 1000, 50
 """Runs whose page, and whose figure, is drawn again by default."""
 
 
+@cache
 def specs(study: str) -> dict[str, dict]:
     """By run."""
     found = {}
