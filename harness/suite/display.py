@@ -71,7 +71,12 @@ def _totals(content: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"searches on a table that differ in their seed alone: timed as they are done, up to {MOST} by a worker"
         )
-    reasons = {kind["unknown"]: kind for kind in content["kinds"] if kind["unknown"]}
-    for reason, kind in reasons.items():
-        lines.append(f"not estimated: {kind['method']} on {kind['space']} with {kind['dataset']}: {reason}")
+    reasons: dict[str, list[str]] = {}
+    for kind in content["kinds"]:
+        if kind["unknown"]:
+            named = f"{kind['method']} on {kind['space']} with {kind['dataset']}"
+            reasons.setdefault(kind["unknown"], []).append(named)
+    for reason, (first, *others) in reasons.items():
+        more = f" and {len(others):,} more" if others else ""
+        lines.append(f"not estimated: {first}{more}: {reason}")
     return lines

@@ -59,7 +59,7 @@ def test_the_status_of_what_has_not_begun(here):
 def test_a_plan_without_prices_says_so_and_changes_nothing(here):
     said = suite("plan", "mine.toml", "--no-calibration", "--device=cpu").stdout
     assert "4 cells, 0 done" in said
-    assert "not estimated: darts-1st on s1 with digits: it has not been measured" in said
+    assert "not estimated: darts-1st on s1 with digits and 1 more: it has not been measured" in said
     assert not (here / "results").exists()
 
 
