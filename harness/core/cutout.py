@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.core.errors import HarnessError
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+
+def check_cutout(setting: str, length: int, side: int) -> None:
+    """Raises HarnessError where squares of `length` pixels are larger than images of this side (choice): DARTS cuts 16
+    out of 32, but of 8 by 8 they would leave nothing, and training would go on all the same."""
+    if length > side:
+        raise HarnessError(
+            f"{setting}={length} leaves little or nothing of images of side {side}; set it to {side // 2}, half of "
+            "that as DARTS does on CIFAR, or less."
+        )
 
 
 def cutout(images: Tensor, length: int, rows: Tensor, columns: Tensor) -> Tensor:

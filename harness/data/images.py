@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.core import notebook
-from harness.core.cutout import cutout
+from harness.core.cutout import check_cutout, cutout
 from harness.core.errors import HarnessError, quoted, unknown
 from harness.data.augment import crop_and_flip, draw, normalise
 from harness.data.normalisation import CONVENTIONS, Statistics, measure
@@ -184,7 +184,9 @@ class ImageDataset:
         share `unseen`, the first in file order, trains nothing either. Both in one normalisation, published or measured
         on all training images.
 
-        Raises HarnessError where there is no test part, or `validation` and `unseen` leave nothing to train on."""
+        Raises HarnessError where there is no test part, `validation` and `unseen` leave nothing to train on, or the
+        cutout nothing of an image."""
+        check_cutout("cutout", cutout, self.image_size)
         statistics, images = self.statistics(normalisation, self.train), len(self.train)
         first, end = int(unseen * images), images - math.ceil(validation * images)
         if first >= end:

@@ -6,7 +6,7 @@ from functools import cache
 
 from torch import Generator, Tensor
 
-from harness.core.cutout import some_cut_out
+from harness.core.cutout import check_cutout, some_cut_out
 from harness.core.errors import HarnessError, quoted
 from harness.core.types import Dataset
 from methods.schedules.clock import Clock
@@ -25,6 +25,8 @@ class Images:
             raise HarnessError(
                 f"images of {quoted(dataset.name)} have side {dataset.image_size}; it must divide by {divisor} here."
             )
+        length, _ = parts.edge.cutout(0, 1)
+        check_cutout("search_cutout", length, dataset.image_size)
         train, self.valid = dataset.to(device).halves(data.portion, data.images, data.normalisation, data.split_file)
         if min(len(train), len(self.valid)) < 2:
             raise HarnessError(

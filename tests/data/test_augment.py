@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.core.cutout import cutout, some_cut_out
+from harness.core.cutout import check_cutout, cutout, some_cut_out
+from harness.core.errors import HarnessError
 from harness.data.augment import crop_and_flip, draw, normalise
 
 COUNT, SIZE, PADDING = 16, 8, 2
@@ -86,3 +87,9 @@ def test_the_places_of_a_cutout_are_drawn_alike_whatever_its_probability() -> No
     cut = (some != images).flatten(1).any(1)
     assert 0 < int(cut.sum()) < 50
     assert torch.equal(some[cut], every[cut])
+
+
+def test_a_square_larger_than_the_image_is_refused() -> None:
+    check_cutout("cutout", 16, 16)
+    with pytest.raises(HarnessError, match=r"search_cutout=16 leaves .* nothing of images of side 8; set it to 4"):
+        check_cutout("search_cutout", 16, 8)

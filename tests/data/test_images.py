@@ -101,6 +101,8 @@ def test_a_part_of_the_training_images_stands_for_the_test_images_which_are_not_
     assert all(torch.equal(ours.images.pixels, theirs.images.pixels) for ours, theirs in halves)
     with pytest.raises(HarnessError, match=r"validation=0\.99 of 5 images leaves none to train on\."):
         load("digits", images=5).whole("darts", 0, 0.99)
+    with pytest.raises(HarnessError, match=r"^cutout=16 leaves little or nothing of images of side 8; set it to 4, "):
+        digits.whole("darts", 16)
 
 
 @pytest.mark.parametrize("count", [0, 7, 1000])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from toy import ToyDataset, run_to_end, same, small_settings
 
+from harness.core.errors import HarnessError
 from harness.core.rng import generator
 from methods import METHODS
 from methods.search.parts import compose
@@ -110,9 +111,17 @@ def test_it_grows_from_nothing_to_what_is_set_and_the_cutout_with_it():
 
 
 def searched(space="nasbench201", **more):
-    settings = small_settings("r-darts-dp", space, epochs=3, search_cutout=4, **more)
+    settings = small_settings("r-darts-dp", space, **{"epochs": 3, "search_cutout": 4, **more})
     parts = compose(METHODS["r-darts-dp"].composition, SPACES[space], user=settings)
     return Search(parts, SPACES[space], ToyDataset(), 0)
+
+
+def test_squares_that_leave_nothing_of_the_images_are_refused_before_the_search():
+    side = ToyDataset().image_size
+    with pytest.raises(
+        HarnessError, match=rf"search_cutout={side + 1} leaves little or nothing of images of side {side}"
+    ):
+        searched(search_cutout=side + 1)
 
 
 def test_a_search_drops_and_cuts_as_much_as_its_epoch_says_in_the_images_of_weights_and_of_alpha():
