@@ -36,8 +36,10 @@ QUICK = {
     "recalibration_batch": 8,
     "trial_epochs": 1,
     "max_epochs": 3,
+    "search_cutout": 4,
 }
-"""On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch, and trials are short."""
+"""On top of the smoke protocol, so that alpha moves at the first of the 2 steps of each epoch, trials are short, and
+something is left of images of 8 by 8."""
 FAR = {"mu": 10, "radius": 100}
 """For hard gates, so that in a few updates some candidate changes an edge's operation and the loss with it."""
 REWARDED = {"baseline_begins": "zero"}
