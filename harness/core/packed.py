@@ -30,7 +30,7 @@ DIGITS = 6
 BRIEF = ("epoch", "steps", "valid_loss", "best_accuracy", "table", "cost")
 """Keys of the records of which only some epochs are kept."""
 TIMED = 2
-"""Digits of their seconds: no two runs on one machine agree in more."""
+"""Digits of their seconds (choice): those of searches that are alike differ by more."""
 COLUMNS = ("run", "file", "text")
 RUN = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
 FILE = re.compile(
