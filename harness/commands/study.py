@@ -10,9 +10,6 @@ import click
 from harness.commands import options
 from harness.core.errors import HarnessError
 
-LARGE = 1_000_000
-"""Bytes of a file, of which a warning is given."""
-
 
 @click.command()
 @click.argument("name")
@@ -22,7 +19,7 @@ LARGE = 1_000_000
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="The folder to write: a Parquet file for each data set.",
+    help="The folder to write: for each data set a Parquet file of at most 1 MB, or several.",
 )
 @click.option(
     "--epochs",
@@ -54,12 +51,9 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     for cell in done:  # by the name that is in the runs', which data of several paths may share
         folders.setdefault(short_name(cell.search.dataset), []).append(cell.folder)
     few = Few(epochs, {cell.at_epoch for cell in found if cell.at_epoch is not None}) if epochs else None
-    sizes = {}
+    sizes: dict[str, int] = {}
     for dataset, of in sorted(folders.items()):
-        path = out / f"{dataset}.parquet"
-        sizes[str(path)] = pack(results, of, path, few)
-        if sizes[str(path)] > LARGE:
-            options.warn(f"{path} has {sizes[str(path)] / 1e6:.1f} MB; --epochs N keeps fewer records.")
+        sizes |= {str(path): size for path, size in pack(results, of, out, dataset, few).items()}
     counts = {"packed": len(done), "of": len(searches)}
     if as_json:
         click.echo(json.dumps({**counts, "bytes": sizes}, indent=2))

@@ -38,6 +38,9 @@ FILE = re.compile(
 )
 LEVEL = 19
 """Of the compression: packing is rare, and what is packed ships."""
+SMALL = 1_000_000
+"""Bytes of a file that ships."""
+Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -59,27 +62,31 @@ class Few:
         return {key: value for key, value in result.items() if key != "alpha"}
 
 
-def pack(results: Path, runs: Sequence[str], to: Path, few: Few | None) -> int:
-    """Writes these run folders, relative to the folder of results, and what lies beside them, into one file. Returns
-    its size in bytes. `few`: what of each run is kept; None: all.
+def pack(results: Path, runs: Sequence[str], folder: Path, name: str, few: Few | None) -> dict[Path, int]:
+    """Writes these run folders, relative to the folder of results, and what lies beside them, into `name.parquet` of
+    another folder, or, where that would be larger than SMALL, into several, each with other runs. Returns their sizes
+    in bytes. `few`: what of each run is kept; None: all.
 
     Raises HarnessError where a file cannot be read or written.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     # What is alike lies together: all files of a name, run by run.
     rows = sorted(_rows(results, runs, few), key=lambda row: (row[1], row[0]))
-    table = pa.table(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {})
-    make_folder(to.parent)
-    fresh = to.with_name(f".{to.name}.tmp")
+    made = _divided(rows, runs)
+    names = _names(name, len(made))
+    make_folder(folder)
+    fresh = [folder / f".{each}.tmp" for each in names]
     try:
-        pq.write_table(table, fresh, compression="zstd", compression_level=LEVEL, data_page_size=1 << 26)
-        os.replace(fresh, to)
-        return to.stat().st_size
+        for path, data in zip(fresh, made, strict=True):
+            path.write_bytes(data)
+        for old in _parts_of(folder, name):  # else their runs would be read beside the new ones
+            old.unlink()
+        for path, to in zip(fresh, names, strict=True):
+            os.replace(path, folder / to)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise HarnessError(f"{to} cannot be written: {error.strerror}.") from None
+        for path in fresh:
+            path.unlink(missing_ok=True)
+        raise HarnessError(f"{folder} cannot be written: {error.strerror}.") from None
+    return {folder / each: len(data) for each, data in zip(names, made, strict=True)}
 
 
 def is_packed(path: Path) -> bool:
@@ -136,7 +143,41 @@ def opened(path: Path) -> Path:
     return place
 
 
-def _rows(results: Path, runs: Sequence[str], few: Few | None) -> Iterator[tuple[str, str, str]]:
+def _names(name: str, count: int) -> list[str]:
+    return [f"{name}.parquet"] if count == 1 else [f"{name}-{part}-of-{count}.parquet" for part in range(1, count + 1)]
+
+
+def _parts_of(folder: Path, name: str) -> list[Path]:
+    """What was packed under a name, in however many parts."""
+    own = re.compile(rf"{re.escape(name)}(-\d+-of-\d+)?\.parquet")
+    return [path for path in folder.iterdir() if own.fullmatch(path.name)]
+
+
+def _divided(rows: Sequence[Row], runs: Sequence[str]) -> list[bytes]:
+    """Files that are small, as few as can be: of n, each has every n-th run, so that they are about equal."""
+    place = {run: index for index, run in enumerate(runs)}
+    count = 1
+    while True:
+        made = [
+            _parquet([row for row in rows if place.get(row[0], part) % count == part])  # in each, what is of no one run
+            for part in range(count)
+        ]
+        if max(map(len, made)) <= SMALL or count >= len(runs):
+            return made
+        count = min(max(count + 1, -(-sum(map(len, made)) // SMALL)), len(runs))
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=LEVEL, data_page_size=1 << 26)
+    return sink.getvalue().to_pybytes()
+
+
+def _rows(results: Path, runs: Sequence[str], few: Few | None) -> Iterator[Row]:
     for run in runs:
         for path in sorted((results / run).iterdir()):
             if FILE.fullmatch(path.name):

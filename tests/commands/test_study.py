@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from toy_table import write_toy_table
 
 from harness.cli import main
+from harness.core import packed
 from harness.core.packed import spread
 
 SUITE = """
@@ -82,6 +83,28 @@ def test_what_is_packed_reads_as_the_folders_do(here: Path) -> None:
     assert [path.name for path in Path("study").iterdir()] == ["cifar10.parquet"]
     of_study, of_folders = (table.drop(columns=["low", "high"]) for table in (table_of("--results=study"), table_of()))
     pd.testing.assert_frame_equal(of_study, of_folders, rtol=1e-4, atol=1e-4)  # to the digits that are kept
+
+
+def test_what_is_large_is_packed_in_parts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    Path("study", "cifar100.parquet").write_bytes(b"another's")
+    (whole,) = here.glob("study/cifar10.parquet")
+    monkeypatch.setattr(packed, "SMALL", whole.stat().st_size - 1)
+    sizes = json.loads(command("suite", "pack", "mine.toml", "--out=study", "--json"))["bytes"]
+    names = ["cifar10-1-of-2.parquet", "cifar10-2-of-2.parquet"]
+    assert sizes == {f"study/{name}": Path("study", name).stat().st_size for name in names}
+    Path("study", "cifar100.parquet").unlink()
+    assert sorted(path.name for path in Path("study").iterdir()) == names
+    kept = [set(pq.read_table(Path("study", name)).column("run").to_pylist()) - {"smoke"} for name in names]
+    assert sorted(map(len, kept)) == [1, 2]
+    assert kept[0].isdisjoint(kept[1])
+    command("suite", "unpack", "study", "--results=other")
+    assert texts(Path("other"), "*/*/spec.json") == texts(Path("results"), "*/*/spec.json")
+    monkeypatch.setattr(packed, "SMALL", 1)  # less than a run takes
+    assert len(json.loads(command("suite", "pack", "mine.toml", "--out=study", "--json"))["bytes"]) == 3
+    monkeypatch.setattr(packed, "SMALL", 1_000_000)
+    command("suite", "pack", "mine.toml", "--out=study")
+    assert [path.name for path in Path("study").iterdir()] == ["cifar10.parquet"]
 
 
 def test_a_suite_goes_on_from_what_is_unpacked(here: Path) -> None:
