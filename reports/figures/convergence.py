@@ -56,7 +56,7 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
     figure = over_epochs.draw(epochs[epochs.label.isin(order)], measures, order, left)
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: {over_epochs.caption(epochs, order)} "
-        "The supernet's accuracy is not the cell's; the trained cell's stands at every epoch whose cell was trained, "
+        "The supernet's accuracy is not the cell's; the trained cell's stands where the cells of most were trained, "
         f"the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. {left}"
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)

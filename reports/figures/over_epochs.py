@@ -61,18 +61,18 @@ def caption(frame: pd.DataFrame, order: Sequence[str]) -> str:
     counts = frame[frame.label.isin(order)].groupby("label").run.nunique()
     n = f"{counts.min()}{f' to {counts.max()}' if counts.max() > counts.min() else ''}"
     words = (
-        f"mean over the searches, {n} of a method, drawn while most of them last (one that was stopped may have found "
-        "the cell of an earlier epoch). Band: its standard error to either side; a 95 % interval has 4.3 of it with "
-        "three searches and 2.4 with eight. Axes show the means; what of a band lies beyond is cut off."
+        f"mean over the searches, {n} of a method, drawn where most of them have a value (one that was stopped may "
+        "have found the cell of an earlier epoch). Band: its standard error to either side; a 95 % interval has 4.3 of "
+        "it with three searches and 2.4 with eight. Axes show the means; what of a band lies beyond is cut off."
     )
     return words if len(order) <= TOGETHER else f"{words} Grey: the means of the other methods."
 
 
 def means(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Of the runs of a method, by epoch: mean and its standard error (sem), while more than half of the runs last."""
-    last = rows.groupby("run").epoch.max().sort_values(ascending=False)
-    there = rows[rows.epoch <= last.iloc[len(last) // 2]].dropna(subset=column)
-    return there.astype({column: float}).groupby("epoch")[column].agg(["mean", "sem"])
+    """Of the runs of a method, by epoch: mean and its standard error (sem), where more than half of the runs have a
+    value. A mean over fewer would be of other runs at every epoch."""
+    of = rows.dropna(subset=column).astype({column: float}).groupby("epoch")[column].agg(["mean", "sem", "size"])
+    return of[of["size"] > rows.run.nunique() / 2]
 
 
 def _together(columns: Columns, measures: Sequence[Measure], order: Sequence[str], left: str) -> Panels:

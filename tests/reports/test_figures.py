@@ -113,21 +113,24 @@ def test_every_method_has_a_colour_and_those_left_out_are_told(tmp_path: Path) -
 
 
 def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Path) -> None:
-    """At every epoch whose cell was trained: three of these four have other cells than the one found, with one skip."""
+    """Where the cells of most searches were trained: three of these four epochs have others than the one found, with
+    one skip."""
     for seed in range(2):
         folder = write_run(tmp_path, seed=seed, epochs=4)
         write_training(folder, 3.0 + seed, size="20x36")
         write_training(folder, 24.0, dataset="imagenet", size="14x48")
         if seed:
             write_training(folder, 9.0, size="8x16")
+            write_training(folder, 2.5, cell=notation(3))
         else:
+            write_training(folder, 5.0, cell=notation(2))
             write_training(folder, 2.0, cell=notation(3))
             write_training(folder, 1.0, cell=notation(3), seed=1)
     plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
     titles = [ax.get_title() for ax in plot.figure.axes]
     (shown,) = (i for i, title in enumerate(titles) if "Trained" in title)
     assert titles[shown] == "Trained cell (20x36), test"
-    assert lines(plot, shown) == [([2, 4], [96.5, 98.5])]  # of two trainings the mean
+    assert lines(plot, shown) == [([2, 4], [96.5, 98.0])]  # of two trainings the mean
 
 
 def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
