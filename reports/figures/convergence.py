@@ -36,7 +36,8 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         how = trained.how.mode()[0]
         trained = trained[trained.how == how].rename(columns={"accuracy": "trained"})
         epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
-        measures.append(Measure("trained", f"Trained cell ({how}), test", "accuracy (%)"))
+        if any(len(over_epochs.means(of, "trained")) > 1 for _, of in epochs.groupby("label")):  # else no curve
+            measures.append(Measure("trained", f"Trained cell ({how}), test", "accuracy (%)"))
     measures.append(Measure("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if "valid_accuracy" in epochs:
         epochs = epochs.assign(accuracy=100 * epochs.valid_accuracy.astype(float))
@@ -56,7 +57,7 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
     figure = over_epochs.draw(epochs[epochs.label.isin(order)], measures, order, left)
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: {over_epochs.caption(epochs, order)} "
-        "The supernet's accuracy is not the cell's; the trained cell's stands where the cells of most were trained, "
+        "The supernet's accuracy is not the cell's; a trained cell's stands where the cells of most were trained, "
         f"the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. {left}"
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)

@@ -133,6 +133,12 @@ def test_trained_cells_of_one_size_and_the_searched_data_are_shown(tmp_path: Pat
     assert lines(plot, shown) == [([2, 4], [96.5, 98.0])]  # of two trainings the mean
 
 
+def test_cells_trained_after_one_epoch_alone_are_no_curve(tmp_path: Path) -> None:
+    write_training(write_run(tmp_path, epochs=4), 3.0)
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    assert not any("Trained" in ax.get_title() for ax in plot.figure.axes)
+
+
 def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
     write_run(tmp_path, "darts-1st", rule={})
     assert set(drawn(tmp_path)) == {"convergence-s1-cifar10"}
