@@ -12,8 +12,9 @@ over all of them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +40,34 @@ paper's claims stands in [claims.md](claims.md).
 |---|---|--:|--:|--:|---|
 """
 
+MORE = "The report says more: test errors on the other data sets, paired tests, wins, fronts.\n"
+
 
 @dataclass(frozen=True)
 class Study:
     """How the records of a suite are shown."""
 
-    report: Sequence[str]
-    """What `harness report` is told."""
-    figure: str
-    """That the page has, of those that the report draws."""
+    figures: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """That the page has: what `harness report` is told, to draw them and others."""
+    sections: Sequence[str] = ()
+    """What the headings begin with of what the page has of `harness report`; empty: all of it."""
 
 
+OF_TABLES = ("nasbench201-table", "Interquartile means", "Probability of improvement", "Average ranks")
+OVER_TIME = {"anytime-simulated-seconds": ("anytime", "--over", "simulated-seconds")}
+OVER_EVALUATIONS = {"anytime-evaluations": ("anytime", "--over", "evaluations")}
 SHOWN: Mapping[str, Study] = {
-    "solvers": Study(("anytime", "--over", "simulated-seconds"), "anytime-simulated-seconds"),
-    "rules": Study(("anytime", "--over", "evaluations"), "anytime-evaluations"),
-    "weighing": Study((), ""),
-    "collapse": Study((), "convergence-nasbench201-cifar10"),
-    "finetuning": Study((), "convergence-nasbench201-cifar10"),
-    "robustness": Study((), "convergence-s2-cifar10"),
-    "short-trainings": Study((), ""),
+    "solvers": Study(
+        {**OVER_TIME, **OVER_EVALUATIONS},
+        (*OF_TABLES, "Incumbents over simulated time", "Incumbents over evaluations"),
+    ),
+    "rules": Study(OVER_EVALUATIONS, (*OF_TABLES, "Incumbents over evaluations")),
+    "weighing": Study(),
+    "collapse": Study({"convergence-nasbench201-cifar10": ["figures"]}),
+    "finetuning": Study({"convergence-nasbench201-cifar10": ["figures"]}),
+    "robustness": Study({"convergence-s2-cifar10": ["figures"]}),
+    "variants": Study({"convergence-darts-cifar10": ["figures"]}),
+    "short-trainings": Study(),
 }
 
 
@@ -77,16 +87,29 @@ def lists() -> dict[Path, str]:
 
 def page(name: str) -> str:
     """Of one study."""
-    shown, said = SHOWN[name], _printed(*SHOWN[name].report, "--results", STUDIES / name)
-    command = " ".join(("harness report", *shown.report, f"--results results/studies/{name}"))
-    return f"{_head(name)}\n\n    harness suite run {name}\n    {command}\n\n{_figure(name)}{_claims(name)}{said}"
+    said = _chosen(_printed("--results", STUDIES / name), SHOWN[name].sections)
+    commands = f"    harness suite run {name}\n    harness report --results results/studies/{name}\n"
+    figures = "".join(_figure(name, *figure) for figure in SHOWN[name].figures.items())
+    return f"{_head(name)}\n\n{commands}\n{figures}{_claims(name)}{said}"
 
 
-def drawn(name: str, out: Path) -> bytes:
-    """The PNG of a study's figure, as its records have it."""
-    shown = SHOWN[name]
-    _printed(*(shown.report or ("figures",)), "--results", STUDIES / name, "--out", out)
-    return (out / "figures" / f"{shown.figure}.png").read_bytes()
+def drawn(name: str, out: Path) -> dict[str, bytes]:
+    """A study's figures by name, PNG, as its records have them."""
+    made = {}
+    for figure, told in SHOWN[name].figures.items():
+        _printed(*told, "--results", STUDIES / name, "--out", out / figure)
+        made[figure] = (out / figure / "figures" / f"{figure}.png").read_bytes()
+    return made
+
+
+def _chosen(said: str, sections: Sequence[str]) -> str:
+    """Those of what a report says."""
+    if not sections:
+        return said
+    parts = re.split(r"^(?=## )", said, flags=re.MULTILINE)
+    chosen = [[part for part in parts if part.startswith(f"## {begins}")] for begins in sections]
+    assert all(chosen), f"one of {sections} is not in the report"
+    return "".join(part for each in chosen for part in each) + MORE
 
 
 @dataclass(frozen=True)
@@ -119,12 +142,11 @@ def _head(name: str) -> str:
     return f"# {name}\n\n{asks if asks.endswith('?') else asks + '.'}\n\n{counts} ({'; '.join(of.made_with)})."
 
 
-def _figure(name: str) -> str:
-    figure = SHOWN[name].figure
-    if not figure:
-        return ""
-    with Image.open(STUDIES / name / "figure.png") as picture:
-        return f"![{figure}](figure.png)\n\n{picture.info['Title']}. {picture.info['Description']}\n\n"
+def _figure(study: str, name: str, told: Sequence[str]) -> str:
+    command = " ".join(("harness report", *told, "--out FOLDER"))
+    with Image.open(STUDIES / study / f"{name}.png") as picture:
+        says = f"{picture.info['Title']}. {picture.info['Description']} (`{command}` draws it.)"
+    return f"![{name}]({name}.png)\n\n{says}\n\n"
 
 
 def _claims(name: str) -> str:
@@ -161,8 +183,9 @@ def _printed(*arguments: object) -> str:
 if __name__ == "__main__":
     import tempfile
 
-    for each in (name for name, shown in SHOWN.items() if shown.figure):
+    for each in SHOWN:
         with tempfile.TemporaryDirectory() as folder:
-            (STUDIES / each / "figure.png").write_bytes(drawn(each, Path(folder)))
+            for figure, data in drawn(each, Path(folder)).items():
+                (STUDIES / each / f"{figure}.png").write_bytes(data)
     for path, text in pages().items():
         path.write_text(text)

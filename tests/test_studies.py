@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -87,12 +88,14 @@ def test_the_list_and_the_claims_are_what_the_records_say() -> None:
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("study", [name for name, shown in draw_studies.SHOWN.items() if shown.figure])
-def test_the_figure_is_what_the_records_say(study: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("study", [name for name, shown in draw_studies.SHOWN.items() if shown.figures])
+def test_the_figures_are_what_the_records_say(study: str, tmp_path: Path) -> None:
     """To the eye, as fonts may be others. `HARNESS_STUDIES=all` holds all of them to it."""
     if len(specs(study)) > FEW_TO_DRAW and os.environ.get("HARNESS_STUDIES") != "all":
         pytest.skip(f"the figures of more than {FEW_TO_DRAW} runs take some seconds")
-    (tmp_path / "new.png").write_bytes(draw_studies.drawn(study, tmp_path))
-    shipped, new = (imread(path) for path in (STUDIES / study / "figure.png", tmp_path / "new.png"))
-    assert shipped.shape == new.shape
-    assert np.abs(shipped - new).mean() < 0.01
+    drawn = draw_studies.drawn(study, tmp_path)
+    assert {f"{name}.png" for name in drawn} == {path.name for path in (STUDIES / study).glob("*.png")}
+    for name, data in drawn.items():
+        shipped, new = imread(STUDIES / study / f"{name}.png"), imread(io.BytesIO(data))
+        assert shipped.shape == new.shape
+        assert np.abs(shipped - new).mean() < 0.01

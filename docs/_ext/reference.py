@@ -41,8 +41,8 @@ def write(app: Sphinx) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
     for name in _studies():
-        if (STUDIES / name / "figure.png").exists():
-            shutil.copyfile(STUDIES / name / "figure.png", folder / "studies" / f"{name}.png")
+        for figure in (STUDIES / name).glob("*.png"):
+            shutil.copyfile(figure, folder / "studies" / f"{name}-{figure.name}")
 
 
 def pages() -> dict[str, str]:
@@ -124,8 +124,9 @@ def _studies() -> list[str]:
 
 
 def _study(name: str) -> str:
-    """Its page as it ships, with the figure beside it."""
-    return (STUDIES / name / "README.md").read_text("utf-8").replace("(figure.png)", f"({name}.png)").strip()
+    """Its page as it ships, with the figures beside it, whose names begin with the study's here."""
+    text = (STUDIES / name / "README.md").read_text("utf-8")
+    return re.sub(r"\]\(([\w-]+\.png)\)", rf"]({name}-\1)", text).strip()
 
 
 def _page(title: str, *sections: str) -> str:

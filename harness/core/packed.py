@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ class Few:
     """Those after so many epochs besides, with the cells that the run had then."""
 
     def of_records(self, records: Sequence[Any]) -> list[Any]:
-        spared = {record["epoch"] for record in spread(records, self.most)}
+        spared = {record["epoch"] for record in spread(steps(records), self.most)}
         cells = {after - 1 for after in self.evaluated}
         return [_brief(record, record["epoch"] in cells) for record in records if record["epoch"] in spared | cells]
 
@@ -219,6 +220,15 @@ def _brief(record: Mapping[str, Any], with_cell: bool) -> dict[str, Any]:
     if isinstance(cost := kept.get("cost"), dict) and isinstance(seconds := cost.get("seconds"), float):
         kept["cost"] = {**cost, "seconds": _rounded(seconds, TIMED)}
     return kept
+
+
+def steps(records: Sequence[Any]) -> list[Any]:
+    """Those that a curve of a table's values is made of: the first, those where other values stand than before, and the
+    last, for its cost. Of other searches all."""
+    if not records or any("table" not in record for record in records):
+        return list(records)
+    kept = [records[0], *(after for before, after in pairwise(records) if after["table"] != before["table"])]
+    return kept if kept[-1] is records[-1] else [*kept, records[-1]]
 
 
 def spread(records: Sequence[Any], most: int) -> list[Any]:

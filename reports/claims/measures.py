@@ -11,7 +11,7 @@ import pandas as pd
 from reports.claims.claim import Mixed
 from reports.records import Records
 from reports.statistics import truth
-from reports.statistics.scores import short
+from reports.statistics.scores import judged, short
 
 BySeed = Mapping[int, float]
 DRAWN = 10_000
@@ -63,13 +63,17 @@ def accuracy_within(
     return {int(run.seed): float(stood[run.run]) for run in runs.itertuples() if run.run in stood.index}
 
 
-def error(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
-    """Test errors (percent) after the last epoch of the cells that were found, trained from scratch."""
-    runs = runs_of(records, method, space, dataset, **settings)
+def errors(records: Records, methods: Sequence[str], space: str, dataset: str) -> Sequence[BySeed]:
+    """Test errors (percent) after the last epoch of the cells that each of the methods found, trained from scratch; of
+    several trainings of a cell the mean. Raises Mixed where not all were trained in one way."""
+    runs = [runs_of(records, method, space, dataset) for method in methods]
     known = records.evaluations
     known = known[(known.kind == "training") & (known.dataset.map(short) == short(dataset))]
-    of = known.groupby("run").test_error_last.mean()
-    return {int(run.seed): float(of[run.run]) for run in runs.itertuples() if run.run in of.index}
+    trained = judged(known[known.run.isin(pd.concat(runs).run)], "last")
+    if trained.how.nunique() > 1:
+        raise Mixed(f"cells of {space} were trained in several ways: {', '.join(sorted(set(trained.how)))}")
+    by_run = trained.set_index("run").error
+    return [{int(run.seed): float(by_run[run.run]) for run in of.itertuples() if run.run in by_run} for of in runs]
 
 
 def at_the_end(column: str, records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:

@@ -36,7 +36,8 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         how = trained.how.mode()[0]
         trained = trained[trained.how == how].rename(columns={"accuracy": "trained"})
         epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
-        if any(len(over_epochs.means(of, "trained")) > 1 for _, of in epochs.groupby("label")):  # else no curve
+        means = [over_epochs.means(of, "trained")["mean"] for _, of in epochs.groupby("label")]
+        if any(mean.nunique() > 1 for mean in means):  # else there is no curve
             measures.append(Measure("trained", f"Trained cell ({how}), test", "accuracy (%)"))
     measures.append(Measure("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if "valid_accuracy" in epochs:

@@ -16,7 +16,7 @@ from toy_table import write_toy_table
 
 from harness.cli import main
 from harness.core import packed
-from harness.core.packed import spread
+from harness.core.packed import spread, steps
 
 SUITE = """
 summary = "searches on a made table"
@@ -28,6 +28,7 @@ dataset = ["cifar10"]
 seed = "0-1"
 set = { epochs = 4 }
 """
+STEPS = [{"epoch": epoch, "table": {"test": test}} for epoch, test in enumerate((90.0, 90.0, 91.0, 91.0, 91.0))]
 SEARCH = ("run", "--space=nasbench201-table", "--dataset=cifar10", "--protocol=smoke", "--set=epochs=4")
 
 
@@ -136,6 +137,10 @@ def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     (result,) = here.glob("other/smoke/zarts-rs*-s0-*/result.json")
     (whole,) = here.glob("results/smoke/zarts-rs*-s0-*/result.json")
     assert set(json.loads(whole.read_text())) - set(json.loads(result.read_text())) == {"alpha"}
+    assert [record["epoch"] for record in steps(STEPS)] == [0, 2, 4]
+    assert steps(STEPS[:1]) == STEPS[:1]
+    assert steps(STEPS[:3]) == [STEPS[0], STEPS[2]]
+    assert steps([{"epoch": 0}, *STEPS[1:]]) == [{"epoch": 0}, *STEPS[1:]]  # not of a table
     assert spread(range(50), 3) == [0, 6, 49]
     assert spread(range(3), 3) == [0, 1, 2]
     assert spread(range(3), 1) == [2]

@@ -233,6 +233,29 @@ def test_trained_cells_of_variants(tmp_path: Path) -> None:
     assert (found.verdict, found.mean) == (SUPPORTED, pytest.approx(1 / 3))
 
 
+def test_trained_cells_of_three_spaces_count_as_one(tmp_path: Path) -> None:
+    for space, gained in (("s1", 1.0), ("s2", 2.0), ("s3", 3.0), ("s4", 4.0)):
+        for seed in (0, 1):
+            write_training(write_run(tmp_path, "darts-2nd", space, seed=seed), 5.0)
+            folder = write_run(tmp_path, "zarts-rs", space, seed=seed)
+            for training_seed, more in enumerate((-0.5, 0.5)):
+                write_training(folder, 5.0 - gained + more + seed / 10, seed=training_seed)
+    for of, mean in (("S1 to S3", 1.95), ("S4", 3.95)):
+        found = judge(claim(f"All three zero-order rules outperform darts-2nd on {of}: zarts-rs"), read(tmp_path))
+        assert (found.n, found.mean) == (2, pytest.approx(mean))
+
+
+def test_trainings_of_several_kinds_are_not_mixed(tmp_path: Path) -> None:
+    for method, epochs in (("gzas", 600), ("gdas", 8)):
+        for seed in (0, 1):
+            folder = write_run(tmp_path, method, "darts", seed=seed)
+            write_training(folder, 2.6, settings={"epochs": epochs})
+    write_training(write_run(tmp_path, "random-search", "darts"), 3.0, settings={"epochs": 2})  # is not asked for
+    found = judge(claim("ZARTS improves the variants of DARTS: gzas"), read(tmp_path))
+    assert found.verdict == UNDECIDED
+    assert found.reason == "cells of darts were trained in several ways: 20x36 (epochs=600), 20x36 (epochs=8)"
+
+
 def test_cells_of_a_variant_that_are_looked_up(tmp_path: Path) -> None:
     looked_up(tmp_path, "gzas", [92.0, 93.0])
     looked_up(tmp_path, "gdas", [91.0, 92.0])
