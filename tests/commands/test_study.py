@@ -16,7 +16,7 @@ from toy_table import write_toy_table
 
 from harness.cli import main
 from harness.core import packed
-from harness.core.packed import spread, steps
+from harness.core.packed import Few, spread, steps
 
 SUITE = """
 summary = "searches on a made table"
@@ -138,6 +138,7 @@ def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     (whole,) = here.glob("results/smoke/zarts-rs*-s0-*/result.json")
     assert set(json.loads(whole.read_text())) - set(json.loads(result.read_text())) == {"alpha"}
     assert [record["epoch"] for record in steps(STEPS)] == [0, 2, 4]
+    assert Few(3).of_records(STEPS) == [STEPS[0], STEPS[2], STEPS[4]]
     assert steps(STEPS[:1]) == STEPS[:1]
     assert steps(STEPS[:3]) == [STEPS[0], STEPS[2]]
     assert steps([{"epoch": 0}, *STEPS[1:]]) == [{"epoch": 0}, *STEPS[1:]]  # not of a table
