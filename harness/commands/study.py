@@ -24,8 +24,9 @@ from harness.core.errors import HarnessError
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="Keep at most so many records of each run, and of them what tables and curves read, besides the cells that "
-    "at_epoch of the suite names; and no alpha.  [default: all]",
+    help="Keep at most so many records of each run, of a search on a table those at which another cell stands, and of "
+    "them what tables and curves read, besides the cells that at_epoch of the suite names; and no alpha.  "
+    "[default: all]",
 )
 @options.as_json()
 def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int | None, as_json: bool) -> None:

@@ -49,7 +49,7 @@ class Few:
     """What of a run is kept, where that is not all."""
 
     most: int
-    """At most so many for tables and curves, see `spread`."""
+    """At most so many for tables and curves, see `steps` and `spread`."""
     evaluated: Collection[int] = ()
     """Those after so many epochs besides, with the cells that the run had then."""
 
