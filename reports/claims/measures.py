@@ -14,6 +14,7 @@ from reports.statistics import truth
 from reports.statistics.scores import judged, short
 
 BySeed = Mapping[int, float]
+Settings = Mapping[str, object]
 DRAWN = 10_000
 """Updates that a ratio is the mean of."""
 UNNAMED = {"oracle": "exact"}
@@ -63,10 +64,11 @@ def accuracy_within(
     return {int(run.seed): float(stood[run.run]) for run in runs.itertuples() if run.run in stood.index}
 
 
-def errors(records: Records, methods: Sequence[str], space: str, dataset: str) -> Sequence[BySeed]:
-    """Test errors (percent) after the last epoch of the cells that each of the methods found, trained from scratch; of
-    several trainings of a cell the mean. Raises Mixed where not all were trained in one way."""
-    runs = [runs_of(records, method, space, dataset) for method in methods]
+def errors(records: Records, methods: Sequence[tuple[str, Settings]], space: str, dataset: str) -> Sequence[BySeed]:
+    """Test errors (percent) after the last epoch of the cells that each of the methods, with its settings, found,
+    trained from scratch; of several trainings of a cell the mean. Raises Mixed where not all were trained in one way.
+    """
+    runs = [runs_of(records, method, space, dataset, **settings) for method, settings in methods]
     known = records.evaluations
     known = known[(known.kind == "training") & (known.dataset.map(short) == short(dataset))]
     trained = judged(known[known.run.isin(pd.concat(runs).run)], "last")

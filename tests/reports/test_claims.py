@@ -245,6 +245,21 @@ def test_trained_cells_of_three_spaces_count_as_one(tmp_path: Path) -> None:
         assert (found.n, found.mean) == (2, pytest.approx(mean))
 
 
+def test_trained_cells_of_searches_that_are_set_otherwise_stand_apart(tmp_path: Path) -> None:
+    """A study of S4 moves alpha more often, and weighs candidates in another way."""
+    ways = {"S4: zarts-mgs": {}, "with as many": {"cadence": 1}, "with candidates": {"weight_mode": "softmin"}}
+    ways["with both"] = {"cadence": 1, "weight_mode": "softmin"}
+    for seed in (0, 1):
+        write_training(write_run(tmp_path, "darts-1st", "s4", seed=seed), 5.0)
+        for gained, changed in enumerate(ways.values()):
+            settings = {**OF_COLLAPSE, "cadence": 5, **changed}
+            write_training(write_run(tmp_path, "zarts-mgs", "s4", seed=seed, settings=settings), 5.0 - gained)
+    records = read(tmp_path)
+    for gained, way in enumerate(ways):
+        (of,) = (each for each in CLAIMS if way in each.says and "darts-1st on S4" in each.says)
+        assert judge(of, records).mean == pytest.approx(gained)
+
+
 def test_trainings_of_several_kinds_are_not_mixed(tmp_path: Path) -> None:
     for method, epochs in (("gzas", 600), ("gdas", 8)):
         for seed in (0, 1):
