@@ -65,7 +65,13 @@ SHOWN: Mapping[str, Study] = {
     "weighing": Study(),
     "collapse": Study({"convergence-nasbench201-cifar10": ["figures"]}),
     "finetuning": Study({"convergence-nasbench201-cifar10": ["figures"]}),
-    "robustness": Study({"convergence-s2-cifar10": ["figures"]}),
+    "robustness": Study(
+        {
+            **{f"convergence-s{number}-cifar10": ["figures"] for number in (1, 2, 3, 4)},
+            "landscape-zarts-mgs-s1-cifar10-s0-27b5bf7d": ["figures"],
+            "landscape-zarts-mgs-s4-cifar10-s0-1128aa83": ["figures"],
+        }
+    ),
     "variants": Study({"convergence-darts-cifar10": ["figures"]}),
     "short-trainings": Study(),
 }
@@ -97,8 +103,10 @@ def drawn(name: str, out: Path) -> dict[str, bytes]:
     """A study's figures by name, PNG, as its records have them."""
     made = {}
     for figure, told in SHOWN[name].figures.items():
-        _printed(*told, "--results", STUDIES / name, "--out", out / figure)
-        made[figure] = (out / figure / "figures" / f"{figure}.png").read_bytes()
+        place = out / "-".join(told)
+        if not place.exists():  # one report draws several
+            _printed(*told, "--results", STUDIES / name, "--out", place)
+        made[figure] = (place / "figures" / f"{figure}.png").read_bytes()
     return made
 
 

@@ -10,6 +10,7 @@ from reports.figures.over_epochs import COUNTED, Measure
 from reports.figures.panels import first
 from reports.figures.plot import Plot
 from reports.parameters import parameters
+from reports.statistics.operations import idle
 from reports.statistics.scores import LOOK_UP, cells_on_the_way
 from reports.statistics.truth import looked_up
 
@@ -36,8 +37,8 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         how = trained.how.mode()[0]
         trained = trained[trained.how == how].rename(columns={"accuracy": "trained"})
         epochs = epochs.merge(trained[["run", "genotype", "trained"]], on=["run", "genotype"], how="left")
-        means = [over_epochs.means(of, "trained")["mean"] for _, of in epochs.groupby("label")]
-        if any(mean.nunique() > 1 for mean in means):  # else there is no curve
+        curves = [over_epochs.means(of, "trained")["mean"].nunique() > 1 for _, of in epochs.groupby("label")]
+        if sum(curves) > len(curves) / 2:  # else the panel is one of dots
             measures.append(Measure("trained", f"Trained cell ({how}), test", "accuracy (%)"))
     measures.append(Measure("table.test", "Derived cell, by the table, test", "accuracy (%)"))
     if "valid_accuracy" in epochs:
@@ -49,19 +50,27 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         epochs = epochs.assign(size=pd.to_numeric(counted) / 1e6)
         measures.append(Measure("size", f"Network, {CELLS} cells, {CHANNELS} channels", "parameters (M)"))
     of_cell = "normal cell" if kind == "normal" else "cell"  # the other families have one
+    epochs = epochs.assign(idle=epochs.genotype.map(lambda text: idle(text, kind), na_action="ignore"))
     measures += [
         Measure(f"operations.{kind}.parameterless", f"Parameterless operations, {of_cell}", COUNTED),
         Measure(f"operations.{kind}.skip", f"Skip connections, {of_cell}", COUNTED),
+        Measure("idle", f"None or noise, {of_cell}", COUNTED),
     ]
-    measures = [of for of in measures if of.column in epochs and epochs[of.column].notna().any()]
+    measures = [of for of in measures if of.column in epochs and _tells(epochs[of.column], of.unit)]
     order, left = first(epochs.label)
     figure = over_epochs.draw(epochs[epochs.label.isin(order)], measures, order, left)
     caption = (
         f"Over the epochs of the searches on {space} with {dataset}: {over_epochs.caption(epochs, order)} "
         "The supernet's accuracy is not the cell's; a trained cell's stands where the cells of most were trained, "
-        f"the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. {left}"
+        "the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. None or "
+        f"noise: operations that hand nothing on. What no cell has is not drawn. {left}"
     )
     return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)
+
+
+def _tells(values: pd.Series, unit: str) -> bool:
+    """Whether there is anything to draw; operations that no cell has are those of another space."""
+    return bool((values > 0).any() if unit == COUNTED else values.notna().any())
 
 
 def _first_kind(epochs: pd.DataFrame) -> str:

@@ -40,6 +40,11 @@ def sheet(records: Records) -> list[Sheet]:
     return [Sheet("operations", "Operations of the cells", NOTE, HEADER, rows, left=3)]
 
 
+def idle(notation: str, kind: str) -> int:
+    """Operations of a cell that hand nothing on; of what is no genotype none."""
+    return sum(cell.count(*IDLE) for name, cell in _cells(notation) if name == kind)
+
+
 def _counted(records: Records) -> Iterator[dict[str, object]]:
     """For each cell of each search: benchmark, cell (its kind), method, skips, parameterless, idle. Searches on a table
     and of whole genotypes have no validation accuracy of a supernet; there are thousands of them."""

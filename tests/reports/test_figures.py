@@ -139,6 +139,26 @@ def test_cells_trained_after_one_epoch_alone_are_no_curve(tmp_path: Path) -> Non
     assert not any("Trained" in ax.get_title() for ax in plot.figure.axes)
 
 
+def test_trained_cells_of_a_minority_of_methods_are_no_panel(tmp_path: Path) -> None:
+    for method in ("darts-1st", "zarts-mgs"):
+        folder = write_run(tmp_path, method, epochs=4)
+        write_training(folder, 3.0)
+        if method == "zarts-mgs":
+            write_training(folder, 2.0, cell=notation(3))
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    assert not any("Trained" in ax.get_title() for ax in plot.figure.axes)
+
+
+def test_noise_is_counted_and_what_no_cell_has_is_not_drawn(tmp_path: Path) -> None:
+    counts = {kind: {"skip": 0, "parameterless": 0, "none": 0} for kind in ("normal", "reduce")}
+    records = write_run(tmp_path, space="s4", epochs=3, operations=counts) / "records.jsonl"
+    records.write_text(records.read_text().replace("skip_connect", "noise"))
+    (plot,) = drawn(tmp_path, figures.convergence.draw).values()
+    titles = [" ".join(ax.get_title().split()) for ax in plot.figure.axes]
+    assert not any("Parameterless" in title or "Skip" in title for title in titles)
+    assert lines(plot, titles.index("None or noise, normal cell")) == [([1, 2, 3], [0, 1, 2])]
+
+
 def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
     write_run(tmp_path, "darts-1st", rule={})
     assert set(drawn(tmp_path)) == {"convergence-s1-cifar10"}
