@@ -12,6 +12,9 @@ from harness.core.errors import HarnessError
 from harness.core.settings import setting
 from methods.strategies.strategy import Choices, Code, History, Memory, Proposal, flat, pick, uniform
 
+LEAST = 1e-32
+"""Of a density in a ratio of two (HpBandSter config_generators/bohb.py). One of two dozen choices is far below 1e-8."""
+
 
 @dataclass(frozen=True)
 class Hyperband:
@@ -85,7 +88,7 @@ class BOHB(Hyperband):
             return uniform(choices, draw)
         good, bad = model
         drawn = torch.stack([good.near(draw) for _ in range(self.candidates)])
-        ratio = good.density(drawn).clamp(min=1e-8) / bad.density(drawn).clamp(min=1e-8)
+        ratio = good.density(drawn).clamp(min=LEAST) / bad.density(drawn).clamp(min=LEAST)
         return tuple(drawn[int(ratio.argmax())].tolist())
 
     def _model(self, sizes: list[int], history: History) -> tuple[Density, Density] | None:

@@ -166,6 +166,21 @@ def test_bohb_draws_at_random_until_it_has_a_model_and_then_models_the_longest_r
     assert ((good.bandwidth >= 0.3) & (good.bandwidth <= 0.8)).all()
 
 
+def test_bohb_tells_candidates_apart_by_densities_of_many_choices() -> None:
+    """Of 24 choices each is below 1e-8."""
+    choices, bohb, chosen = SPACES["s2"].choices, BOHB(3, 1, 1), []
+    many = history([uniform(choices, draw(step)) for step in range(100)], list(range(100)), [1.0] * 100, 24)
+    good, bad = bohb._model(flat(choices), many)
+    for step in range(20):
+        draws = draw(step)
+        torch.rand((), generator=draws)  # whether it would draw uniformly
+        candidates = torch.stack([good.near(draws) for _ in range(bohb.candidates)])
+        ratios = good.density(candidates).log() - bad.density(candidates).log()
+        chosen.append(int(ratios.argmax()))
+        assert bohb._fresh(choices, many, draw(step)) == tuple(candidates[chosen[-1]].tolist())
+    assert len(set(chosen)) == bohb.candidates
+
+
 def test_bohb_proposes_better_than_random() -> None:
     scores = [np.mean(play(strategy, 80)[2][40:]) for strategy in (BOHB(3, 1, 1), Hyperband(3, 1, 1))]
     assert scores[0] > scores[1] + 1
