@@ -35,12 +35,13 @@ class CMA:
     cma_population: int = setting(0, "lambda; 0: 4 + floor(3 ln d), arXiv:1604.00772, Eq. 48", minimum=0)
     full_up_to: int = setting(100, "the largest d with a full covariance; choice", minimum=0)
 
-    def constants(self, size: int) -> Constants:
-        """For an alpha of so many entries. Raises HarnessError for a population of one."""
+    def constants(self, size: int, whole: bool) -> Constants:
+        """For an alpha of so many entries, and a covariance that is whole, or a diagonal. Raises HarnessError for a
+        population of one."""
         population = self.cma_population or 4 + math.floor(3 * math.log(size))
         if population < 2:
             raise HarnessError("cma_population=1 leaves nothing to rank; give 2 or more, or 0 for the default.")
-        return (full if size <= self.full_up_to else diagonal)(size, population)
+        return (full if whole else diagonal)(size, population)
 
     def start(self, alpha: Tensor) -> Memory:
         size, mean = alpha.numel(), alpha.double()
@@ -53,9 +54,11 @@ class CMA:
         }
 
     def step(self, alpha: Tensor, oracle: Oracle, memory: Memory, clock: Clock, draw: Draw) -> Move:
-        constants, mean = self.constants(alpha.shape[-1]), alpha.double()
+        mean, covariance = alpha.double(), memory["covariance"]
+        # Not by the size: alpha gets smaller where a schedule drops operations, and a diagonal stays one.
+        constants = self.constants(alpha.shape[-1], whole=covariance.dim() > alpha.dim())
         white = normal(draw, constants.population, mean)
-        y = root(memory["covariance"], white)
+        y = root(covariance, white)
         losses = oracle.losses(around(mean, memory["sigma"][..., None, None] * y).to(alpha))
         # Equals stay in the order of their draws, and what is not finite comes last.
         order = torch.where(losses.isfinite(), losses, torch.inf).argsort(stable=True)[..., None]

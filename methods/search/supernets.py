@@ -94,8 +94,8 @@ class Supernets:
             vars(state).update(self.beginning(state.stage))
             return
         for name in ("memory", "relaxed"):
-            carried = getattr(state, name)
-            setattr(state, name, {k: v[columns] if v.shape == state.alpha.shape else v for k, v in carried.items()})
+            carried: Mapping[str, Tensor] = getattr(state, name)
+            setattr(state, name, {key: _entries(value, columns) for key, value in carried.items()})
         state.alpha = state.alpha[columns]
         if len(state.alpha) != relaxation.size(self.reduced):
             raise HarnessError(
@@ -126,3 +126,12 @@ class Supernets:
     def noise(self, name: str, step: int) -> Generator:
         """For noise operations, which draw on the device."""
         return generator(self.seed, f"noise/{name}", step, self.device)
+
+
+def _entries(value: Tensor, staying: Tensor) -> Tensor:
+    """What of a part's memory is about entries of alpha (d,), or about pairs of them (d, d), for those that stay."""
+    if set(value.shape) != {len(staying)}:
+        return value
+    for place in range(value.dim()):
+        value = value.index_select(place, staying.nonzero().flatten())
+    return value

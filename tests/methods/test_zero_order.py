@@ -252,7 +252,8 @@ def cmaes_run(size, full_up_to, updates):
     package = pytest.importorskip("cmaes", reason="the package cmaes is not installed")
     rule, alpha = CMA(cma_sigma=0.3, full_up_to=full_up_to), torch.full((size,), -0.5, dtype=torch.float64)
     kind = package.CMA if size <= full_up_to else package.SepCMA
-    reference = kind(mean=alpha.numpy().copy(), sigma=0.3, population_size=rule.constants(size).population)
+    population = rule.constants(size, whole=size <= full_up_to).population
+    reference = kind(mean=alpha.numpy().copy(), sigma=0.3, population_size=population)
     memory = rule.start(alpha)
     for step in range(updates):
         asked = []
@@ -332,7 +333,7 @@ def test_cma_ranks_equals_by_their_draws_and_what_is_not_finite_last():
     rule = CMA(cma_population=6, full_up_to=0)
     move, z = first(rule, Oracle(losses)), normals(6)
     order = [1, 2, 4, 5, 0, 3]
-    step, memory = tell(rule.constants(12), rule.start(zeros()), z[order], z[order])
+    step, memory = tell(rule.constants(12, whole=False), rule.start(zeros()), z[order], z[order])
     torch.testing.assert_close(move.alpha, step)
     torch.testing.assert_close(move.memory["covariance"], memory["covariance"])
 
