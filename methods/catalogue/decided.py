@@ -26,7 +26,7 @@ METHODS: Mapping[str, Composition] = {
         summary="darts-1st, then edge by edge the operation that the supernet misses most, tuned in between",
         source="DARTS-PT (Wang et al., ICLR 2021); ruocwang/darts-pt sota/cnn/projection.py, nasbench201/projection.py",
         schedule="projected",
-        settings={"epochs": 136},
+        settings={"epochs": 131},
         on={"nasbench201": {**BASE["darts-1st"].on["nasbench201"], "projections": 6}},
     ),
 }

@@ -26,9 +26,11 @@ class Projected(Deciding):
     """
 
     search_share: int = setting(
-        37, "percent of the epochs before the first decision; DARTS-PT: 50, then 86", minimum=1, maximum=99
+        38, "percent of the epochs before the first decision; DARTS-PT: 50, then 81", minimum=1, maximum=99
     )
-    projections: int = setting(18, "decisions: the 14 edges and 4 nodes of a cell of the DARTS space", minimum=1)
+    projections: int = setting(
+        17, "decisions: a cell of the DARTS space has 14 edges, and 3 nodes with more of them than inputs", minimum=1
+    )
     tuning_rate: float = setting(0.1, "DARTS-PT projection.py: the share of the learning rate", minimum=0)
     projects_by: str = setting("accuracy", MEASURED_BY, choices=MEASURES)
 
@@ -37,8 +39,9 @@ class Projected(Deciding):
         if epoch < searched:
             return Stage(0, Clock(epoch, searched, self.warmup))
         within, tuned = epoch - searched, epochs - searched
-        number = -(-(within + 1) * self.projections // tuned)  # all decisions are made, however few epochs there are
-        return Stage(number, Clock(within, tuned, 0, self.tuning_rate))
+        # The first decision comes at once, the last before the last epoch, however few epochs there are.
+        left = -(-(tuned - 1 - within) * (self.projections - 1) // max(tuned - 1, 1))
+        return Stage(self.projections - left, Clock(within, tuned, 0, self.tuning_rate))
 
     def decide(self, at: Standing, past: Sequence[Choices], nodes: Sequence[Node], kept: KeptOperations) -> None:
         undecided = [row for node in nodes for row in node.rows if len(kept[row]) > 1]

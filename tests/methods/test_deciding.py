@@ -200,11 +200,20 @@ def test_alpha_and_what_adam_remembers_lose_the_entries_of_edges_that_are_gone()
 
 def test_projections_are_spread_evenly_over_what_the_search_leaves():
     schedule = Projected()
-    stages = [schedule.stage(epoch, 136) for epoch in range(136)]
-    assert [stage.number for stage in stages[:52]] == [0] * 51 + [1]
-    assert sorted({stage.number for stage in stages}) == list(range(19))
+    stages = [schedule.stage(epoch, 131) for epoch in range(131)]
+    decided = [1 + number for number in range(16) for _ in range(5)] + [17]  # at once, every 5 epochs, before the last
+    assert [stage.number for stage in stages] == [0] * 50 + decided
     assert {stages.count(stage) for stage in stages} == {1}
-    assert [(s.clock.epoch, s.clock.epochs, s.clock.rate) for s in stages[50:52]] == [(50, 51, 1.0), (0, 85, 0.1)]
+    assert [(s.clock.epoch, s.clock.epochs, s.clock.rate) for s in stages[49:51]] == [(49, 50, 1.0), (0, 81, 0.1)]
+
+
+@pytest.mark.parametrize("tuned", [1, 2, 10, 30])
+def test_all_projections_are_made_however_few_epochs_are_left(tuned):
+    schedule = Projected(search_share=50)
+    numbers = [schedule.stage(tuned + epoch, 2 * tuned).number for epoch in range(tuned)]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == schedule.projections
+    assert numbers[0] == (1 if tuned > 1 else schedule.projections)
 
 
 def hurting(space, worth):
