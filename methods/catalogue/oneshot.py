@@ -30,7 +30,7 @@ METHODS: Mapping[str, Composition] = {
             "epochs": 100,
             "clip": 1.0,  # choice: lower than DARTS' 5, as in the paper; the code's 0.25 is that of its language models
             "sample_none": True,
-            "ranked": 1010,
+            "ranked": 3030,  # a set of 1,000 and 10 finalists for every 10,000 iterations
             "ranking_batches": 10,
             "ranking_batch": 64,
         },
