@@ -67,18 +67,24 @@ def walk(run: ReopenedRun, parts: Parts, settings: Walk) -> list[tuple[float, fl
     at = torch.tensor([settings.start_x, settings.start_y], dtype=torch.float64)
     places = [(settings.start_x, settings.start_y)]
     memory = parts.rule.start(run.alpha)
+    alpha = _on_plane(run, directions, at)
     for update in range(settings.updates):
-        alpha = (run.alpha.double() + (at.to(directions) @ directions)).to(run.alpha)
         oracle = parts.lookahead.oracle(run.context(update))
         draw = generator(run.search.seed, "analysis/rule", update)
         moved = parts.rule.step(alpha, oracle, memory, run.clock, draw)
         memory = moved.memory
         at = at + _scaled((directions @ (moved.alpha - alpha).double()).cpu(), settings.length)
         places.append((float(at[0]), float(at[1])))
+        alpha = _on_plane(run, directions, at)
         _train(run, alpha, update, settings.weight_steps)
     for tensor, saved in zip((model.weights, model.statistics, state.momentum), kept, strict=True):
         tensor.copy_(saved)
     return places
+
+
+def _on_plane(run: ReopenedRun, directions: Tensor, at: Tensor) -> Tensor:
+    """The alpha there."""
+    return (run.alpha.double() + (at.to(directions) @ directions)).to(run.alpha)
 
 
 def _scaled(move: Tensor, length: float) -> Tensor:

@@ -179,6 +179,17 @@ def test_paths_start_together_take_equal_steps_and_leave_the_run_as_it_was(run: 
     assert path._scaled(torch.tensor([3.0, 4.0]), 0.0).tolist() == [3, 4]
 
 
+def test_weights_are_trained_where_a_move_ends(run: ReopenedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a search: alpha moves, and then the weights."""
+    trained: list[torch.Tensor] = []
+    monkeypatch.setattr(path, "_train", lambda run, alpha, update, steps: trained.append(alpha))
+    places = path.walk(run, run.parts_of("darts-1st"), path.Walk(updates=2, length=0.2))
+    directions = torch.stack(landscape.plane(run))
+    for alpha, place in zip(trained, places[1:], strict=True):
+        at = directions @ (alpha - run.alpha).double() - torch.tensor(place, dtype=torch.float64)
+        assert float(at.abs().max()) < 1e-5
+
+
 def test_the_first_step_of_darts_goes_down_its_gradient(run: ReopenedRun) -> None:
     """Adam's first step has the signs of the gradient."""
     settings = path.Walk(methods="darts-1st", updates=1, length=0.1)
