@@ -55,7 +55,7 @@ ON_TABLE = {
     "schedule": ("alternating", "single-level"),
     "perturbation": ("none",),
     "stopping": ("never",),
-    "derivation": ("space", "every-edge"),
+    "derivation": ("space", "every-edge", "best-pairs"),
     "sampler": ("alpha",),
     "freezing": ("none",),
     "strategy": (),
@@ -63,7 +63,7 @@ ON_TABLE = {
 }
 """The parts of the methods that run on a table: it knows the gates of every edge, and neither merges operations, nor
 prunes, nor trains weights. A sum of which one operation has a gate is that operation; there are no images to share; and
-where every edge has an operation, to derive each from its own strengths is the space's own rule."""
+where every edge has an operation, these derivations are the space's own rule."""
 
 KINDS: Mapping[str, Registry[Any]] = {
     "rule": RULES,

@@ -62,6 +62,7 @@ def _gdas() -> Composition:
         summary="gradient of the loss of one sampled sub-network per step",
         source="GDAS (Dong & Yang, CVPR 2019); AutoDL-Projects configs/search-opts/GDAS-NASNet-CIFAR.config; "
         "AutoDL-Projects configs/nas-benchmark/algos/GDAS.config",
+        derivation="best-pairs",
         settings={
             "epochs": 250,
             "batch": 256,

@@ -115,9 +115,18 @@ def test_crosses_of_the_further_rules_are_understood_and_not_listed():
             METHODS[wrong]
 
 
-@pytest.mark.parametrize("name", ["g-zarts-cma", "pc-zarts-zo-adam", "p-zarts-guided-es"])
-def test_such_a_cross_searches(name):
-    finished = finish(METHODS[name], SPACES["darts" if name.startswith("p-") else "nasbench201"])
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [
+        ("g-zarts-cma", "nasbench201"),
+        ("pc-zarts-zo-adam", "nasbench201"),
+        ("p-zarts-guided-es", "darts"),
+        ("p-zarts-cma", "darts"),  # a diagonal loses entries,
+        ("sgas-zarts-cma", "s1"),  # and a whole covariance rows and columns
+    ],
+)
+def test_such_a_cross_searches(name, space):
+    finished = finish(METHODS[name], SPACES[space])
     searches.finds_a_cell_of_the_space(finished)
     searches.moves_a_finite_alpha(finished)
     searches.resumes_to_the_bit(finished)
@@ -128,6 +137,7 @@ def test_gdas_has_the_settings_of_its_own_code():
     assert (gdas.training.epochs, gdas.training.batch, gdas.data.valid_batch) == (250, 256, 256)
     assert (gdas.training.nesterov, gdas.training.weight_decay, gdas.rule.alpha_lr) == (True, 5e-4, 3e-4)
     assert gdas.schedule.order == "weights-first"
+    assert gdas.derivation == parts("reinmax").derivation == DERIVATIONS["best-pairs"]
     assert gdas.edge.unchosen_gates == "ignored"
     benchmark = parts("gdas", "nasbench201")
     assert (benchmark.training.batch, benchmark.edge.unchosen_gates) == (64, "added")
