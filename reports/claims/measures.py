@@ -17,6 +17,8 @@ BySeed = Mapping[int, float]
 Settings = Mapping[str, object]
 DRAWN = 10_000
 """Updates that a ratio is the mean of."""
+PASSES = 2
+"""Of a step of the weights."""
 UNNAMED = {"oracle": "exact"}
 """What a setting is where a run does not name it."""
 
@@ -91,8 +93,20 @@ parameterless = partial(at_the_end, "operations.normal.parameterless")
 """Parameterless operations in the normal cell, of 8."""
 asked = partial(at_the_end, "cost.loss_evaluations")
 """Losses that the rule asked for."""
-sample_ratio = partial(at_the_end, "rule.esr")
-"""The effective sample ratio, a mean over the last epoch's updates."""
+
+
+def over_epochs(column: str, records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
+    """The mean of what stands in a column of the records that have it."""
+    runs = runs_of(records, method, space, dataset, **settings)
+    if column not in records.epochs:
+        return {}
+    means = records.epochs[records.epochs.run.isin(runs.run)].groupby("run")[column].mean()
+    return {int(run.seed): float(means[run.run]) for run in runs.itertuples() if pd.notna(means.get(run.run))}
+
+
+sample_ratio = partial(over_epochs, "rule.esr")
+"""The effective sample ratio of an epoch's updates, a mean over the epochs: in the last ones sigma is so small that all
+candidates have one loss."""
 
 
 def passes(records: Records, method: str, space: str, dataset: str, **settings: object) -> BySeed:
@@ -101,6 +115,25 @@ def passes(records: Records, method: str, space: str, dataset: str, **settings: 
         at_the_end(f"cost.{kind}", records, method, space, dataset, **settings) for kind in ("forwards", "backwards")
     )
     return {seed: forwards[seed] + backwards[seed] for seed in forwards}
+
+
+def passes_of_schedule(
+    weight_steps: int, updates: int, records: Records, method: str, space: str, dataset: str, **settings: object
+) -> BySeed:
+    """What the search would take with so many steps of the weights and updates of alpha, of which each takes what it
+    took."""
+    taken, steps, moves = (
+        passes(records, method, space, dataset, **settings),
+        *(
+            at_the_end(f"cost.{kind}_steps", records, method, space, dataset, **settings)
+            for kind in ("weight", "alpha")
+        ),
+    )
+    return {
+        seed: PASSES * weight_steps + updates * (taken[seed] - PASSES * steps[seed]) / moves[seed]
+        for seed in taken
+        if moves[seed]
+    }
 
 
 def ratio_of_equal_losses(samples: int, dimensions: int) -> float:
