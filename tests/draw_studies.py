@@ -36,6 +36,8 @@ results/studies/NAME` shows them again, `harness suite unpack results/studies/NA
 which `harness suite run NAME --keep` goes on. `python tests/draw_studies.py` writes these pages. What they say of the
 paper's claims stands in [claims.md](claims.md).
 
+Hours are sums of wall-clock time on cores that had other work, too.
+
 | study | of what | searches | trainings | hours of both | with |
 |---|---|--:|--:|--:|---|
 """
@@ -49,6 +51,8 @@ class Study:
 
     figures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """That the page has: what `harness report` is told, to draw them and others."""
+    analyses: Sequence[str] = ()
+    """What `harness analyse` was told of some of the runs; their time is not in the hours."""
     sections: Sequence[str] = ()
     """What the headings begin with of what the page has of `harness report`; empty: all of it."""
 
@@ -59,18 +63,19 @@ OVER_EVALUATIONS = {"anytime-evaluations": ("anytime", "--over", "evaluations")}
 SHOWN: Mapping[str, Study] = {
     "solvers": Study(
         {**OVER_TIME, **OVER_EVALUATIONS},
-        (*OF_TABLES, "Incumbents over simulated time", "Incumbents over evaluations"),
+        sections=(*OF_TABLES, "Incumbents over simulated time", "Incumbents over evaluations"),
     ),
-    "rules": Study(OVER_EVALUATIONS, (*OF_TABLES, "Incumbents over evaluations")),
+    "rules": Study(OVER_EVALUATIONS, sections=(*OF_TABLES, "Incumbents over evaluations")),
     "weighing": Study(),
-    "collapse": Study({"convergence-nasbench201-cifar10": ["figures"]}),
+    "collapse": Study({"convergence-nasbench201-cifar10": ["figures"]}, ["eigenvalue RUN"]),
     "finetuning": Study({"convergence-nasbench201-cifar10": ["figures"]}),
     "robustness": Study(
         {
             **{f"convergence-s{number}-cifar10": ["figures"] for number in (1, 2, 3, 4)},
             "landscape-zarts-mgs-s1-cifar10-s0-27b5bf7d": ["figures"],
             "landscape-zarts-mgs-s4-cifar10-s0-1128aa83": ["figures"],
-        }
+        },
+        ["landscape RUN --set points=5"],
     ),
     "variants": Study({"convergence-darts-cifar10": ["figures"]}),
     "short-trainings": Study(),
@@ -94,7 +99,8 @@ def lists() -> dict[Path, str]:
 def page(name: str) -> str:
     """Of one study."""
     said = _chosen(_printed("--results", STUDIES / name), SHOWN[name].sections)
-    commands = f"    harness suite run {name}\n    harness report --results results/studies/{name}\n"
+    analyses = "".join(f"    harness analyse {told}\n" for told in SHOWN[name].analyses)
+    commands = f"    harness suite run {name}\n{analyses}    harness report --results results/studies/{name}\n"
     figures = "".join(_figure(name, *figure) for figure in SHOWN[name].figures.items())
     return f"{_head(name)}\n\n{commands}\n{figures}{_claims(name)}{said}"
 
@@ -138,20 +144,27 @@ def done(name: str) -> Done:
     trainings = [content for file, content in files if file.startswith("evaluation-") and content["kind"] == "training"]
     hours = spoken(sum(content["cost"]["seconds"] for content in (*searches, *trainings)))
     environments = [of for file, content in files if file == "spec.json" for of in content["environments"]]
-    made_with = sorted({f"commit {of['commit']}, torch {of['torch']}, {of['device']}" for of in environments})
+    made_with = sorted({_environment(of) for of in environments})
     asked = sum(isinstance(cell, SearchCell) for cell in cells(name))
     return Done(len(searches), asked, len(trainings), hours, made_with)
+
+
+def _environment(of: Mapping[str, Any]) -> str:
+    threads = f"{of['threads']} thread{'' if of['threads'] == 1 else 's'}"
+    return f"commit {of['commit']}, torch {of['torch']}, {of['device']}, {threads}"
 
 
 def _head(name: str) -> str:
     asks, of = summaries()[name], done(name)
     trainings = f" and {of.trainings} trainings" if of.trainings else ""
-    counts = f"{of.searches:,} of the suite's {of.asked:,} searches{trainings} are done, in {of.hours}"
+    counts = (
+        f"{of.searches:,} of the suite's {of.asked:,} searches{trainings} are done, in {of.hours} beside other work"
+    )
     return f"# {name}\n\n{asks if asks.endswith('?') else asks + '.'}\n\n{counts} ({'; '.join(of.made_with)})."
 
 
 def _figure(study: str, name: str, told: Sequence[str]) -> str:
-    command = " ".join(("harness report", *told, "--out FOLDER"))
+    command = " ".join(("harness report", *told, f"--results results/studies/{study} --out FOLDER"))
     with Image.open(STUDIES / study / f"{name}.png") as picture:
         says = f"{picture.info['Title']}. {picture.info['Description']} (`{command}` draws it.)"
     return f"![{name}]({name}.png)\n\n{says}\n\n"

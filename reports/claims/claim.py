@@ -54,6 +54,8 @@ class Claim:
     caveat: str
     """In what the test is less, or another, than what was claimed."""
     true_if: Within = POSITIVE
+    analysis: str = ""
+    """What `harness analyse` must have made of the runs, too."""
 
 
 @dataclass(frozen=True)

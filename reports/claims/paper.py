@@ -279,6 +279,7 @@ CLAIMS = (
             _flatter(measure, than),
             f"decades of {of}, {named} less fine-tuned, a mean over the four spaces",
             f"{SMALL}; around the alpha of ZARTS-MGS; {how}",
+            analysis="landscape",
         )
         for what, measure, of, how in (
             ("Q", "condition", "the condition number Q (Eq. 9)", "50 directions of length 0.01"),

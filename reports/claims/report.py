@@ -100,7 +100,13 @@ def _named(seeds: Sequence[int]) -> str:
 
 
 def _remarks(missing: Sequence[Claim]) -> list[str]:
-    return [f"Not measured: {claim.says} ({claim.source}); `harness suite run {claim.suite}`." for claim in missing]
+    return [f"Not measured: {claim.says} ({claim.source}); {_commands(claim)}." for claim in missing]
+
+
+def _commands(claim: Claim) -> str:
+    """That would make what the claim is judged by."""
+    analysis = f", and `harness analyse {claim.analysis}` for its runs" if claim.analysis else ""
+    return f"`harness suite run {claim.suite}`{analysis}"
 
 
 CLAIMS = ClaimSheet(

@@ -97,8 +97,9 @@ def _apart(columns: Columns, measures: Sequence[Measure], order: Sequence[str], 
             for other in order:
                 ax.plot(column[other]["mean"], color=BEHIND, linewidth=0.5)
             _line(ax, column[label], {**style, "linestyle": "-"})
+        unit = "" if measure.unit == COUNTED else f"\n{measure.unit}"
         # below it the name of the first method has a line
-        axes[0].set_title(f"{wrapped(measure.title, letters)}\n{measure.unit}\n", pad=PAD)
+        axes[0].set_title(f"{wrapped(measure.title, letters)}{unit}\n", pad=PAD)
         axes[-1].set_xlabel("epoch")
     for ax, label in zip(rows[:, 0], order, strict=True):
         ax.set_title(" ", pad=PAD, loc="left")  # a line for the name, which may be wider than its panel

@@ -95,7 +95,7 @@ def test_gld_never_increases_the_loss_and_stays_at_the_minimum():
 
 
 def test_gld_radii():
-    """K = floor(log2(R/r)): 15 spheres with the published ratio 27,719 (spec 4.5)."""
+    """K = floor(log2(R/r)): 15 spheres with the published ratio 27,719."""
     alpha = torch.zeros(196, dtype=torch.float64)
     radii = GLD().radii(alpha).flatten()
     assert len(radii) == 15
@@ -218,8 +218,8 @@ def test_mgs_gives_a_diverged_candidate_no_weight():
 
 
 def test_mgs_on_a_linear_loss_moves_by_the_gaussian_formula():
-    """For L = u'g and a Gaussian base measure of variance s^2, E_p[u] = -s^2 g / tau (spec 4.6). With lambda = 1 and
-    softmin weights the samples are that base measure."""
+    """For L = u'g and a Gaussian base measure of variance s^2, E_p[u] = -s^2 g / tau (Proposition 1). With lambda = 1
+    and softmin weights the samples are that base measure."""
 
     class Linear(Quadratic):
         def losses(self, alphas):
@@ -250,7 +250,7 @@ def test_mixture_draws_from_both_components():
 
 
 def test_sigma_schedule_at_the_listed_epochs():
-    """Spec 4.2, with the released one-epoch lag: .025 at 10 and 11, .0220 at 20, .0125 at 31, 1.54e-4 at 49."""
+    """With the released one-epoch lag: .025 at 10 and 11, .0220 at 20, .0125 at 31, 1.54e-4 at 49."""
     rule = MGS(sigma_lag=1)
     expected = {10: 0.025, 11: 0.025, 20: 0.0220, 31: 0.0125, 49: 1.54e-4}
     for epoch, sigma in expected.items():

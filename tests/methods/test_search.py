@@ -34,7 +34,7 @@ def test_global_generators_are_neither_read_nor_moved():
 
 
 def test_alpha_moves_every_tenth_step_after_the_warm_up():
-    """391 weight steps an epoch give 40 updates (t = 0, 10, ..., 390), 1,600 from epoch 10 to 49 (spec 4.1)."""
+    """391 weight steps an epoch give 40 updates (t = 0, 10, ..., 390), 1,600 from epoch 10 to 49."""
     schedule = METHODS["zarts-mgs"].parts(SPACES["darts"], Budget()).schedule
 
     def moves(schedule, epoch, step):

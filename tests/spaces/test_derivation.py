@@ -103,7 +103,7 @@ def test_nasbench201_keeps_every_edge_and_may_choose_none():
 
 
 def test_s1_table():
-    """Spec 1.2, edge by edge, written out once more."""
+    """Edge by edge, written out once more."""
     normal = {
         (0, 2): "skip d3",
         (1, 2): "skip d5",
