@@ -107,7 +107,7 @@ STATISTICS = Assembled(
 )
 FIGURES = Assembled(
     "figures",
-    "regret over the budget, convergence, ESS, ablations, cost, fronts, ranks, profile, landscapes: SVG, PDF and PNG",
+    "regret over the budget, convergence, ESS, ablations, cost, fronts, ranks, rankings, landscapes: SVG, PDF and PNG",
     figures=True,
 )
 ALL = Assembled(

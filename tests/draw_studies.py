@@ -66,7 +66,7 @@ SHOWN: Mapping[str, Study] = {
         sections=(*OF_TABLES, "Incumbents over simulated time", "Incumbents over evaluations"),
     ),
     "rules": Study(OVER_EVALUATIONS, sections=(*OF_TABLES, "Incumbents over evaluations")),
-    "weighing": Study(),
+    "weighing": Study(OVER_EVALUATIONS),
     "collapse": Study({"convergence-nasbench201-cifar10": ["figures"]}, ["eigenvalue RUN"]),
     "finetuning": Study({"convergence-nasbench201-cifar10": ["figures"]}),
     "robustness": Study(
@@ -78,7 +78,9 @@ SHOWN: Mapping[str, Study] = {
         ["landscape RUN --set points=5"],
     ),
     "variants": Study({"convergence-darts-cifar10": ["figures"]}),
-    "short-trainings": Study(),
+    "short-trainings": Study(
+        {"rankings-darts-cifar10": ["figures"]}, sections=("How trainings rank cells", "Test errors")
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from reports.figures import (
     nasbench201,
     pareto,
     profile,
+    rankings,
     weighing,
 )
 from reports.figures.frames import Frames
@@ -35,6 +36,7 @@ FIGURES: Sequence[Figure] = (
     pareto.draw,
     critical_difference.draw,
     profile.draw,
+    rankings.draw,
     landscapes.draw,
     weighing.draw,
 )

@@ -43,16 +43,33 @@ class Training:
     """Of the test, in percent, by the cell's notation."""
 
 
-def sheet(records: Records, epoch: str = "last") -> list[Sheet]:
-    """One; none where no five cells of a space were trained on the same data in two ways."""
-    rows = []
+@dataclass(frozen=True)
+class Compared:
+    """The cells of a space that were trained in two ways on the same data."""
+
+    space: str
+    dataset: str
+    names: tuple[str, str]
+    errors: NDArray[np.float64]
+    """(n, 2)"""
+
+
+def compared(records: Records, epoch: str = "last") -> Iterator[Compared]:
+    """Any two ways that have at least FEWEST cells in common."""
     for (space, dataset), trained in _trained(records, epoch).groupby(["space", "dataset"]):
         for a, b in _pairs(trained):
             both = pd.concat([a.errors, b.errors], axis=1, join="inner").to_numpy()
             if len(both) >= FEWEST:
-                tau = rank_correlation(*both.T)
-                found = ("–", "–") if tau is None else (str(tau), tau.spread)
-                rows.append((f"{space}, {dataset}", a.name, b.name, str(len(both)), *found))
+                yield Compared(space, dataset, (a.name, b.name), both)
+
+
+def sheet(records: Records, epoch: str = "last") -> list[Sheet]:
+    """One; none where no five cells of a space were trained on the same data in two ways."""
+    rows = []
+    for of in compared(records, epoch):
+        tau = rank_correlation(*of.errors.T)
+        found = ("–", "–") if tau is None else (str(tau), tau.spread)
+        rows.append((f"{of.space}, {of.dataset}", *of.names, str(len(of.errors)), *found))
     note = NOTE.format(epoch=epoch)
     return [Sheet("rankings", "How trainings rank cells", note, HEADER, tuple(rows), left=3)] if rows else []
 

@@ -12,6 +12,8 @@ from run_folders import notation, write_run, write_training
 from scipy.stats import kendalltau
 
 from harness.cli import main
+from reports import figures
+from reports.figures import draw
 from reports.records import Records, read
 from reports.statistics import rankings
 from reports.statistics.boards import boards
@@ -42,6 +44,23 @@ def test_two_budgets_by_hand(tmp_path: Path) -> None:
     (only,) = sheet(records)
     assert only.title == "How trainings rank cells"
     assert [row[:5] for row in only.rows] == [("darts, cifar10", "epochs=2", "epochs=10", "5", "0.60")]
+
+
+def test_every_pair_has_a_panel_with_a_dot_for_each_cell(tmp_path: Path) -> None:
+    short = [62.0, 61.0, 63.0, 65.0, 64.0]
+    (plot,) = draw(write(tmp_path, {(10, 0): LONG, (2, 0): short}), of=[figures.rankings.draw])
+    (panel,) = plot.figure.axes
+    (dots,) = panel.collections
+    assert dots.get_offsets().tolist() == [list(pair) for pair in zip(short, LONG, strict=True)]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("epochs=2", "epochs=10")
+    assert panel.get_title().startswith("tau 0.60 (")
+
+
+def test_many_pairs_are_told_of(tmp_path: Path) -> None:
+    records = write(tmp_path, {(epochs, 0): LONG for epochs in range(2, 8)})
+    (plot,) = draw(records, of=[figures.rankings.draw])
+    assert len(plot.figure.axes) == 9
+    assert plot.caption.endswith("9 of 15 pairs are drawn, the first.")
 
 
 def test_ties_by_hand() -> None:
