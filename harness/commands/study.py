@@ -41,9 +41,9 @@ def pack(name: str, results: Path, protocol: str | None, out: Path, epochs: int 
     """
     from harness.core.packed import Few, pack
     from harness.data import short_name
-    from harness.suite import cells, definition
+    from harness.suite.cells import cells_of
 
-    found = cells.resolve(definition.cells(name, protocol))
+    found = cells_of(name, protocol)
     searches = [cell for cell in found if cell.kind == "search"]
     done = [cell for cell in searches if cell.is_done(results)]
     if not done:

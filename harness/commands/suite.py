@@ -323,11 +323,9 @@ def _value(text: str) -> int | str:
 
 
 def _cells(name: str, protocol: str | None) -> list[Cell]:
-    from harness.core.registry import add_plugins
-    from harness.suite import cells, definition
+    from harness.suite.cells import cells_of
 
-    add_plugins(definition.plugins(name))
-    return cells.resolve(definition.cells(name, protocol))
+    return cells_of(name, protocol)
 
 
 def _watch(text: Callable[[], str]) -> None:

@@ -20,13 +20,14 @@ from typing import Any
 from harness import data
 from harness.core.errors import HarnessError
 from harness.core.files import cache_root, make_folder, read_json, write_json
-from harness.core.registry import installed_modules, plugin_names
+from harness.core.registry import add_plugins, installed_modules, plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
 from harness.runs import protocol
 from harness.runs.code import digest_of
 from harness.runs.folder import cell_of, read_spec, set_aside, spec_hash
+from harness.suite import definition
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchesRequest, SearchRequest
 from harness.suite.selecting import Candidate, chosen_in, selected
@@ -197,6 +198,12 @@ class Selection(Cell):
         """The folder of the run that was chosen. Raises HarnessError where its file is damaged."""
         path = self.output(results)
         return path.parent / chosen_in(path)
+
+
+def cells_of(name: str, protocol: str | None) -> list[Cell]:
+    """The cells of a suite, with its plugins taken in; see `harness.suite.definition.cells`. Raises HarnessError."""
+    add_plugins(definition.plugins(name))
+    return resolve(definition.cells(name, protocol))
 
 
 def resolve(asked: Sequence[SuiteCell]) -> list[Cell]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from processes import forked, harness
 from toy_table import write_toy_table
 
 from harness.cli import main
@@ -145,6 +146,17 @@ def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     assert spread(range(50), 3) == [0, 6, 49]
     assert spread(range(3), 3) == [0, 1, 2]
     assert spread(range(3), 1) == [2]
+
+
+def test_a_suite_with_a_method_of_its_own_is_packed(here: Path) -> None:
+    """In a process of its own: a plugin stays."""
+    Path("own.py").write_text(
+        "from methods.catalogue import CATALOGUE\nMETHODS = {'mine': CATALOGUE['random-search']}\n"
+    )
+    Path("own.toml").write_text('plugins = ["own.py"]\n' + SUITE.replace('"random-search"', '"mine"'))
+    ended = forked(harness(["suite", "pack", "own.toml", "--out=study"]))
+    assert ended.code == 0, ended.err
+    assert "2 of 4 searches" in ended.out
 
 
 def test_cells_on_the_way_that_a_suite_evaluates_are_kept(here: Path) -> None:
