@@ -51,7 +51,7 @@ class Ahead:
             alike = takewhile(lambda plan: _kind(plan) == _kind(first), self.plans[place : place + MOST])
             group = list(enumerate(alike, start=place))
             self._tried = place + len(group)
-            self._ends = self._together([(number, plan) for number, plan in group if not _is_done(plan)])
+            self._ends = self._together([(number, plan) for number, plan in group if _is_to_do(plan)])
         self._release(place)
         return self._ends.pop(place, None)
 
@@ -100,8 +100,11 @@ def _kind(plan: Plan) -> str:
     return json.dumps([{**plan.spec, "seed": None}, str(request.results), request.again], sort_keys=True)
 
 
-def _is_done(plan: Plan) -> bool:
-    return not plan.request.again and finished(plan.folder) is not None
+def _is_to_do(plan: Plan) -> bool:
+    """False where it is done, or where its result cannot be read, which is told when its turn comes."""
+    with suppress(HarnessError):
+        return plan.request.again or finished(plan.folder) is None
+    return False
 
 
 @dataclass(frozen=True)

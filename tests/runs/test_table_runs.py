@@ -121,6 +121,17 @@ def test_runs_that_go_together_end_with_the_bits_of_those_alone(tmp_path):
     assert alone.items() <= together.items()
 
 
+def test_a_damaged_result_is_the_failure_of_its_own_run(tmp_path):
+    options = ("--epochs", "2", "--set", "updates=5")
+    assert run(tmp_path, "zarts-rs", *options, "--seed", "2").code == 0
+    (damaged,) = tmp_path.glob("*/*/result.json")
+    damaged.write_text(damaged.read_text()[:-100])
+    ended = run(tmp_path, "zarts-rs", *options, "--seed", "0-3")
+    assert ended.code == 2
+    assert len(list(tmp_path.glob("*/*/result.json"))) == 4
+    assert "others went on: zarts-rs-nasbench201-table-cifar10-s2" in ended.err
+
+
 def test_what_a_table_has_not(tmp_path, monkeypatch):
     ended = forked(harness([*ON_TABLE[:-1], "digits", "--method", "rea", "--results", str(tmp_path / "r")]))
     assert ended.code == 2
