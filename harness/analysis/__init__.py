@@ -59,6 +59,7 @@ def analyse(
     """The analysis, made or resumed. `advance` is told how much of it is done. Raises Interrupted with what is done
     saved, and HarnessError for a folder or a setting that will not do."""
     from harness.core.errors import HarnessError
+    from harness.core.files import make_folder
     from harness.core.settings import override, parse_assignments
     from harness.runs.folder import locked
     from harness.runs.machine import memory_reported
@@ -67,7 +68,7 @@ def analyse(
     default = getattr(module, _SETTINGS[asked.kind])()
     settings = override({asked.kind: default}, parse_assignments(asked.assignments))[asked.kind]
     if asked.kind == OF_NO_RUN:
-        asked.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(asked.folder)
         with locked(asked.folder, wait=False), memory_reported(asked.device):
             return module.analyse(
                 asked.folder, settings, asked.dataset or "cifar10", asked.device, asked.data_root, advance

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.analysis.file import begin, save
 from harness.analysis.reopened import ReopenedRun
-from harness.core.errors import Interrupted
+from harness.core.errors import HarnessError, Interrupted
 from harness.core.rng import generator
 from harness.core.settings import declared, setting
 from harness.core.types import Oracle
@@ -54,9 +54,9 @@ def analyse(
 ) -> dict[str, Any]:
     """Fills analysis-ess.json number by number, and returns it: "rows" of {"samples", "weight_mode", "ess", "esr"},
     means over the updates. sigma is the rule's at the run's epoch."""
+    numbers = numbers_in(settings.samples)
     found = begin(run.folder, "ess", {**asdict(settings), "epoch": run.state.epoch})
     rows = found.setdefault("rows", [])
-    numbers = [int(word) for word in settings.samples.split()]
     with stop_signals() as stopped:
         for done, samples in enumerate(numbers):
             if stopped:
@@ -68,6 +68,15 @@ def analyse(
     found["done"] = True
     save(run.folder, found)
     return found
+
+
+def numbers_in(samples: str) -> list[int]:
+    """Raises HarnessError for what is no number of samples."""
+    of_rule = declared(MGS())["samples"]
+    try:
+        return [of_rule.check(word) for word in samples.split()]
+    except HarnessError as error:
+        raise HarnessError(f"{error} Give numbers with blanks between them, such as --set 'samples=2 4'.") from None
 
 
 def measure(run: ReopenedRun, samples: int, settings: ESS) -> list[dict[str, Any]]:

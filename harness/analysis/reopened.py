@@ -56,7 +56,7 @@ class ReopenedRun:
         deterministic()
         loaded = RunFolder(folder, warn).load()
         if loaded is None:
-            raise HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")
+            raise _without_checkpoint(folder)
         self.parts = self.parts_of(self.spec["method"])
         found = open_images(self.parts.data, given, data_root)
         if found.fingerprint != (saved["environments"] or [{}])[-1].get("data"):
@@ -150,3 +150,13 @@ class ReopenedRun:
     def loss(self, model: FlatModel, alpha: Tensor) -> float:
         """Mean loss over all of alpha's images, eval mode, without augmentation."""
         return validate(model, self.search.images.valid, partial(self.gates, alpha), self.noise)[0]
+
+
+def _without_checkpoint(folder: Path) -> HarnessError:
+    """A study that is packed leaves them out."""
+    if (folder / "result.json").exists():
+        return HarnessError(
+            f"{folder} is done and has no checkpoint, as these stay where a run was made; run its search again with "
+            "another --results folder, and analyse that."
+        )
+    return HarnessError(f"{folder} has no checkpoint; let its search finish an epoch first.")

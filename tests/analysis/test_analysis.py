@@ -266,15 +266,20 @@ def test_a_wrong_command_costs_one_sentence(folder: Path, tmp_path: Path) -> Non
     bare = Path(shutil.copytree(folder, tmp_path / "bare"))
     for checkpoint in bare.glob("checkpoint*"):
         checkpoint.unlink()
+    unfinished = Path(shutil.copytree(bare, tmp_path / "unfinished"))
+    (unfinished / "result.json").unlink()
     saved = json.loads((folder / "spec.json").read_text())
     by_path = Path(shutil.copytree(folder, tmp_path / "by-path"))
     (by_path / "spec.json").write_text(json.dumps(saved | {"spec": saved["spec"] | {"dataset": "mine"}}))
     for arguments, words in (
         (["curvature", folder], "unknown analysis 'curvature'"),
         (["ess", tmp_path], "is no run folder"),
-        (["ess", bare], "has no checkpoint"),
+        (["ess", bare], "run its search again with another --results folder"),
+        (["ess", unfinished], "let its search finish an epoch first"),
         (["ess", by_path], "name them with --dataset"),
         (["ess", folder, "--set", "sample=1"], "did you mean 'samples'"),
+        (["ess", folder, "--set", "samples=2,4"], "samples='2,4' is not an integer. Give numbers with blanks"),
+        (["ess", folder, "--set", "samples=2 0"], "samples=0 is out of range"),
         (["landscape", folder, "--set", "points=1"], "out of range"),
     ):
         done = CliRunner().invoke(main, ["analyse", *map(str, arguments), "--device", "cpu"])

@@ -102,7 +102,9 @@ def test_the_command_prints_a_table(cache: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_what_does_not_go_together_costs_one_sentence(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     for arguments, said in (
+        (["zero-cost", str(tmp_path / "file")], "file cannot be made: File exists"),
         (["landscape"], "needs a run folder"),
         (["landscape", str(tmp_path), "--cells", "4"], "unknown setting 'cells'"),
         (["zero-cost", str(tmp_path), "--cells", "many"], "cells='many' is not an integer"),
