@@ -84,6 +84,11 @@ def selections(results: Path, protocol: str = "*") -> list[Path]:
     return sorted(path for path in found if not path.name.endswith(".failed.json"))
 
 
+def weights_beside(evaluation: Path) -> Path:
+    """Where the network of this evaluation file is kept."""
+    return evaluation.with_suffix(".weights.pt")
+
+
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

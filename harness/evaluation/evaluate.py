@@ -17,14 +17,14 @@ from torch import Tensor
 
 from harness import data, notations
 from harness.core.errors import HarnessError, quoted, unknown
-from harness.core.files import is_folder, read_object, read_shaped, write_atomic, write_json
+from harness.core.files import is_folder, read_object, read_shaped, weights_beside, write_atomic, write_json
 from harness.core.genotype import Genotype, parse
 from harness.core.settings import check_epochs, parse_assignments
 from harness.core.shapes import DATA, DONE
 from harness.core.untrusted import TEXT
 from harness.evaluation.distributed import ProcessGroup, leads, local_device, processes, shared
 from harness.evaluation.images import Source, open_source
-from harness.evaluation.model import Model, weights_beside
+from harness.evaluation.model import Model
 from harness.evaluation.recipes import LOOKUP, RECIPES, Parts, Recipe, all_settings, recipe_for, trainings_of
 from harness.evaluation.training import State, Trainer, final_network
 from harness.runs import protocol as protocols
@@ -275,7 +275,7 @@ def run(
     the last good state kept.
     """
     if plan.request.again and leads():
-        begin_anew(plan.folder, plan.file, plan.code)
+        begin_anew(plan.folder, plan.file, plan.code, plan.weights)
     if plan.training is None:
         return finished(plan.file) or _look_up(plan, warn)
     with memory_reported(plan.device), shared(plan.device) as group:

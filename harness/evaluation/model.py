@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.errors import HarnessError, unknown
-from harness.core.files import read_object
+from harness.core.files import read_object, weights_beside
 from harness.core.genotype import Genotype, parse
 from harness.data.normalisation import Statistics
 from harness.evaluation.recipes import Network
@@ -99,11 +99,6 @@ class Model:
             "made_with": {name: value and str(value) for name, value in self.made_with.items()},
         }
         return checkpoint.pack(values)
-
-
-def weights_beside(evaluation: Path) -> Path:
-    """Where the network of this evaluation file is kept."""
-    return evaluation.with_suffix(".weights.pt")
 
 
 def load(path: str | Path) -> Model:

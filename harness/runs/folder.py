@@ -210,11 +210,11 @@ def set_aside(folder: Path, *beside: Path) -> None:
         rename(path, place / path.name)
 
 
-def begin_anew(folder: Path, done: Path, code: Code) -> None:
-    """As `--again` asks: sets aside what is done, which the file `done` shows, or was begun by other code. What this
-    code has begun goes on, for it is what an interrupted `--again` leaves."""
+def begin_anew(folder: Path, done: Path, code: Code, *made: Path) -> None:
+    """As `--again` asks: sets aside what is done, which the file `done` shows, with the other files that were `made`,
+    or was begun by other code. What this code has begun goes on, for it is what an interrupted `--again` leaves."""
     if done.exists() or not _begun_by(folder, code):
-        set_aside(folder, *([] if done.is_relative_to(folder) else [done]))
+        set_aside(folder, *(path for path in (done, *made) if not path.is_relative_to(folder)))
 
 
 def _begun_by(folder: Path, code: Code) -> bool:

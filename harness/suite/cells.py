@@ -19,7 +19,7 @@ from typing import Any
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.files import cache_root, make_folder, read_json, write_json
+from harness.core.files import cache_root, make_folder, read_json, weights_beside, write_json
 from harness.core.registry import add_plugins, installed_modules, plugin_names
 from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
@@ -134,7 +134,9 @@ class Cell:
 
     def set_aside(self, results: Path) -> None:
         """Moves what there is of it out of the way. Raises Busy where another process is working on it."""
-        set_aside(self.workplace(results), *([] if self.evaluation is None else [self.output(results)]))
+        done = self.output(results)
+        beside = [] if self.evaluation is None else [done, weights_beside(done)]
+        set_aside(self.workplace(results), *beside)
 
     def request(self, results: Path, equipment: Equipment) -> Request:
         """What a worker is asked to do with this cell."""

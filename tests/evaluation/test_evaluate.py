@@ -132,6 +132,19 @@ def test_again_returns_what_is_done(straight):
     assert contents(straight) == before
 
 
+def test_what_is_done_anew_keeps_the_network_of_before(searched, tmp_path):
+    folder = shutil.copytree(run_folder(searched / "s2"), tmp_path / "smoke" / "run")
+    shutil.copy(run_folder(searched / "s2").with_name("protocol.toml"), folder.parent)
+    command = ["evaluate", str(folder), "--set", "images=32", "--epochs", "1"]
+    assert forked(harness(command)).code == 0
+    before = {path.name: path.read_bytes() for path in folder.glob("evaluation-*.*")}
+    assert len(before) == 2
+    assert forked(harness([*command, "--again"])).code == 0
+    kept = folder / ".replaced" / "1"
+    assert {path.name: path.read_bytes() for path in kept.glob("evaluation-*.*")} == before
+    assert len(list(folder.glob("evaluation-*.*"))) == 2
+
+
 def test_one_that_another_process_finishes_while_this_one_begins_is_left_alone(tmp_path, monkeypatch):
     read = evaluate._open
 

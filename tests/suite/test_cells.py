@@ -13,6 +13,7 @@ from processes import timed
 
 import harness
 from harness.core.errors import HarnessError
+from harness.core.files import weights_beside
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.runs import runner
@@ -193,6 +194,18 @@ def write_done(cell: Cell, results):
     folder = results / cell.folder
     folder.mkdir(parents=True)
     (folder / "result.json").write_text('{"genotype": {}}')
+
+
+def test_an_evaluation_is_set_aside_with_its_network(tmp_path):
+    search, evaluation = resolve([SEARCH, EvaluationCell(SEARCH, None, None, None, ())])
+    write_done(search, tmp_path)
+    file = evaluation.output(tmp_path)
+    evaluation.workplace(tmp_path).mkdir()
+    for path in (file, weights_beside(file)):
+        path.touch()
+    evaluation.set_aside(tmp_path)
+    kept = sorted(path.name for path in (file.parent / ".replaced" / "1").iterdir())
+    assert kept == sorted([file.stem, file.name, weights_beside(file).name])
 
 
 def test_the_status_of_a_thousand_done_cells_takes_less_than_two_seconds_and_no_torch(tmp_path):
