@@ -23,7 +23,7 @@ ALLOWED = {
     "methods": ("methods", "spaces", "harness.tables"),
     "reports": ("reports", "harness.tables"),
     "harness.trackers": ("harness.trackers", "spaces"),
-    "harness.runs": ("harness.runs", "harness.data", "harness.trackers", "methods", "spaces"),
+    "harness.runs": ("harness.runs", "harness.data", "harness.tables", "harness.trackers", "methods", "spaces"),
     "harness.evaluation": (
         *("harness.evaluation", "harness.runs", "harness.data", "harness.notations", "harness.tables"),
         *("harness.trackers", "methods", "spaces"),

@@ -159,12 +159,14 @@ def plan(
 )
 @options.track()
 @click.option(
-    "--again", is_flag=True, help="Do anew what other code than this has done; what is there is kept in .replaced."
+    "--again",
+    is_flag=True,
+    help="Do anew what other code than this has done, or another table; what is there is kept in .replaced.",
 )
 @click.option(
     "--keep",
     is_flag=True,
-    help="Take what other code than this has done as it is; with --again, only what it left unfinished is done anew.",
+    help="Take what these have done as it is; with --again, only what they left unfinished is done anew.",
 )
 def run(
     name: str,
@@ -233,19 +235,23 @@ def _equipment(device: str, data: Path | None, track: tuple[str, ...] = ()) -> E
 
 
 def _clear_the_way(cells: list[Cell], results: Path, again: bool, keep: bool) -> None:
-    """Moves what this code cannot go on from out of the way. Raises OtherCode where that is not asked for, before
-    anything has begun."""
+    """Moves what this code cannot go on from out of the way. Raises OtherCode or OtherTable where that is not asked
+    for, before anything has begun."""
     in_the_way = [cell for cell in cells if _is_in_the_way(cell, results, again, keep)]
     if not in_the_way:
         return
     from harness.runs.folder import DamagedSpec, OtherCode
+    from harness.runs.tables import OtherTable
     from harness.suite.planning import Planner  # takes torch
 
     planner = Planner()
     for cell in in_the_way:
+        if not cell.may_begin(results):
+            continue  # it went with its search
         try:
+            cell.check_table(results)
             planner.check_code(cell.asked, cell.workplace(results))
-        except (DamagedSpec, OtherCode):
+        except (DamagedSpec, OtherCode, OtherTable):
             if not again:
                 raise
             cell.set_aside(results)

@@ -39,6 +39,7 @@ from harness.runs.observers import Together
 from harness.runs.progress import EpochClock
 from harness.runs.protocol import Protocol
 from harness.runs.request import WorkRequest
+from harness.runs.tables import check_made
 from harness.tables import TABLES
 from harness.tables.ground_truth import GroundTruth, opened
 from harness.trackers import check as check_trackers
@@ -277,7 +278,7 @@ def run(
     if plan.request.again and leads():
         begin_anew(plan.folder, plan.file, plan.code, plan.weights)
     if plan.training is None:
-        return finished(plan.file) or _look_up(plan, warn)
+        return _looked_up(plan) or _look_up(plan, warn)
     with memory_reported(plan.device), shared(plan.device) as group:
         return group.broadcast(_finished(plan)) or _train(plan, plan.training, group, warn, observe)
 
@@ -287,6 +288,14 @@ def _finished(plan: Plan) -> Outcome | None:
     done = finished(plan.file)
     if done is not None and (plan.folder / "spec.json").exists():
         check_code(plan.folder, plan.code)
+    return done
+
+
+def _looked_up(plan: Plan) -> Outcome | None:
+    """The planned look-up, if it is done. Raises HarnessError where it was done in another table."""
+    done = finished(plan.file)
+    if done is not None:
+        check_made(plan.file, done.evaluation.get("fingerprint"), plan.subject.table)
     return done
 
 
@@ -306,6 +315,7 @@ def _look_up(plan: Plan, warn: Callable[[str], None]) -> Outcome:
         **size,
         "accuracies": accuracies,
         "table": dict(truth.provenance),
+        "fingerprint": truth.fingerprint,
         "how": {"accuracies": truth.how, **how_counted},
     }
     with locked(plan.folder, wait=False):

@@ -32,6 +32,7 @@ from harness.runs.progress import clock
 from harness.runs.protocol import Protocol, shipped_names
 from harness.runs.request import WorkRequest
 from harness.runs.result import describe_result
+from harness.runs.tables import check_run
 from harness.trackers import check as check_trackers
 from harness.trackers.tracking import Tracking
 from methods import METHODS
@@ -222,10 +223,12 @@ def open_data(
 
 
 def _finished(plan: Plan) -> Outcome | None:
-    """The planned run, if it is done. Raises HarnessError where other code made it."""
+    """The planned run, if it is done. Raises HarnessError where other code made it, or where it is of another table."""
     done = finished(plan.folder)
     if done is not None:
         check_code(plan.folder, plan.code)
+        if plan.space.table:
+            check_run(plan.folder, plan.space.table)
     return done
 
 

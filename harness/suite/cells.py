@@ -19,19 +19,22 @@ from typing import Any
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.files import cache_root, make_folder, read_json, weights_beside, write_json
+from harness.core.files import cache_root, make_folder, read_json, read_shaped, weights_beside, write_json
 from harness.core.registry import add_plugins, installed_modules, plugin_names
-from harness.core.shapes import MADE_BY, PLACES
+from harness.core.shapes import DONE, MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
 from harness.runs import protocol
 from harness.runs.code import digest_of
 from harness.runs.folder import cell_of, read_spec, set_aside, spec_hash
+from harness.runs.tables import OtherTable, check_made, check_run
 from harness.suite import definition
 from harness.suite.definition import EvaluationCell, SearchCell, SelectionCell, SuiteCell
 from harness.suite.requests import Equipment, EvaluationRequest, Request, SearchesRequest, SearchRequest
 from harness.suite.selecting import Candidate, chosen_in, selected
 from harness.tables.costs import cache_digest
+from spaces import SPACES
+from spaces.relations import table_of
 
 SHOWN = 3
 """Mistakes in a suite that one message names."""
@@ -124,13 +127,31 @@ class Cell:
         return False
 
     def is_outdated(self, results: Path) -> bool:
-        """Whether other code has done it, or begun it. Raises DamagedSpec where what says so is damaged, HarnessError
-        where the search is."""
-        if not self.code or not self.may_begin(results):
+        """Whether other code has done it, or begun it, or it is of another table than the one here. Raises DamagedSpec
+        where what says so is damaged, HarnessError where the search is."""
+        if not self.may_begin(results):
+            return False
+        try:
+            self.check_table(results)
+        except OtherTable:
+            return True
+        return self._is_of_other_code(results)
+
+    def _is_of_other_code(self, results: Path) -> bool:
+        if not self.code:
             return False
         place = self.workplace(results)
         made_by = read_spec(place, MADE_BY).get("code") if (place / "spec.json").exists() else None
         return made_by is not None and digest_of(made_by) != self.code
+
+    def check_table(self, results: Path) -> None:
+        """Raises OtherTable where it was made of another table than the one here; other errors as `is_outdated`."""
+        if self.evaluation is None:
+            if self.on_table and (self.workplace(results) / "spec.json").exists():
+                check_run(self.workplace(results), SPACES[self.search.space].table)
+        elif self.evaluation["spec"].get("kind") == "lookup" and self.is_done(results):
+            done = self.output(results)
+            check_made(done, read_shaped(done, DONE).get("fingerprint"), table_of(SPACES[self.search.space]))
 
     def set_aside(self, results: Path) -> None:
         """Moves what there is of it out of the way. Raises Busy where another process is working on it."""

@@ -16,7 +16,8 @@ from harness.runs.folder import owner
 from harness.suite.cells import Cell
 
 STATES = ("done", "outdated", "running", "failed", "queued", "waiting")
-"""`outdated` is what other code has done; `waiting` is for evaluations and selections of what is not done."""
+"""`outdated` is what other code has done, or is of another table; `waiting` is for evaluations and selections of what
+is not done."""
 
 
 @dataclass(frozen=True)

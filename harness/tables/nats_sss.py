@@ -56,7 +56,7 @@ class NatsSizeBenchmark:
             raise HarnessError(
                 f"there is no table of {TITLE} at {path}; make it with `harness data import {NAME} FILE`."
             )
-        return Tabulated(path)
+        return TabulatedBenchmark(path).open()
 
     def size(self, source: Path) -> int:
         return importing.size(source)

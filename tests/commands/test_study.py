@@ -127,6 +127,16 @@ def test_a_suite_goes_on_from_what_is_unpacked(here: Path) -> None:
     assert "0 runs unpacked" in command("suite", "unpack", "study", "--results=other")
 
 
+def test_what_is_unpacked_where_there_is_no_table_stays_done(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    command("suite", "unpack", "study", "--results=other")
+    monkeypatch.setenv("HARNESS_CACHE", "none")
+    assert "was done before" in command(*SEARCH, "--method=zarts-rs", "--seed=0", "--results=other")
+    (run,) = Path("other").glob("smoke/random-search-*")
+    assert "lookup was done before" in command("evaluate", run)
+    assert json.loads(command("suite", "status", "mine.toml", "--results=other", "--json"))["totals"]["done"] == 3
+
+
 def test_long_records_are_thinned_to_what_curves_read(here: Path) -> None:
     command("suite", "pack", "mine.toml", "--out=study", "--epochs=2")
     command("suite", "unpack", "study", "--results=other")

@@ -205,6 +205,52 @@ def test_commands_know_it_by_name(tmp_path: Path) -> None:
     assert "use --recipe lookup" in command("evaluate", result["notation"], *trained, code=2)
 
 
+SUITE = """
+summary = "one method"
+protocol = "smoke"
+[[search]]
+method = ["random-search"]
+space = ["mine-table"]
+dataset = ["made"]
+seed = [0, 1]
+[[evaluate]]
+"""
+
+
+def test_what_is_of_another_table_of_the_name_is_not_taken_for_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs, look-ups and cells of a suite, until they are made anew."""
+    monkeypatch.chdir(tmp_path)
+    Path("suite.toml").write_text(SUITE)
+    imports = ("data", "import", "table", written(tmp_path, columns()))
+    search = ("run", "--method=random-search", "--space=mine-table", "--dataset=made", "--protocol=smoke", "--seed=0,1")
+    status = ("suite", "status", "suite.toml", "--json")
+    command(*imports)
+    command(*search)
+    folders = sorted(path.parent for path in Path("results").glob("smoke/*/spec.json"))
+    command("evaluate", *folders)
+    command(*imports)
+    assert "2 were done before" in command(*search)
+    assert json.loads(command(*status))["totals"] == {"done": 4}
+
+    written(tmp_path, with_({"test/made/10": [1.0] * 6}))
+    command(*imports)
+    refused = "was made of another table mine than the one that is imported here. Give --again"
+    assert command(*search, code=2).count(refused) == 2
+    assert f"{next(folders[0].glob('evaluation-*.json'))} {refused}" in command("evaluate", folders[0], code=2)
+    assert json.loads(command(*status))["totals"] == {"outdated": 4}
+    assert refused in command("suite", "run", "suite.toml", code=2)
+    assert "4 cells: 4 outdated" in command("suite", "run", "suite.toml", "--keep")
+
+    command("evaluate", folders[0], "--again")
+    command(*search, "--again")
+    command("evaluate", *folders)
+    assert json.loads(command(*status))["totals"] == {"done": 4}
+    (looked_up,) = folders[0].glob("evaluation-*.json")
+    assert json.loads(looked_up.read_text())["accuracies"]["made"]["test"] == 1.0
+
+
 def as_own_file(table: Table, path: Path) -> Path:
     """NAS-Bench-201 in the layout of a user's own table, in the order of the grid."""
     truth, order = NasBench201(table), np.argsort(table.places)
