@@ -452,7 +452,7 @@ def describe_training(plan: Plan, training: Training, source: Source, state: Sta
     on = "test images" if spec["kind"] == "training" else "training images that were held out, in place of test images,"
     size = space_of(plan.subject.genotype).in_words(network.channels, network.cells)
     return {
-        **{key: spec[key] for key in ("kind", "protocol", "recipe", "dataset", "genotype", "seed")},
+        **{key: spec[key] for key in ("kind", "protocol", "recipe", "dataset", "dataset_files", "genotype", "seed")},
         "notation": str(plan.subject.genotype),
         "classes": source.classes,
         "size": network.size,

@@ -23,6 +23,7 @@ from toy_table import write_toy_table
 from harness.core.errors import HarnessError
 from harness.core.genotype import parse
 from harness.core.types import TIMINGS
+from harness.data import file_digest
 from harness.evaluation import evaluate
 from harness.evaluation.evaluate import Request
 from harness.evaluation.training import Cost, State, Trainer
@@ -88,6 +89,7 @@ def test_the_evaluation_file(straight):
     assert written["kind"] == "training"
     assert written["protocol"] == {"name": "smoke", "version": 1}
     assert (written["dataset"], written["seed"], written["size"]) == ("digits", 0, "3x4")
+    assert written["dataset_files"] is None
     assert (written["genotype"], written["notation"]) == (genotype.to_json(), str(genotype))
     assert (written["parameters"], written["macs"]) == (counted.parameters, counted.macs)
     assert len(records) == 2
@@ -431,6 +433,7 @@ def test_an_image_folder_under_the_recipe_of_imagenet(tmp_path):
     ended = forked(evaluation(tmp_path / "straight", "--workers", "0", "--json", options=options))
     printed = json.loads(ended.out)
     assert (ended.code, printed["images"], printed["cost"]["steps"]) == (0, {"train": 20, "test": 4}, 18)
+    assert (printed["dataset"], printed["dataset_files"]) == ("shapes", file_digest(str(tmp_path / "shapes")))
     call = evaluation(tmp_path / "stopped", "--workers", "1", options=options)
     assert forked(signalled(signal.SIGTERM, call)).code == 130
     assert "resumed from step 8" in forked(call).out
