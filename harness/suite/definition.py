@@ -402,12 +402,21 @@ def _selections(table: Mapping[str, Any], suite: str) -> Selections:
     toml.expect(by in MEASURES, "by", by, " or ".join(MEASURES))
     among, patterns = toml.strings(table, "among", 'settings, or "seed"'), toml.patterns(table, MATCHED)
     settings = {"validation": VALIDATION, **toml.settings(table, "set")}
-    toml.expect(settings["validation"] != 0, "validation", 0, "above 0: a selection leaves the test images alone")
+    held_out = settings["validation"]
+    toml.expect(not _is_zero(held_out), "validation", held_out, "above 0: a selection leaves the test images alone")
     for name, value in settings.items():
         toml.expect(
             not isinstance(value, list), name, value, "one value: a selection makes one training of each search"
         )
     return Selections(patterns, tuple(among), _trainings(table, suite, {}, settings) if by == "training" else None)
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether a setting is set to 0, which may be written as text."""
+    try:
+        return float(value) == 0
+    except (TypeError, ValueError):
+        return False  # whoever declares the setting says what is wrong with it
 
 
 def _axes(table: Mapping[str, Any]) -> Mapping[str, Any]:

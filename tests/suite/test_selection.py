@@ -117,6 +117,7 @@ WRONG = {
     SUITE.replace('by = "training"', 'by = "valid_loss"'): "unknown key 'set'",
     SUITE.replace("{ epochs = 3 }", "{ epochs = [3, 4] }"): "epochs = [3, 4] must be one value",
     SUITE.replace("{ epochs = 3 }", "{ validation = 0 }"): "validation = 0 must be above 0",
+    SUITE.replace("{ epochs = 3 }", '{ validation = "0.0" }'): "validation = '0.0' must be above 0",
     SUITE.replace('among = ["search_drop_path"]\n', ""): "'among' is missing",
     SUITE.replace(
         'among = ["search_drop_path"]', 'among = ["lr"]'
