@@ -46,7 +46,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise HarnessError(f"{path} cannot be read as JSON: {reason(error)}.") from None
+        raise HarnessError(f"{path} cannot be read as JSON: {reason(error)}. Delete it to go on.") from None
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import Any
 
 from harness import data
 from harness.core.errors import HarnessError
-from harness.core.files import cache_root, make_folder, read_json, read_shaped, weights_beside, write_json
+from harness.core.files import cache_root, make_folder, read_json, read_object, weights_beside, write_json
 from harness.core.registry import add_plugins, installed_modules, plugin_names
-from harness.core.shapes import DONE, MADE_BY, PLACES
+from harness.core.shapes import MADE_BY, PLACES
 from harness.core.untrusted import check
 from harness.data import DATASETS
 from harness.runs import protocol
@@ -128,7 +128,7 @@ class Cell:
 
     def is_outdated(self, results: Path) -> bool:
         """Whether other code has done it, or begun it, or it is of another table than the one here. Raises DamagedSpec
-        where what says so is damaged, HarnessError where the search is."""
+        where what says so is damaged, HarnessError where the search is, or the evaluation."""
         if not self.may_begin(results):
             return False
         try:
@@ -149,9 +149,11 @@ class Cell:
         if self.evaluation is None:
             if self.on_table and (self.workplace(results) / "spec.json").exists():
                 check_run(self.workplace(results), SPACES[self.search.space].table)
-        elif self.evaluation["spec"].get("kind") == "lookup" and self.is_done(results):
-            done = self.output(results)
-            check_made(done, read_shaped(done, DONE).get("fingerprint"), table_of(SPACES[self.search.space]))
+        elif self.is_done(results):
+            found = read_object(self.output(results))
+            if found.get("kind") == "lookup":
+                table = table_of(SPACES[self.search.space])
+                check_made(self.output(results), found.get("fingerprint"), table)
 
     def set_aside(self, results: Path) -> None:
         """Moves what there is of it out of the way. Raises Busy where another process is working on it."""

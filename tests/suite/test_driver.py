@@ -192,6 +192,21 @@ def test_a_cell_that_cannot_begin_is_given_up_at_once_and_the_others_go_on(damag
         assert bad.name not in executor.begun
 
 
+def test_half_an_evaluation_is_a_failure_until_it_is_deleted(driven, tmp_path):
+    cells = [search(0), evaluation(search(0))]
+    driven(cells)
+    file = cells[1].output(tmp_path)
+    file.write_text('{"kind": "trai')
+    driven(cells)
+    assert states(cells, tmp_path) == ["done", "failed"]
+    said = status_of(cells[1], tmp_path).reason
+    assert said.startswith(f"{file} cannot be read as JSON: ")
+    assert said.endswith("Delete it to go on.")
+    file.unlink()
+    driven(cells)
+    assert states(cells, tmp_path) == ["done", "done"]
+
+
 def test_a_damaged_record_of_a_failure_is_a_failure_until_the_next_attempt(driven, tmp_path):
     failure_of(search(0), tmp_path).parent.mkdir()
     failure_of(search(0), tmp_path).write_text("{")
