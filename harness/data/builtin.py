@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +20,11 @@ from torchvision.datasets.utils import check_integrity, extract_archive
 from harness.core.errors import HarnessError
 from harness.data import cifar_binary
 from harness.data.source import Source, Split, in_memory
+
+PREFIX = ".download-"
+"""Of the names of temporary folders."""
+STALE = 24 * 3600.0
+"""Seconds without a byte written after which whoever downloads is taken for dead (choice)."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +193,8 @@ def _restore(published: _Published, part: str, root: Path) -> Any:
     place = published.places[part]
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
+        _sweep(root)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=root) as folder:
             there = _archives_there(published, root)
             if there:
                 _extract(published, root, Path(folder))
@@ -196,6 +204,14 @@ def _restore(published: _Published, part: str, root: Path) -> Any:
             return data
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise _absent(published, part, root, f" and could not be fetched ({error})") from None
+
+
+def _sweep(root: Path) -> None:
+    """Deletes the temporary folders of downloads that were killed; what one of another process writes is younger."""
+    for left in root.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another process may sweep, too
+            if time.time() - max(path.stat().st_mtime for path in (left, *left.rglob("*"))) > STALE:
+                shutil.rmtree(left)
 
 
 def _is_kept(published: _Published, root: Path) -> bool:

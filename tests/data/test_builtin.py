@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import pickle
 import shutil
 import subprocess
@@ -151,6 +152,18 @@ def test_an_archive_put_there_by_hand_is_extracted(archive: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("no_network")
+def test_what_a_killed_download_has_left_is_deleted_by_the_next(archive: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("killed", "at-work"):
+        (root / f".download-{name}").mkdir(parents=True)
+        (root / f".download-{name}" / "half").touch()
+    for path in (root / ".download-killed" / "half", root / ".download-killed", root / ".download-at-work"):
+        os.utime(path, (0, 0))
+    shutil.copy(archive, root)
+    load("cifar10", root)
+    assert [path.name for path in root.glob(".download-*")] == [".download-at-work"]
+
+
 def test_a_damaged_archive_is_named_and_kept(archive: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
