@@ -41,7 +41,7 @@ class Assembled:
 
         made = self.contents(records, epoch)
         if self.figures and not made.plots and not self.tables and not self.statistics:
-            raise HarnessError("there are no figures: no run has finished an epoch.")
+            raise HarnessError("there are no figures: no run has left anything to draw.")
         return files(made, form, self.name, self.page or f"{self.name}.html")
 
     def contents(self, records: Records, epoch: str) -> Contents:

@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from harness.core.packed import Few
+
 GENOTYPE = {
     kind: {
         "inputs": 2,
@@ -141,6 +143,13 @@ def write_lookup(folder: Path, accuracies: dict[str, dict[str, float]], cell: st
         "accuracies": accuracies,
     }
     (folder / "evaluation-lookup.json").write_text(json.dumps(found))
+
+
+def thin(folder: Path, few: Few) -> None:
+    """Leaves of a run's records what a packed study keeps."""
+    path = folder / "records.jsonl"
+    records = few.of_records([json.loads(line) for line in path.read_text().splitlines()])
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def write_selection(chosen: Path, *others: Path, among: str = "search_drop_path") -> Path:

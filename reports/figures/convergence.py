@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from reports.figures import over_epochs
@@ -24,12 +26,14 @@ def draw(frames: Frames) -> list[Plot]:
     trained = cells_on_the_way(frames.records, frames.epoch)
     trained = trained[trained.how != LOOK_UP]  # a table knows the cells of all epochs, not of the last alone
     return [
-        _convergence(group, trained, str(space), str(dataset))
+        plot
         for (space, dataset), group in looked_up(frames.epochs).groupby(["space", "dataset"])
+        for plot in _convergence(group, trained, str(space), str(dataset))
     ]
 
 
-def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, dataset: str) -> Plot:
+def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, dataset: str) -> Iterator[Plot]:
+    """None where the records, which may be packed, have nothing of this."""
     kind = _first_kind(epochs)
     measures = []
     trained = trained[trained.run.isin(epochs.run)]
@@ -57,6 +61,8 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         Measure("idle", f"None or noise, {of_cell}", COUNTED),
     ]
     measures = [of for of in measures if of.column in epochs and _tells(epochs[of.column], of.unit)]
+    if not measures:
+        return
     order, left = first(epochs.label)
     figure = over_epochs.draw(epochs[epochs.label.isin(order)], measures, order, left)
     caption = (
@@ -65,7 +71,7 @@ def _convergence(epochs: pd.DataFrame, trained: pd.DataFrame, space: str, datase
         "the table's at every epoch. Parameterless: pooling and skip connections among the chosen operations. None or "
         f"noise: operations that hand nothing on. What no cell has is not drawn. {left}"
     )
-    return Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)
+    yield Plot(f"convergence-{space}-{dataset}", f"Convergence on {space} with {dataset}", caption.strip(), figure)
 
 
 def _tells(values: pd.Series, unit: str) -> bool:

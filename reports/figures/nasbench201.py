@@ -19,7 +19,7 @@ def draw(frames: Frames) -> list[Plot]:
     """Supplement, Fig. 4: the table's accuracy of the cell that each epoch would give. None without the table. What
     records of searches on the table itself say is drawn by `anytime`."""
     epochs = frames.epochs
-    epochs = epochs[epochs.space.astype(str).str.startswith("nasbench201")]
+    epochs = epochs[epochs.space.astype(str).str.startswith("nasbench201") & epochs.genotype.notna()]
     if "table.test" in epochs:
         epochs = epochs[epochs["table.test"].isna()]
     if epochs.empty:

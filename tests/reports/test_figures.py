@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from run_folders import notation, write_lookup, write_run, write_training
+from run_folders import notation, thin, write_lookup, write_run, write_training
 
 from harness.core.errors import HarnessError
+from harness.core.packed import Few
 from reports import REPORTS, analyses, figures
 from reports.figures import over_epochs, panels
 from reports.figures.critical_difference import _cliques
@@ -180,6 +181,15 @@ def test_figures_are_drawn_for_what_there_is(tmp_path: Path) -> None:
         REPORTS["figures"].files(Records(), "md", "last")
 
 
+def test_records_that_are_packed_too_short_to_draw_are_no_figure(tmp_path: Path) -> None:
+    thin(write_run(tmp_path, "darts-1st"), Few(1))
+    assert drawn(tmp_path) == {}
+    records = read(tmp_path).select()
+    assert "all.md" in REPORTS["all"].files(records, "md", "last")
+    with pytest.raises(HarnessError, match="no run has left anything to draw"):
+        REPORTS["figures"].files(records, "md", "last")
+
+
 def test_the_ablation_shows_the_means(tmp_path: Path) -> None:
     for samples, errors in ((2, (3.0, 3.2)), (4, (2.8, 2.8))):
         for seed, error in enumerate(errors):
@@ -286,7 +296,7 @@ def test_bars_join_what_is_not_told_apart() -> None:
 
 def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = "|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|"
-    write_run(
+    run = write_run(
         tmp_path, space="nasbench201", genotype=cell, operations={"cell": {"skip": 1, "parameterless": 1, "none": 5}}
     )
 
@@ -302,6 +312,12 @@ def test_nasbench201_is_looked_up_where_there_is_a_table(tmp_path: Path, monkeyp
     plot = drawn(tmp_path, figures.nasbench201.draw)["nasbench201"]
     assert lines(plot, 0) == [([1, 2], [90, 90]), ([0, 1], [94, 94])]
     assert lines(plot, 2)[0][1] == [40, 40]
+    thin(run, Few(1, evaluated=[1]))
+    plot = drawn(tmp_path, figures.nasbench201.draw)["nasbench201"]
+    assert lines(plot, 0)[0] == ([1], [90])
+    thin(run, Few(1))
+    assert not drawn(tmp_path, figures.nasbench201.draw)
+    write_run(tmp_path, space="nasbench201", genotype=cell, seed=1)
 
     def missing() -> None:
         raise HarnessError("no table")
