@@ -47,24 +47,28 @@ def draw(frames: Frames) -> list[Plot]:
 
 
 def draw_over(frames: Frames, axes: Sequence[Axis]) -> list[Plot]:
-    """For each kind of budget: regret, gap, and how many runs attain a target. Methods have one colour in all."""
+    """For each kind of budget: regret, gap, and how many runs attain a target. Methods have one colour in all, where
+    there is one for each."""
     found = incumbents(frames.records)
-    order = _order(found)
-    return [plot for axis in axes for plot in _plots(races(found, axis), axis, order)]
+    best = _best_first(found)
+    return [plot for axis in axes for plot in _plots(races(found, axis), axis, best)]
 
 
-def _order(found: pd.DataFrame) -> list[str]:
-    """The methods that are drawn: of too many the BEST."""
+def _best_first(found: pd.DataFrame) -> list[str]:
+    """The methods, those first that are the BEST."""
     last = found.groupby(["space", "dataset", "method", "run"]).test.last()
     means = last.groupby(["space", "dataset", "method"]).mean().groupby(["space", "dataset"]).rank(ascending=False)
-    return sorted(means.groupby("method").mean().sort_values(kind="stable").index[:MOST_METHODS])
+    return list(means.groupby("method").mean().sort_values(kind="stable").index)
 
 
-def _plots(found: Sequence[Race], axis: Axis, order: Sequence[str]) -> Iterator[Plot]:
+def _plots(found: Sequence[Race], axis: Axis, best: Sequence[str]) -> Iterator[Plot]:
     if not found:
         return
     methods = {method for race in found for method in race.courses}
+    # Those that spent nothing here have a colour if there is room, so that the others keep theirs.
+    order = sorted(sorted(best, key=lambda method: method not in methods)[:MOST_METHODS])
     drawn = methods & set(order)
+    found = [race for race in found if drawn & set(race.courses)]
     left = left_out(drawn, methods, BEST)
     said = f"{MEANING[axis.name]} {_runs(found)}"
     yield _regrets(found, axis, order, said, left)

@@ -224,3 +224,16 @@ def test_those_left_out_are_told_with_the_rule(tmp_path: Path) -> None:
         renderer, edge = plot.figure.canvas.get_renderer(), plot.figure.bbox
         words = plot.figure.legends[0].get_title().get_window_extent(renderer)
         assert edge.x0 <= words.x0 < words.x1 <= edge.x1
+
+
+def test_of_many_methods_those_are_drawn_that_spent_something(tmp_path: Path) -> None:
+    """The best twelve were charged nothing by the table; a thirteenth was, and is alone on another space."""
+    for number in range(12):
+        on_table(tmp_path, f"method-{number:02}", 0, [90.0], charged=0.0)
+    for space in ("nasbench201-table", "nasbench201-other"):
+        on_table(tmp_path, "random-search", 0, [80.0, 81.0], space=space)
+    found = {plot.name: plot for plot in figures.draw(read(tmp_path).select(), of=[figures.anytime.draw])}
+    evaluations, simulated = (found[f"anytime-{over}"].figure for over in ("evaluations", "simulated-seconds"))
+    assert [ax.get_title() for ax in evaluations.axes] == ["nasbench201-table cifar10"]
+    assert [ax.get_title() for ax in simulated.axes] == ["nasbench201-other cifar10", "nasbench201-table cifar10"]
+    assert all(list(ax.lines[0].get_ydata())[-1] == pytest.approx(13.0) for ax in simulated.axes)
