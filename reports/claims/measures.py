@@ -39,8 +39,8 @@ def accuracy(records: Records, method: str, space: str, dataset: str, **settings
     """Test accuracies (percent) that a table knows of the cells that were found."""
     runs = runs_of(records, method, space, dataset, **settings)
     known = records.evaluations
-    known = known[(known.kind == "lookup") & (known.dataset.map(short) == short(dataset))].set_index("run")
-    known = known[known.index.isin(runs.run)]
+    known = known[(known.kind == "lookup") & (known.dataset.map(short) == short(dataset))]
+    known = judged(known[known.run.isin(runs.run)], "last").set_index("run")
     return {int(run.seed): float(known.test_accuracy[run.run]) for run in runs.itertuples() if run.run in known.index}
 
 

@@ -85,6 +85,17 @@ def test_accuracies_are_compared_seed_by_seed(tmp_path: Path) -> None:
     assert found.mean == pytest.approx((10.0 + 10.1 + 9.8) / 3)
 
 
+def test_a_cell_that_was_looked_up_twice_counts_once(tmp_path: Path) -> None:
+    """The result of a search on a table says what a look-up of its cell says again."""
+    looked_up(tmp_path, "random-search", [93.0, 94.0])
+    looked_up(tmp_path, "darts-1st", [83.0, 83.9])
+    for path in tmp_path.glob("*/darts-1st-*/result.json"):
+        said = json.loads((path.parent / "evaluation-lookup.json").read_text())["accuracies"]
+        path.write_text(json.dumps({**json.loads(path.read_text()), "table": said}))
+    found = judge(claim(COLLAPSES), read(tmp_path))
+    assert (found.n, found.mean) == (2, pytest.approx((10.0 + 10.1) / 2))
+
+
 def test_cells_are_held_against_the_average_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up(tmp_path, "darts-1st", [83.0, 84.0, 83.5])
     says = claim("DARTS collapses on NAS-Bench-201: its cells are worse than the average cell")
