@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from harness.core import untrusted
-from harness.core.errors import HarnessError, quoted
+from harness.core.errors import LONGEST_MESSAGE, HarnessError, quoted, visible
 from harness.core.files import selections
 from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SELECTION, SPEC, TRAINING
 from harness.core.types import CHARGED
@@ -189,8 +190,8 @@ def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> R
 
     Raises HarnessError where there is no such folder.
     """
-    if not results.is_dir():
-        raise HarnessError(f"there is no results folder {results}; name one with --results.")
+    if not os.path.isdir(results):
+        raise HarnessError(f"there is no results folder {visible(str(results), LONGEST_MESSAGE)}; name one with --results.")
     runs: list[dict[str, Any]] = []
     epochs: list[dict[str, Any]] = []
     evaluations: list[dict[str, Any]] = []

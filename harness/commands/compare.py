@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Markdown, or CSV or JSON with every number unrounded.",
 )
-@options.results("Where the runs of two methods are.")
+@options.results("Where the runs of two methods are; or the records of a study.")
 @click.option("--protocol", help="Only runs under this one.")
 @click.option(
     "--epoch",
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 def compare(a: str, b: str, form: str, results: Path, protocol: str | None, epoch: str, where: tuple[str, ...]) -> None:
     """Which of two is better, benchmark by benchmark, and whether the seeds there are decide it.
 
-    A and B are two methods of one results folder, or two results folders, whose methods are compared each with itself.
+    A and B are two methods of one results folder, or two results folders or packed studies, whose methods are compared
+    each with itself.
 
     \b
     harness compare zarts-mgs darts-1st
@@ -51,19 +53,30 @@ def compare(a: str, b: str, form: str, results: Path, protocol: str | None, epoc
     def boards(folder: Path) -> list[Board]:
         return _boards(folder, protocol, epoch, where)
 
-    folders = [Path(name) for name in (a, b) if Path(name).is_dir()]
+    folders = [Path(name) for name in (a, b) if _holds_runs(Path(name))]
     if len(folders) == 1:
         raise HarnessError(f"{folders[0]} is a folder and the other is none; name two folders or two methods.")
     found = comparison.of_folders(*map(boards, folders)) if folders else comparison.of_methods(boards(results), a, b)
     click.echo(_text(found, form), nl=False)
 
 
+def _holds_runs(path: Path) -> bool:
+    """Whether it is a folder, or a packed study."""
+    from harness.core.packed import is_packed
+
+    return os.path.isdir(path) or is_packed(path)
+
+
 def _boards(folder: Path, protocol: str | None, epoch: str, where: tuple[str, ...]) -> list[Board]:
+    from harness.core.packed import opened
     from harness.core.settings import parse_assignments
+    from reports import overview
     from reports.records import read
     from reports.statistics.boards import boards
 
-    records = read(folder, options.warn)
+    records = read(opened(folder), options.warn)
+    if records.runs.empty:
+        raise overview.nothing(folder)
     asked = parse_assignments(where, "--where")
     return [
         board

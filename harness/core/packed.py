@@ -92,9 +92,9 @@ def pack(results: Path, runs: Sequence[str], folder: Path, name: str, few: Few |
 
 def is_packed(path: Path) -> bool:
     """Whether a path is such a file, or a folder of them. One with run folders is not, whatever was packed into it."""
-    if path.is_file():
+    if os.path.isfile(path):  # where a path is too long for the system, too, it is none
         return path.suffix == ".parquet"
-    return bool(parts(path)) and not any(path.glob("*/*/spec.json"))
+    return os.path.isdir(path) and bool(parts(path)) and not any(path.glob("*/*/spec.json"))
 
 
 def parts(folder: Path) -> list[Path]:

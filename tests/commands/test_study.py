@@ -87,6 +87,17 @@ def test_what_is_packed_reads_as_the_folders_do(here: Path) -> None:
     pd.testing.assert_frame_equal(of_study, of_folders, rtol=1e-4, atol=1e-4)  # to the digits that are kept
 
 
+def test_methods_and_studies_are_compared_packed_too(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    methods = ("compare", "zarts-rs", "random-search", "--format=json")
+    of_study, of_folders = (json.loads(command(*methods, *of)) for of in (["--results=study"], []))
+    assert of_study[0]["mean_a"] == pytest.approx(of_folders[0]["mean_a"], rel=1e-5)
+    for study in ("study", "study/cifar10.parquet"):
+        same = json.loads(command("compare", study, "results", "--format=json"))
+        assert [one["benchmark"].partition(" on ")[0] for one in same] == ["random-search", "zarts-rs"]
+        assert all(one["difference"] == pytest.approx(0, abs=1e-3) for one in same)
+
+
 def test_what_is_large_is_packed_in_parts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("suite", "pack", "mine.toml", "--out=study")
     Path("study", "cifar100.parquet").write_bytes(b"another's")

@@ -144,12 +144,17 @@ def test_it_needs_no_torch(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_explained(tmp_path: Path) -> None:
     trained(tmp_path, "zarts-mgs", {0: 2.5})
     trained(tmp_path, "darts-1st", {0: 2.5}, space="s2")
+    empty, long = tmp_path / "empty", 300 * "a"
+    empty.mkdir()
     for arguments, words in (
         (("zarts-mgs", "zarts"), "unknown method with ranked runs 'zarts'; did you mean 'zarts-mgs'?"),
         (("zarts-mgs", "darts-1st"), "have no ranked runs of one space, data set, protocol and budget."),
         ((tmp_path, "darts-1st"), "is a folder and the other is none; name two folders or two methods."),
+        ((long, "darts-1st"), "unknown method with ranked runs 'aaaa"),
+        ((long, "darts-1st", "--results", long), f"there is no results folder {long[:190]}"),
+        ((empty, tmp_path), f"there are no runs in {empty}; make one"),
         (("a", "b", "--where", "sigma=9"), "unknown method with ranked runs 'a'"),
     ):
-        done = harness(*arguments, "--results", tmp_path)
+        done = harness("--results", tmp_path, *arguments)
         assert (done.exit_code, done.stdout) == (2, "")
         assert words in done.stderr
