@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reports.statistics.boards import Board
     from reports.statistics.sheets import Sheet
 
-NO_STATISTICS = "No run is evaluated: there is nothing to compare."
+NO_STATISTICS = "no run is evaluated: there is nothing to compare."
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class Assembled:
 
     def files(self, records: Records, form: str, epoch: str) -> dict[str, bytes]:
         """Figures are SVG, PDF and PNG, and stand in the page where the form is html. Raises HarnessError where a
-        report of figures alone has nothing to draw."""
+        report of figures alone has nothing to draw, or one of statistics nothing to compare."""
         from reports.writing import files
 
         made = self.contents(records, epoch)
         if self.figures and not made.plots and not self.tables and not self.statistics:
             raise HarnessError("there are no figures: no run has left anything to draw.")
+        if self.statistics and not made.sheets and not self.tables:
+            raise HarnessError(NO_STATISTICS)
         return files(made, form, self.name, self.page or f"{self.name}.html")
 
     def contents(self, records: Records, epoch: str) -> Contents:
@@ -55,7 +57,7 @@ class Assembled:
             figures(records, epoch) if self.figures else [],
             sheets,
             [table for each in self.tables for table in build(each, records, epoch)],
-            remarks=[NO_STATISTICS] if self.statistics and not sheets else [],
+            remarks=[NO_STATISTICS.capitalize()] if self.statistics and not sheets else [],
         )
 
 

@@ -452,6 +452,14 @@ def test_an_empty_results_folder_shows_published_values(tmp_path: Path) -> None:
     assert "no runs are found" in err
 
 
+@pytest.mark.parametrize("form", ["md", "csv", "tex", "html"])
+def test_statistics_of_nothing_are_an_error_in_every_form(tmp_path: Path, form: str) -> None:
+    write_run(tmp_path, finished=False)
+    code, out, err = harness("report", "statistics", "--results", tmp_path, "--format", form, "--out", tmp_path / "out")
+    assert (code, out, err) == (2, "", "harness: no run is evaluated: there is nothing to compare.\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_are_written_where_asked(tmp_path: Path) -> None:
     code, out, _ = harness("report", "supp-table3", "--format", "tex", "--out", tmp_path / "a" / "b")
     path = tmp_path / "a" / "b" / "supp-table3.tex"
