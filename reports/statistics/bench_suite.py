@@ -41,7 +41,8 @@ def _trained(records: Records, epoch: str) -> pd.DataFrame:
     """One row for each cell and recipe: benchmark, method, seed, run, lr, weight_decay, accuracy (percent). Of several
     trainings under one recipe the smallest seed's counts."""
     finished = records.finished
-    found = records.evaluations[records.evaluations.recipe == RECIPE]
+    found = records.evaluations[records.evaluations.run.isin(finished.run)]
+    found = found[found.recipe == RECIPE]
     if found.empty:
         raise HarnessError(
             f"no cell was trained with the recipe {RECIPE}; `harness suite run bench-suite-proxy` makes a few."

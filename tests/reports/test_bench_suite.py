@@ -51,6 +51,15 @@ def test_mean_and_best_over_the_recipes_of_the_chosen_search(tmp_path: Path) -> 
     assert len(REPORTS["bench-suite"].files(read(tmp_path).select(), "csv", "last")) == 3
 
 
+def test_cells_of_unfinished_runs_do_not_count(tmp_path: Path) -> None:
+    (write_cell(tmp_path, "oles", "bench-wide", 10.0) / "result.json").unlink()
+    with pytest.raises(HarnessError, match="no cell was trained with the recipe bench-suite"):
+        sheets(read(tmp_path).select(), "last")
+    write_cell(tmp_path, "darts-1st", "bench-wide", 10.0)
+    (wide,) = sheets(read(tmp_path).select(), "last")
+    assert [row[0] for row in wide.rows] == ["darts-1st"]
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path, "oles", "bench-wide")
     with pytest.raises(HarnessError, match="no cell was trained with the recipe bench-suite"):
