@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from harness.core import untrusted
-from harness.core.errors import LONGEST_MESSAGE, HarnessError, quoted, visible
+from harness.core.errors import LISTED, LONGEST_MESSAGE, HarnessError, listed, quoted, unknown, visible
 from harness.core.files import selections
 from harness.core.shapes import EVALUATION, LOOKUP, RECORD, RESULT, SELECTION, SPEC, TRAINING
 from harness.core.types import CHARGED
@@ -185,13 +185,47 @@ class Records:
         return replace(self, runs=runs, epochs=epochs, evaluations=evaluations, earlier=earlier)
 
 
+def having(parts: Sequence[Records], settings: Mapping[str, str]) -> list[Records]:
+    """Of each of these selections the runs that have the settings, see `Records.where`, if it has such. Raises
+    HarnessError where none has them, or knows no setting of a name."""
+    if not settings or all(part.runs.empty for part in parts):
+        return list(parts)
+    for name, value in settings.items():
+        _check_known(parts, name, value)
+    found = [of for part in parts if len((of := part.where(settings)).runs)]
+    if not found:
+        given = " and ".join(visible(f"{name}={value}") for name, value in settings.items())
+        raise HarnessError(f"no run has {given} together; leave one of them out.")
+    return found
+
+
+def _check_known(parts: Sequence[Records], name: str, value: str) -> None:
+    """Raises HarnessError where no run, or training, has a setting of this name, or none of this value."""
+    of_runs = [of for part in parts for of in part.runs.settings]
+    of_trainings = [of for part in parts for frame in (part.evaluations, part.earlier) for of in frame.settings]
+    known = [*_names_in(of_runs), *(f"{OF_EVALUATION}{own}" for own in _names_in(of_trainings))]
+    if name not in known:
+        raise unknown("setting", name, known)
+    own = name.removeprefix(OF_EVALUATION)
+    who, those = ("run", of_runs) if own == name else ("training", of_trainings)
+    if not any(_same(of.get(own), value) for of in those):
+        there = sorted({str(of[own]) for of in those if own in of})
+        raise HarnessError(f"no {who} has {visible(f'{name}={value}')}; there are {visible(listed(there), LISTED)}.")
+
+
+def _names_in(settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({name for of in settings for name in of})
+
+
 def read(results: Path, warn: Callable[[str], None] = lambda message: None) -> Records:
     """The records of all run folders `results/<protocol>/<run id>/`. What is damaged is warned of, noted and left out.
 
     Raises HarnessError where there is no such folder.
     """
     if not os.path.isdir(results):
-        raise HarnessError(f"there is no results folder {visible(str(results), LONGEST_MESSAGE)}; name one with --results.")
+        raise HarnessError(
+            f"there is no results folder {visible(str(results), LONGEST_MESSAGE)}; name one with --results."
+        )
     runs: list[dict[str, Any]] = []
     epochs: list[dict[str, Any]] = []
     evaluations: list[dict[str, Any]] = []
@@ -375,8 +409,7 @@ def _rows(found: Mapping[str, Any], file: str, run: str) -> list[dict[str, Any]]
 def differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """The names of the settings that do not have one value in all of these."""
     each = list(settings)
-    names = sorted({name for of in each for name in of})
-    return [name for name in names if len({str(of.get(name)) for of in each}) > 1]
+    return [name for name in _names_in(each) if len({str(of.get(name)) for of in each}) > 1]
 
 
 def _by_name(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -71,18 +71,14 @@ def _boards(folder: Path, protocol: str | None, epoch: str, where: tuple[str, ..
     from harness.core.packed import opened
     from harness.core.settings import parse_assignments
     from reports import overview
-    from reports.records import read
+    from reports.records import having, read
     from reports.statistics.boards import boards
 
     records = read(opened(folder), options.warn)
     if records.runs.empty:
         raise overview.nothing(folder)
-    asked = parse_assignments(where, "--where")
-    return [
-        board
-        for name in ([protocol] if protocol else records.protocols)
-        for board in boards(records.select(name).where(asked), epoch)
-    ]
+    parts = [records.select(name) for name in ([protocol] if protocol else records.protocols)]
+    return [board for part in having(parts, parse_assignments(where, "--where")) for board in boards(part, epoch)]
 
 
 def _text(found: list[Comparison], form: str) -> str:

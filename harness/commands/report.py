@@ -74,22 +74,23 @@ def report(
     """
     from harness.core.packed import opened
     from harness.core.settings import parse_assignments
-    from reports.records import Records, read
+    from reports.records import Records, having, read
 
-    found = opened(results or Path("results"))
-    records = read(found, warn) if results or found.is_dir() else Records()
+    folder = results or Path("results")
+    records = read(opened(folder), warn) if results or folder.is_dir() else Records()
     asked = parse_assignments(where, "--where")
     if name is None:
         if over is not None:
             raise HarnessError("--over needs a NAME: `harness report anytime --over ...`.")
-        _own_runs(records, found, form, out, protocol, epoch, asked)
+        _own_runs(records, folder, form, out, protocol, epoch, asked)
         return
-    _named(name, over, records.select(protocol).where(asked), found, form, out, epoch)
+    (selected,) = having([records.select(protocol)], asked)
+    _named(name, over, selected, folder, form, out, epoch)
 
 
 def _own_runs(
     records: Records,
-    found: Path,
+    folder: Path,
     form: str,
     out: Path | None,
     protocol: str | None,
@@ -97,11 +98,11 @@ def _own_runs(
     asked: Mapping[str, str],
 ) -> None:
     from reports import overview
+    from reports.records import having
 
-    names = [protocol] if protocol else records.protocols
-    parts = [part for name in names if len((part := records.select(name).where(asked)).runs)]
-    if not parts:
-        raise overview.nothing(found)
+    if records.runs.empty:
+        raise overview.nothing(folder)
+    parts = having([records.select(name) for name in ([protocol] if protocol else records.protocols)], asked)
     if out is not None:
         _write(out, overview.files(parts, form, epoch))
     elif form == "html":
@@ -110,7 +111,9 @@ def _own_runs(
         click.echo(overview.text(parts, form, epoch), nl=False)
 
 
-def _named(name: str, over: str | None, records: Records, found: Path, form: str, out: Path | None, epoch: str) -> None:
+def _named(
+    name: str, over: str | None, records: Records, folder: Path, form: str, out: Path | None, epoch: str
+) -> None:
     from reports import REPORTS
     from reports.report import Over, Printed
 
@@ -122,7 +125,7 @@ def _named(name: str, over: str | None, records: Records, found: Path, form: str
             )
         chosen = chosen.over(over)
     if records.runs.empty:
-        warn(f"no runs are found in {found}; only published values are shown.")
+        warn(f"no runs are found in {folder}; only published values are shown.")
     if out is None and form != "html" and isinstance(chosen, Printed):
         click.echo(chosen.text(records, form, epoch), nl=False)
         return

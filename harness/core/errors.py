@@ -28,7 +28,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> HarnessError:
     separators alone, or in a few letters."""
     names = list(known)
     near = _nearest(str(name), names)
-    hint = f"did you mean {near!r}?" if near else f"known: {_listed(names)}."
+    hint = f"did you mean {near!r}?" if near else f"known: {listed(names)}."
     return HarnessError(f"unknown {kind} {quoted(name)}; {hint}")
 
 
@@ -46,6 +46,14 @@ def visible(text: str, longest: int = LONGEST_QUOTE) -> str:
     """A text without quotes, on one line, its control characters escaped, the middle left out where it is long."""
     shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in _ends(text, longest))
     return _elided(shown, longest)
+
+
+def listed(names: list[str]) -> str:
+    """As many of them as a message has room for, and how many more there are."""
+    shown = names[:SHOWN]
+    while len(shown) > 1 and len(", ".join(shown)) > LISTED:
+        shown.pop()
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
 def _ends(text: str, longest: int = LONGEST_QUOTE) -> str:
@@ -73,10 +81,3 @@ def _nearest(name: str, names: list[str]) -> str | None:
 def _plain(name: str) -> str:
     """Without case and separators: S1 and s1, zarts_mgs and ZARTS-MGS are alike."""
     return re.sub(r"[\s\-_./]", "", name).lower()
-
-
-def _listed(names: list[str]) -> str:
-    shown = names[:SHOWN]
-    while len(shown) > 1 and len(", ".join(shown)) > LISTED:
-        shown.pop()
-    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")

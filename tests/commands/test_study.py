@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -96,6 +97,14 @@ def test_methods_and_studies_are_compared_packed_too(here: Path) -> None:
         same = json.loads(command("compare", study, "results", "--format=json"))
         assert [one["benchmark"].partition(" on ")[0] for one in same] == ["random-search", "zarts-rs"]
         assert all(one["difference"] == pytest.approx(0, abs=1e-3) for one in same)
+
+
+def test_a_study_is_named_by_its_own_path(here: Path) -> None:
+    command("suite", "pack", "mine.toml", "--out=study")
+    table = pq.read_table("study/cifar10.parquet")
+    pq.write_table(table.filter(pa.compute.equal(table["file"], "protocol.toml")), "study/cifar10.parquet")
+    assert "there are no runs in study;" in refused("report", "--results=study")
+    assert "there are no runs in study;" in refused("compare", "a", "b", "--results=study")
 
 
 def test_what_is_large_is_packed_in_parts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def test_what_cannot_be_compared_is_explained(tmp_path: Path) -> None:
         ((long, "darts-1st"), "unknown method with ranked runs 'aaaa"),
         ((long, "darts-1st", "--results", long), f"there is no results folder {long[:190]}"),
         ((empty, tmp_path), f"there are no runs in {empty}; make one"),
-        (("a", "b", "--where", "sigma=9"), "unknown method with ranked runs 'a'"),
+        (("a", "b", "--where", "sigma=9"), "no run has sigma=9; there are 0.2."),
     ):
         done = harness("--results", tmp_path, *arguments)
         assert (done.exit_code, done.stdout) == (2, "")

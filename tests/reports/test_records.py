@@ -9,7 +9,7 @@ import pytest
 from run_folders import notation, write_lookup, write_run, write_selection, write_training
 
 from harness.core.errors import HarnessError
-from reports.records import Records, compute, read
+from reports.records import Records, compute, having, read
 
 
 def test_frames_are_tidy(tmp_path: Path) -> None:
@@ -195,3 +195,22 @@ def test_a_search_on_the_table_brings_its_own_look_up(tmp_path: Path) -> None:
     found = read(tmp_path).select()
     assert found.notes == ()
     assert found.evaluations[["kind", "dataset", "test_accuracy"]].to_numpy().tolist() == [["lookup", "cifar10", 93.0]]
+
+
+def test_runs_without_a_setting_that_is_asked_for_are_told_of(tmp_path: Path) -> None:
+    write_training(write_run(tmp_path, settings={"samples": 4}), 3.0, settings={"autocast": "float32"})
+    write_run(tmp_path, settings={"samples": 2, "sigma": 0.1}, protocol="proxy")
+    parts = [read(tmp_path).select(name) for name in ("paper", "proxy")]
+    for asked, words in (
+        ({"smaples": "4"}, "unknown setting 'smaples'; did you mean 'samples'?"),
+        ({"evaluation.autocats": "4"}, "unknown setting 'evaluation.autocats'; did you mean 'evaluation.autocast'?"),
+        ({"samples": "3"}, "no run has samples=3; there are 2, 4."),
+        ({"evaluation.autocast": "off"}, "no training has evaluation.autocast=off; there are float32."),
+        ({"samples": "4", "sigma": "0.1"}, "no run has samples=4 and sigma=0.1 together; leave one of them out."),
+    ):
+        with pytest.raises(HarnessError) as caught:
+            having(parts, asked)
+        assert str(caught.value) == words
+    assert [of.protocol for of in having(parts, {"samples": "2"})] == ["proxy, version 1"]
+    assert len(having(parts, {"evaluation.autocast": "float32"})) == 2
+    assert having([Records()], {"samples": "3"})[0].runs.empty

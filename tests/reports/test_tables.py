@@ -430,6 +430,7 @@ def test_a_wrong_command_costs_one_sentence(tmp_path: Path) -> None:
     write_run(tmp_path / "mixed", protocol="paper")
     write_run(tmp_path / "versions", version=1)
     write_run(tmp_path / "versions", version=2)
+    write_run(tmp_path / "one")
     (tmp_path / "file").touch()
     for arguments, words in (
         (["table9"], "unknown report 'table9'"),
@@ -439,6 +440,8 @@ def test_a_wrong_command_costs_one_sentence(tmp_path: Path) -> None:
         (["table2", "--results", tmp_path / "versions"], "2 versions of protocol 'paper', 1 and 2"),
         (["table2", "--out", tmp_path / "file" / "x"], "cannot be made"),
         (["table2", "--where", "samples"], "must have the form name=value"),
+        (["table2", "--results", tmp_path / "one", "--where", "samples=9"], "no run has samples=9; there are 4."),
+        (["--results", tmp_path / "one", "--where", "smaples=4"], "unknown setting 'smaples'; did you mean 'samples'?"),
     ):
         code, out, err = harness("report", *arguments)
         assert (code, out) == (2, "")
