@@ -12,7 +12,7 @@ import pandas as pd
 from harness.core.errors import HarnessError, quoted, unknown
 from reports import render
 from reports.statistics import aggregates, inference
-from reports.statistics.boards import Board
+from reports.statistics.boards import Board, names
 from reports.statistics.sheets import Sheet
 
 A, B = "A", "B"
@@ -114,7 +114,10 @@ def of_methods(boards: Sequence[Board], a: str, b: str) -> list[Comparison]:
     for name in (a, b):
         if name not in known:
             raise unknown("method with ranked runs", name, known)
-    found = [_comparison(one, two, _side(one, a), _side(two, b)) for one, two in _pairs(boards, a, b)]
+    named = names(boards)
+    found = [
+        _comparison(one, two, _side(one, a), _side(two, b), named[one.benchmark]) for one, two in _pairs(boards, a, b)
+    ]
     if not found:
         raise HarnessError(
             f"{quoted(a)} and {quoted(b)} have no ranked runs of one space, data set, protocol and budget."
@@ -141,9 +144,12 @@ def _pairs(boards: Sequence[Board], a: str, b: str) -> Iterator[tuple[Board, Boa
 def of_folders(a: Sequence[Board], b: Sequence[Board]) -> list[Comparison]:
     """Every method that both have on a board of one benchmark and measure; A and B stand for the folders. Raises
     HarnessError where there is none."""
+    name = names([*a, *b])
     others = {(board.benchmark, board.measure): board for board in b}
     found = [
-        _comparison(board, other, _side(board, method, A), _side(other, method, B), f"{method} on ")
+        _comparison(
+            board, other, _side(board, method, A), _side(other, method, B), f"{method} on {name[board.benchmark]}"
+        )
         for board in a
         if (other := others.get((board.benchmark, board.measure))) is not None
         for method in sorted(set(board.scores.method) & set(other.scores.method))
@@ -158,9 +164,9 @@ def _side(board: Board, method: str, name: str = "") -> Side:
     return Side(name or method, {int(seed): float(value) for seed, value in runs.groupby("seed").value.mean().items()})
 
 
-def _comparison(one: Board, two: Board, a: Side, b: Side, before: str = "") -> Comparison:
-    of, budgets = one.benchmark, dict.fromkeys((one.benchmark.budget, two.benchmark.budget))
-    where = f"{before}{of.space}, {of.dataset}; {of.under}; {' against '.join(budgets)}"
+def _comparison(one: Board, two: Board, a: Side, b: Side, on: str) -> Comparison:
+    budgets = dict.fromkeys((one.benchmark.budget, two.benchmark.budget))
+    where = f"{on}; {one.benchmark.under}; {' against '.join(budgets)}"
     return Comparison(where, one.measure.words, one.measure.lower_is_better, a, b)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.costs import cost, spoken
 from reports.statistics import inference, truth
-from reports.statistics.boards import TEST_ACCURACY, TEST_ERROR, Board
+from reports.statistics.boards import TEST_ACCURACY, TEST_ERROR, Board, names
 from reports.statistics.scores import AVERAGED
 from reports.statistics.sheets import Sheet
 
@@ -18,12 +18,13 @@ NOTHING = "Nothing is finished here yet."
 def sheets(boards: Sequence[Board]) -> list[Sheet]:
     """One for each board, those with rows first."""
     ordered = sorted(boards, key=lambda board: board.scores.empty)
-    return [_sheet(board, number) for number, board in enumerate(ordered, start=1)]
+    name = names(boards)
+    return [_sheet(board, name[board.benchmark], number) for number, board in enumerate(ordered, start=1)]
 
 
-def _sheet(board: Board, number: int) -> Sheet:
+def _sheet(board: Board, name: str, number: int) -> Sheet:
     of, measure, best = board.benchmark, board.measure, best_of_table(board)
-    title = f"{of.space}, {of.dataset}: "
+    title = f"{name}: "
     note = f"P{of.under[1:]}; {of.budget}."
     if board.scores.empty:
         title += "nothing finished"

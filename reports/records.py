@@ -37,6 +37,7 @@ RUN_COLUMNS = (
     "method",
     "space",
     "dataset",
+    "dataset_files",
     "seed",
     "configuration",
     "settings",
@@ -87,6 +88,7 @@ EVALUATION_COLUMNS = (
     "peak_memory",
 )
 CPU = "CPU"
+TABLE_CONTENT = "table_content"
 OF_EVALUATION = "evaluation."
 """What the name of a setting of evaluations begins with, where those of searches are meant otherwise."""
 
@@ -290,7 +292,7 @@ def _selected(
         run = finished.get(selection["chosen"])
         if run is None or any(by == of and names < more for of, more in among):
             continue
-        run["configuration"] = _configuration(run["spec"], without=selection["among"])
+        run["configuration"] = _configuration(run["spec"], run["settings"].get(TABLE_CONTENT), selection["among"])
         chosen[run["run"]] = f"{by}, among {len(names)}"
         compared |= names
     return chosen, frozenset(compared - chosen.keys())
@@ -305,7 +307,8 @@ def _run(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     saved = _load(folder / "spec.json")
     check(saved, SPEC)
     spec, environments = saved["spec"], saved["environments"]
-    settings = _by_name(spec["settings"])
+    table_content = _table_content(spec, environments)
+    settings = _by_name(spec["settings"]) | _data(spec, table_content)
     oracle = settings.get("oracle")
     run = {
         "run": folder.name,
@@ -313,7 +316,8 @@ def _run(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
         "protocol": spec["protocol"]["name"],
         "version": spec["protocol"]["version"],
         **{key: spec[key] for key in ("method", "space", "dataset", "seed")},
-        "configuration": _configuration(spec),
+        "dataset_files": spec.get("dataset_files"),
+        "configuration": _configuration(spec, table_content),
         "settings": settings,
         "epochs": spec["budget"]["epochs"],
         "budget_seconds": spec["budget"].get("seconds"),
@@ -340,14 +344,28 @@ def _run(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _configuration(spec: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+def _table_content(spec: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]) -> str | None:
+    """8 hexadecimal digits of the content of the table that was searched on; None for a search on images, whose files
+    the spec tells."""
+    content = None if "data" in spec["settings"] else environments[-1].get("data")
+    return content and content[:8]
+
+
+def _data(spec: Mapping[str, Any], table_content: str | None) -> dict[str, Any]:
+    """What tells data of one name apart, as settings: it is told, and asked for, where it differs."""
+    costs = ", ".join(f"{name} {digest}" for name, digest in (spec.get("costs") or {}).items())
+    told = {"dataset_files": spec.get("dataset_files"), "split": spec.get("split"), "cost_files": costs}
+    return {name: value for name, value in {**told, TABLE_CONTENT: table_content}.items() if value}
+
+
+def _configuration(spec: Mapping[str, Any], table_content: str | None, without: Sequence[str] = ()) -> str:
     """What runs have in common that differ in their seed, and in the settings of these names."""
     settings = {
         part: {name: value for name, value in of.items() if name not in without}
         for part, of in spec["settings"].items()
     }
     same = {key: value for key, value in spec.items() if key != "seed"}
-    return json.dumps({**same, "settings": settings}, sort_keys=True)
+    return json.dumps({**same, "settings": settings, TABLE_CONTENT: table_content}, sort_keys=True)
 
 
 def _epochs(folder: Path, run: str) -> Iterator[dict[str, Any]]:
@@ -375,7 +393,7 @@ def _evaluations(file: Path, run: str) -> list[dict[str, Any]]:
 
 def _rows(found: Mapping[str, Any], file: str, run: str) -> list[dict[str, Any]]:
     check(found, EVALUATION)
-    cost = found.get("cost") or {}
+    cost, files = found.get("cost") or {}, found.get("dataset_files")
     row = {
         "run": run,
         "file": file,
@@ -385,7 +403,7 @@ def _rows(found: Mapping[str, Any], file: str, run: str) -> list[dict[str, Any]]
         "version": found["protocol"]["version"],
         "recipe": found.get("recipe"),
         "size": found.get("size"),
-        "settings": _by_name(found.get("settings") or {}),
+        "settings": _by_name(found.get("settings") or {}) | ({"dataset_files": files} if files else {}),
         "seed": found.get("seed"),
         "parameters": found.get("parameters"),
         "macs": found.get("macs"),

@@ -44,9 +44,12 @@ def write_run(
     finished: bool = True,
     rule: dict[str, float] | None = None,
     cell: str | None = None,
+    of_data: dict[str, Any] | None = None,
+    content: str | None = None,
     **more: Any,
 ) -> Path:
-    """One run. `cell`: which it found, where that is not the usual one. `more` goes into every epoch's record."""
+    """One run. `cell`: which it found, where that is not the usual one; `of_data`: what its spec says of the data
+    besides the name; `content`: the fingerprint of what it searched on. `more` goes into every epoch's record."""
     values = {"samples": 4, "sigma": 0.2, "finetune_steps": 10} | (settings or {})
     spec = {
         "protocol": {"name": protocol, "version": version},
@@ -56,11 +59,16 @@ def write_run(
         "seed": seed,
         "budget": {"epochs": epochs, "seconds": None},
         "settings": {"rule": values},
+        **(of_data or {}),
     }
-    tag = "-".join(f"{value}" for value in values.values())
+    tag = "-".join(
+        f"{value}" for value in (*values.values(), *(of_data or {}).values(), *([content] if content else []))
+    )
     folder = results / protocol / f"{method}-{space}-{dataset}-s{seed}-{version}-{epochs}-{tag}"
     folder.mkdir(parents=True)
     environment = {"device": device, "harness": "0.1.0", "commit": "abc", "torch": "2.15.0"}
+    if content is not None:
+        environment["data"] = content
     (folder / "spec.json").write_text(json.dumps({"spec": spec, "hash": "0" * 64, "environments": [environment]}))
     cost = {"seconds": days * 86400, "validation_seconds": 1.0, "peak_memory": int(memory * 1e9), "memory_kind": "peak"}
     counts = {"skip": 1, "parameterless": 4, "none": 0}
@@ -109,6 +117,7 @@ def write_training(
     cell: str | None = None,
     settings: dict[str, Any] | None = None,
     recipe: str = "cifar",
+    files: str | None = None,
 ) -> None:
     """The evaluation of a cell by training, by default of the one that the run found; the best epoch's error is 0.1
     below the last's."""
@@ -126,10 +135,17 @@ def write_training(
         "test_error_best": error - 0.1 if best is None else best,
         "best_epoch": 590,
         "settings": {"arithmetic": settings or {}},
+        "dataset_files": files,
         "cost": {"seconds": 3600.0, "device": "cpu (x86_64)", "peak_memory": 10**9},
         "how": {},
     }
-    of = "-".join(["found" if cell is None else str(zlib.crc32(cell.encode())), *map(str, (settings or {}).values())])
+    of = "-".join(
+        [
+            "found" if cell is None else str(zlib.crc32(cell.encode())),
+            *map(str, (settings or {}).values()),
+            *([files] if files else []),
+        ]
+    )
     (folder / f"evaluation-{protocol}-{dataset}-{size}-{seed}-{of}.json").write_text(json.dumps(found))
 
 

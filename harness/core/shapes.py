@@ -13,11 +13,13 @@ SPEC: dict[str, Shape] = {
         "space": TEXT,
         "dataset": TEXT,
         "dataset_files?": TEXT,
+        "split?": TEXT,
+        "costs?": {"*": TEXT},
         "seed": WHOLE,
         "budget": {"epochs": WHOLE, "seconds?": FINITE, "evaluations?": WHOLE},
         "settings": SETTINGS,
     },
-    "environments": [{"device": TEXT}],
+    "environments": [{"device": TEXT, "data?": TEXT}],
 }
 """spec.json of a search."""
 DATA: Shape = {"dataset": TEXT, "dataset_files?": TEXT}
@@ -67,6 +69,7 @@ EVALUATION: Shape = {
     "kind": TEXT,
     "protocol": PROTOCOL,
     "notation?": TEXT,
+    "dataset_files?": TEXT,
     "recipe?": TEXT,
     "size?": TEXT,
     "settings?": SETTINGS,

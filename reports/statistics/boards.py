@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from reports.records import Records
 from reports.statistics.scores import judged, labelled, short
 
 BUDGET = ["epochs", "budget_seconds", "budget_evaluations", "budget_simulated"]
-KEY = ["space", "dataset", "protocol", "version", "oracle", *BUDGET]
+KEY = ["space", "dataset", "dataset_files", "protocol", "version", "oracle", *BUDGET]
 """Of runs that are compared: they searched the same, in the same way and for as long."""
 
 
@@ -25,6 +26,8 @@ class Benchmark:
     dataset: str
     protocol: str
     version: int
+    dataset_files: str | None = None
+    """What tells data that were given by path from others of the same name."""
     oracle: str | None = None
     """What a table was asked by, where it is not the one that there was first."""
     epochs: int | None = None
@@ -51,9 +54,9 @@ class Benchmark:
         return f"protocol {self.protocol}, version {self.version}"
 
     @property
-    def place(self) -> tuple[str, str, str, int, str | None]:
+    def place(self) -> tuple[str | int | None, ...]:
         """Without the budget."""
-        return self.space, self.dataset, self.protocol, self.version, self.oracle
+        return self.space, self.dataset, self.dataset_files, self.protocol, self.version, self.oracle
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,17 @@ def boards(records: Records, epoch: str = "last") -> list[Board]:
         for measure, scores, also in ranked or [(SUPERNET, _scores(finished, finished.valid_accuracy), ())]:
             found.append(Board(benchmark, measure, scores, also, _left_out(runs, scores)))
     return found
+
+
+def names(boards: Sequence[Board]) -> dict[Benchmark, str]:
+    """The space and the data set of each benchmark, and what tells the data apart where one name stands for several."""
+    of = {board.benchmark: f"{board.benchmark.space}, {board.benchmark.dataset}" for board in boards}
+    files = {(name, benchmark.dataset_files) for benchmark, name in of.items()}
+    several = {name for name, count in Counter(name for name, _ in files).items() if count > 1}
+    return {
+        benchmark: f"{name} (dataset_files={benchmark.dataset_files})" if name in several else name
+        for benchmark, name in of.items()
+    }
 
 
 def _by_budget(runs: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -276,3 +277,63 @@ def test_methods_are_told_apart_by_the_budget_too(tmp_path: Path) -> None:
         spec = write_run(tmp_path, "rea", seed=seed) / "spec.json"
         spec.write_text(spec.read_text().replace('"seconds": null', f'"evaluations": {evaluations}'))
     assert sorted(labelled(read(tmp_path).runs)) == ["rea (evaluations=10)", "rea (evaluations=20)"]
+
+
+def test_data_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Two folders of images, each searched with two seeds: one board for each, and no mean over both."""
+    for files, error in (("11111111", 3.0), ("22222222", 5.0)):
+        for seed in range(2):
+            run = write_run(tmp_path, dataset="imgs", seed=seed, of_data={"dataset_files": files})
+            write_training(run, error, dataset="imgs", files=files)
+    records = read(tmp_path).select()
+    found = boards(records)
+    assert [[(method, len(runs)) for method, _, runs in board.ranked] for board in found] == [[("zarts-mgs", 2)]] * 2
+    assert [sheet.title.partition(":")[0] for sheet in leaderboard.sheets(found)] == [
+        "s1, imgs (dataset_files=11111111)",
+        "s1, imgs (dataset_files=22222222)",
+    ]
+    assert [sheet.title.partition(":")[0] for sheet in leaderboard.sheets(found[:1])] == ["s1, imgs"]
+    assert set(labelled(records.runs)) == {
+        "zarts-mgs (dataset_files=11111111)",
+        "zarts-mgs (dataset_files=22222222)",
+    }
+    assert len(records.where({"dataset_files": "11111111"}).runs) == 2
+
+
+def test_searches_whose_splits_costs_or_tables_differ_are_told_apart(tmp_path: Path) -> None:
+    for method, of_data, content in (
+        ("a", {"split": "11111111"}, None),
+        ("a", {"split": "22222222"}, None),
+        ("b", {"costs": {"latency": "11111111"}}, None),
+        ("b", {"costs": {"latency": "22222222"}}, None),
+        ("c", None, "11111111" * 8),
+        ("c", None, "22222222" * 8),
+    ):
+        write_run(tmp_path, method, of_data=of_data, content=content)
+    assert sorted(labelled(read(tmp_path).runs)) == [
+        *("a (split=11111111)", "a (split=22222222)"),
+        *("b (cost_files=latency 11111111)", "b (cost_files=latency 22222222)"),
+        *("c (table_content=11111111)", "c (table_content=22222222)"),
+    ]
+
+
+def test_the_images_of_a_search_are_told_by_their_files(tmp_path: Path) -> None:
+    """What is known of their content may be as another library read it."""
+    for content in ("1" * 64, "2" * 64):
+        run = write_run(tmp_path, content=content) / "spec.json"
+        saved = json.loads(run.read_text())
+        saved["spec"]["settings"]["data"] = {"batch_size": 64}
+        run.write_text(json.dumps(saved))
+    assert set(labelled(read(tmp_path).runs)) == {"zarts-mgs"}
+
+
+def test_trainings_on_other_data_of_one_name_are_no_mean(tmp_path: Path) -> None:
+    run = write_run(tmp_path, dataset="imgs")
+    for files, error in ((None, 2.0), ("11111111", 3.0), ("22222222", 5.0)):
+        write_training(run, error, dataset="imgs", files=files)
+    found = scores(read(tmp_path).select())
+    assert dict(zip(found.benchmark, found.error, strict=True)) == {
+        "s1 imgs, 20x36 (dataset_files=11111111)": 3.0,
+        "s1 imgs, 20x36 (dataset_files=22222222)": 5.0,
+        "s1 imgs, 20x36 (dataset_files=None)": 2.0,
+    }
