@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +285,23 @@ def test_a_file_has_the_caption_with_it(tmp_path: Path) -> None:
     assert (said["Title"], said["Description"]) == (plot.title, plot.caption)
     assert plot.caption in html.unescape(plot.bytes("svg").decode())
     assert b"/Subject" in plot.bytes("pdf")
+
+
+def test_long_names_stand_apart_beside_the_ranks(tmp_path: Path) -> None:
+    names = ("finetune_steps", "finetune_momentum", "search_drop_path", "weight_decay", "warmup_epochs")
+    settings = [{**dict.fromkeys(names, 0.5 / number), "weight_mode": "released"} for number in range(1, 5)]
+    for space in ("s1", "s2", "s3"):
+        for number, of in enumerate(settings):
+            write_training(write_run(tmp_path, space=space, settings=of), 3.0 + number)
+    plot = drawn(tmp_path, figures.critical_difference.draw)["critical-difference"]
+    plot.bytes("png")
+    (ax,) = plot.figure.axes
+    low, high = ax.get_xlim()
+    assert low < 1 < 4 < high
+    renderer, edge = plot.figure.canvas.get_renderer(), plot.figure.bbox
+    boxes = [text.get_window_extent(renderer) for text in ax.texts]
+    assert all(edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1 for box in boxes)
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_bars_join_what_is_not_told_apart() -> None:
