@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from harness.core.errors import HarnessError, quoted, unknown
+from harness.core.errors import HarnessError, listed, quoted, unknown, visible
 from reports import render
+from reports.records import OF_EVALUATION
 from reports.statistics import aggregates, inference
 from reports.statistics.boards import Board, names
 from reports.statistics.sheets import Sheet
@@ -20,10 +21,12 @@ A, B = "A", "B"
 
 @dataclass(frozen=True)
 class Side:
-    """The runs of one side on a board: what they are called, and their values by seed."""
+    """The runs of one side on a board: what they are called, their values by seed, and the values that each setting
+    has which both sides should share."""
 
     name: str
     values: dict[int, float]
+    settings: Mapping[str, frozenset[str]]
 
     @property
     def mean(self) -> float:
@@ -53,8 +56,23 @@ class Comparison:
         return self.a if (found.mean < 0) == self.lower_is_better else self.b
 
     @property
+    def differing(self) -> list[str]:
+        """The settings that the two sides do not share, with the values of both: "lr (0.025 against 0.1)"."""
+        found = []
+        for name in sorted({*self.a.settings, *self.b.settings}):
+            a, b = (side.settings.get(name, frozenset()) for side in (self.a, self.b))
+            if a != b:
+                found.append(visible(f"{name} ({_either(a)} against {_either(b)})"))
+        return found
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
+        settings = f"; {self.a.name} and {self.b.name} differ in {listed(found)}" if (found := self.differing) else ""
+        return f"{self._decision}{settings}"
+
+    @property
+    def _decision(self) -> str:
         found, better = self.difference, self.better
         seeds = f"{len(self.a.values)} against {len(self.b.values)} seeds"
         if better is not None:
@@ -104,6 +122,7 @@ class Comparison:
             "improvement_low": improvement.interval and improvement.interval.low,
             "improvement_high": improvement.interval and improvement.interval.high,
             "better": better and better.name,
+            "differing": ", ".join(self.differing),
             "verdict": self.verdict,
         }
 
@@ -116,7 +135,8 @@ def of_methods(boards: Sequence[Board], a: str, b: str) -> list[Comparison]:
             raise unknown("method with ranked runs", name, known)
     named = names(boards)
     found = [
-        _comparison(one, two, _side(one, a), _side(two, b), named[one.benchmark]) for one, two in _pairs(boards, a, b)
+        _comparison(one, two, _side(one, a, _of_trainings), _side(two, b, _of_trainings), named[one.benchmark])
+        for one, two in _pairs(boards, a, b)
     ]
     if not found:
         raise HarnessError(
@@ -148,7 +168,11 @@ def of_folders(a: Sequence[Board], b: Sequence[Board]) -> list[Comparison]:
     others = {(board.benchmark, board.measure): board for board in b}
     found = [
         _comparison(
-            board, other, _side(board, method, A), _side(other, method, B), f"{method} on {name[board.benchmark]}"
+            board,
+            other,
+            _side(board, method, _all, A),
+            _side(other, method, _all, B),
+            f"{method} on {name[board.benchmark]}",
         )
         for board in a
         if (other := others.get((board.benchmark, board.measure))) is not None
@@ -159,9 +183,25 @@ def of_folders(a: Sequence[Board], b: Sequence[Board]) -> list[Comparison]:
     return found
 
 
-def _side(board: Board, method: str, name: str = "") -> Side:
+def _side(board: Board, method: str, shared: Callable[[str], bool], name: str = "") -> Side:
+    """`shared`: whether both sides should have a setting of this name alike."""
     runs: pd.DataFrame = board.scores[board.scores.method == method]
-    return Side(name or method, {int(seed): float(value) for seed, value in runs.groupby("seed").value.mean().items()})
+    values = {int(seed): float(value) for seed, value in runs.groupby("seed").value.mean().items()}
+    names = {setting for of in runs.settings for setting in of if shared(setting)}
+    return Side(name or method, values, {each: frozenset(str(of.get(each)) for of in runs.settings) for each in names})
+
+
+def _of_trainings(setting: str) -> bool:
+    """Other methods have other settings, but their cells are trained in one way."""
+    return setting.startswith(OF_EVALUATION)
+
+
+def _all(setting: str) -> bool:
+    return True
+
+
+def _either(values: Iterable[str]) -> str:
+    return " or ".join(sorted(values)) or "none"
 
 
 def _comparison(one: Board, two: Board, a: Side, b: Side, on: str) -> Comparison:

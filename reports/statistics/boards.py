@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from reports.costs import spoken
-from reports.records import Records
-from reports.statistics.scores import judged, labelled, short
+from reports.records import OF_EVALUATION, Records
+from reports.statistics.scores import decided, judged, labelled, short
 
 BUDGET = ["epochs", "budget_seconds", "budget_evaluations", "budget_simulated"]
 KEY = ["space", "dataset", "dataset_files", "protocol", "version", "oracle", *BUDGET]
 """Of runs that are compared: they searched the same, in the same way and for as long."""
+NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Board:
     benchmark: Benchmark
     measure: Measure
     scores: pd.DataFrame
-    """A row per run: method, seed, run, value, seconds, simulated_seconds, device, and a column for each of `also`."""
+    """A row per run: method, seed, run, value, seconds, simulated_seconds, device, settings (those of the search and
+    of the training of its cell, as `--where` names them), and a column for each of `also`."""
     also: tuple[str, ...] = ()
     """Data sets that the same cells are looked up on besides: test accuracies (percent)."""
     left_out: str = ""
@@ -143,7 +145,8 @@ def _judged(
     looked_up = evaluations.kind == "lookup"
     for (dataset, how), group in evaluations[~looked_up].groupby(["dataset", "how"]):
         words = f"test error of the cells trained on {dataset}, {how}, {epoch} epoch"
-        yield Measure(TEST_ERROR, True, words), _scores(runs, group.set_index("run").error), ()
+        trained = group.set_index("run")
+        yield Measure(TEST_ERROR, True, words), _scores(runs, trained.error, dict(trained.settings)), ()
     tables = evaluations[looked_up].pivot(index="run", columns="dataset", values="test_accuracy").astype(float)
     if len(tables):
         first = next((name for name in tables if short(name) == short(searched)), tables.columns[0])
@@ -163,11 +166,16 @@ def _self_judged(runs: pd.DataFrame) -> Iterator[tuple[Measure, pd.DataFrame, tu
             yield measure, _scores(runs, values), ()
 
 
-def _scores(runs: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """The runs that have a value, by method and seed."""
+def _scores(runs: pd.DataFrame, values: pd.Series, trainings: Mapping[Any, Any] = NONE) -> pd.DataFrame:
+    """The runs that have a value, by method and seed. `trainings`: the settings of the training of a run's cell."""
     frame = runs.assign(value=runs.run.map(values.dropna()).astype(float))
     frame = frame[frame.value.notna()].sort_values(["method", "seed"], ignore_index=True)
-    return frame[["method", "seed", "run", "value", "seconds", "simulated_seconds", "device"]]
+    settings = [
+        {**decided(run), **{f"{OF_EVALUATION}{name}": value for name, value in trainings.get(run.run, NONE).items()}}
+        for run in frame.itertuples()
+    ]
+    frame = frame.assign(settings=pd.Series(settings, dtype=object))
+    return frame[["method", "seed", "run", "value", "seconds", "simulated_seconds", "device", "settings"]]
 
 
 def _left_out(runs: pd.DataFrame, scores: pd.DataFrame) -> str:

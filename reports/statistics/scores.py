@@ -29,16 +29,16 @@ def labelled(runs: pd.DataFrame) -> pd.Series:
             differing = _differing(group)
             labels[group.index] = [
                 f"{method} ({', '.join(f'{name}={value}' for name, value in settings)})"
-                for settings in ([(n, _decided(run).get(n)) for n in differing] for run in group.itertuples())
+                for settings in ([(n, decided(run).get(n)) for n in differing] for run in group.itertuples())
             ]
     return labels
 
 
 def _differing(runs: pd.DataFrame) -> list[str]:
-    return differing(map(_decided, runs.drop_duplicates("configuration").itertuples()))
+    return differing(map(decided, runs.drop_duplicates("configuration").itertuples()))
 
 
-def _decided(run: Any) -> dict[str, Any]:
+def decided(run: Any) -> dict[str, Any]:
     """Settings and budget."""
     return {**run.settings, **run.spec["budget"]}
 

@@ -129,6 +129,44 @@ def test_two_folders_are_compared_method_by_method(tmp_path: Path) -> None:
     assert (found["a"], found["b"], found["better"]) == ("A", "B", "B")
 
 
+def test_settings_in_which_two_folders_differ_are_named(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder, samples, epochs in ((before, 4, 600), (after, 8, 300)):
+        for seed in range(2):
+            run = write_run(folder, "darts-1st", seed=seed, settings={"samples": samples})
+            write_training(run, 3.0 + seed / 10, settings={"epochs": epochs})
+    (found,) = compared(before, after)
+    assert found["verdict"] == (
+        "not decided: equal, 2 against 2 seeds; A and B differ in evaluation.epochs (600 against 300), samples (4 "
+        "against 8)"
+    )
+    assert found["differing"] == "evaluation.epochs (600 against 300), samples (4 against 8)"
+    (same,) = compared(before, before)
+    assert (same["verdict"], same["differing"]) == ("not decided: equal, 2 against 2 seeds", "")
+
+
+def test_methods_of_two_budgets_are_told_to_be_trained_otherwise(tmp_path: Path) -> None:
+    for method, epochs, trained_for in (("rea", 10, 600), ("darts-1st", 2, 300)):
+        run = write_run(tmp_path, method, epochs=epochs, settings={"samples": epochs})
+        write_training(run, 3.0, settings={"epochs": trained_for})
+    (found,) = compared("rea", "darts-1st", "--results", tmp_path)
+    assert found["differing"] == "evaluation.epochs (600 against 300)"
+
+
+def test_data_of_one_name_are_not_compared(tmp_path: Path) -> None:
+    for folder, files in (("before", "11111111"), ("after", "22222222")):
+        trained(tmp_path / folder, "darts-1st", {0: 3.0}, of_data={"dataset_files": files})
+    assert "no ranked runs of one method, space, data set" in harness(tmp_path / "before", tmp_path / "after").stderr
+    for files, error in (("11111111", 2.0), ("22222222", 4.0)):
+        trained(tmp_path / "both", "darts-1st", {0: error}, of_data={"dataset_files": files})
+        trained(tmp_path / "both", "rea", {0: 3.0}, of_data={"dataset_files": files})
+    found = compared("darts-1st", "rea", "--results", tmp_path / "both")
+    assert [(one["benchmark"].partition(";")[0], one["difference"]) for one in found] == [
+        ("s1, cifar10 (dataset_files=11111111)", -1.0),
+        ("s1, cifar10 (dataset_files=22222222)", 1.0),
+    ]
+
+
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     trained(tmp_path, "zarts-mgs", {0: 2.5})
     trained(tmp_path, "darts-1st", {0: 2.5})
