@@ -66,7 +66,7 @@ DAYS = Within(high=1.0 / 0.4)
 """What a search of ZARTS-MGS costs, in searches of DARTS of first order (Table 3, GPU days)."""
 MORE_THAN_HALF, AT_MOST_HALF = Within(low=DOMINATED), Within(high=DOMINATED)
 EVALUATIONS = (3_200, 16_800)
-"""Losses and gradients at which the records of MGS, RS and GLD are within a fifth of one another (choice)."""
+"""Losses and gradients, early and late in the searches (choice)."""
 RIVALS = (
     ("MGS finds better cells than random-search gradients (RS)", "zarts-mgs", "zarts-rs"),
     ("GLD finds better cells than MGS", "zarts-gld", "zarts-mgs"),
