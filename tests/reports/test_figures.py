@@ -150,6 +150,19 @@ def test_trained_cells_of_a_minority_of_methods_are_no_panel(tmp_path: Path) -> 
     assert not any("Trained" in ax.get_title() for ax in plot.figure.axes)
 
 
+def test_cells_of_the_last_epochs_alone_are_no_curve(tmp_path: Path) -> None:
+    """The cell in the end is that of some epochs before, too."""
+    folder = write_run(tmp_path, epochs=8)
+    write_training(folder, 3.0, cell=notation(2))
+    write_training(folder, 2.0, cell=notation(3))
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    for record in records:
+        record["genotype"] = notation(2 if record["epoch"] == 6 else 3 if record["epoch"] == 7 else 0)
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    plot = drawn(tmp_path, figures.convergence.draw)["convergence-s1-cifar10"]
+    assert not any("Trained" in ax.get_title() for ax in plot.figure.axes)
+
+
 def test_noise_is_counted_and_what_no_cell_has_is_not_drawn(tmp_path: Path) -> None:
     counts = {kind: {"skip": 0, "parameterless": 0, "none": 0} for kind in ("normal", "reduce")}
     records = write_run(tmp_path, space="s4", epochs=3, operations=counts) / "records.jsonl"
