@@ -77,6 +77,7 @@ SHOWN: Mapping[str, Study] = {
         },
         ["landscape RUN --set points=5"],
     ),
+    "noise": Study({"convergence-s4-cifar10": ["figures"]}),
     "variants": Study({"convergence-darts-cifar10": ["figures"]}),
     "short-trainings": Study(
         {"rankings-darts-cifar10": ["figures"]}, sections=("How trainings rank cells", "Test errors")
