@@ -164,7 +164,7 @@ def _pairs(boards: Sequence[Board], a: str, b: str) -> Iterator[tuple[Board, Boa
 def of_folders(a: Sequence[Board], b: Sequence[Board]) -> list[Comparison]:
     """Every method that both have on a board of one benchmark and measure; A and B stand for the folders. Raises
     HarnessError where there is none."""
-    name = names([*a, *b])
+    named = names([*a, *b])
     others = {(board.benchmark, board.measure): board for board in b}
     found = [
         _comparison(
@@ -172,7 +172,7 @@ def of_folders(a: Sequence[Board], b: Sequence[Board]) -> list[Comparison]:
             other,
             _side(board, method, _all, A),
             _side(other, method, _all, B),
-            f"{method} on {name[board.benchmark]}",
+            f"{method} on {named[board.benchmark]}",
         )
         for board in a
         if (other := others.get((board.benchmark, board.measure))) is not None
