@@ -46,7 +46,7 @@ class Claim:
     source: str
     """Where it is said."""
     suite: str
-    """Whose runs can tell."""
+    """Whose runs can tell, with those of `besides`."""
     quantity: Callable[[Records], Mapping[int, float]]
     """By seed; empty without the runs. Raises Mixed."""
     measured_as: str
@@ -54,6 +54,8 @@ class Claim:
     caveat: str
     """In what the test is less, or another, than what was claimed."""
     true_if: Within = POSITIVE
+    besides: str = ""
+    """Another suite, of which some of the runs are."""
     analysis: str = ""
     """What `harness analyse` must have made of the runs, too."""
 

@@ -343,6 +343,7 @@ CLAIMS = (
         _better_set(SUPERNET, OF_COLLAPSE, {**OF_COLLAPSE, "weight_mode": "released"}),
         "test accuracy, exact less released (points)",
         LOOKED_UP,
+        besides="collapse",
     ),
     *(
         Claim(
@@ -385,6 +386,7 @@ CLAIMS = (
         "passes are counted, not time, and are the same for all seeds; what a step and an update take is measured at a "
         "small scale",
         DAYS,
+        besides="collapse",
     ),
     Claim(
         "Ten steps of fine-tuning are needed: two find worse cells",

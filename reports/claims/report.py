@@ -106,7 +106,8 @@ def _remarks(missing: Sequence[Claim]) -> list[str]:
 def _commands(claim: Claim) -> str:
     """That would make what the claim is judged by."""
     analysis = f", and `harness analyse {claim.analysis}` for its runs" if claim.analysis else ""
-    return f"`harness suite run {claim.suite}`{analysis}"
+    besides = f" and `{claim.besides}`" if claim.besides else ""
+    return f"`harness suite run {claim.suite}`{besides}{analysis}"
 
 
 CLAIMS = ClaimSheet(

@@ -311,6 +311,7 @@ def test_the_sheet(tmp_path: Path) -> None:
     (row,) = (line for line in said.stdout.splitlines() if COLLAPSES in line)
     assert "supported" in row
     assert "Not measured: Ten steps of fine-tuning" in said.stdout
+    assert said.stdout.count("`harness suite run finetuning` and `collapse`.") == 2
     assert "`harness suite run robustness`, and `harness analyse landscape` for its runs." in said.stdout
     assert said.stdout.count("Not measured: ") == len(CLAIMS) - 1
     page = CliRunner().invoke(
